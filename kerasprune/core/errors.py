@@ -1,0 +1,29 @@
+"""The exception tree: every error that kerasprune raises on purpose is a `KeraspruneError`."""
+
+
+class KeraspruneError(Exception):
+    """Base of all errors raised on purpose; its text is one sentence that a user can act on."""
+
+
+class GraphError(KeraspruneError, ValueError):
+    """A model cannot be traced, or a `keep` does not fit the graph."""
+
+
+class BudgetError(KeraspruneError, ValueError):
+    """A budget is malformed, or no valid `keep` reaches it."""
+
+
+class DataError(KeraspruneError, ValueError):
+    """Data is missing, empty, or does not fit the model."""
+
+
+class ModelFileError(KeraspruneError, ValueError):
+    """A file is missing, damaged, or holds no model."""
+
+
+class VerificationError(KeraspruneError):
+    """Two models that must be the same function are not."""
+
+
+class ExportError(KeraspruneError, ValueError):
+    """A model cannot be written as a TFLite file of the requested kind."""
