@@ -1,0 +1,42 @@
+"""Types and tools that need numpy and the standard library alone."""
+
+from kerasprune.core.batches import Batch, as_arrays, batches
+from kerasprune.core.cost import CostTable, Term
+from kerasprune.core.errors import (
+    BudgetError,
+    DataError,
+    ExportError,
+    GraphError,
+    KeraspruneError,
+    ModelFileError,
+    VerificationError,
+)
+from kerasprune.core.files import atomic_path, write_text
+from kerasprune.core.graph import ChannelGraph, ChannelGroup, Count, Labels, NodeLabels, Pick, WeightLabels, cut
+from kerasprune.core.registry import Registry
+
+__all__ = [
+    "Batch",
+    "BudgetError",
+    "ChannelGraph",
+    "ChannelGroup",
+    "CostTable",
+    "Count",
+    "DataError",
+    "ExportError",
+    "GraphError",
+    "KeraspruneError",
+    "Labels",
+    "ModelFileError",
+    "NodeLabels",
+    "Pick",
+    "Registry",
+    "Term",
+    "VerificationError",
+    "WeightLabels",
+    "as_arrays",
+    "atomic_path",
+    "batches",
+    "cut",
+    "write_text",
+]
