@@ -175,7 +175,9 @@ class ChannelGraph:
         keep = keep | self.frozen
         for group in self.groups:
             if not keep[group.ids].any():
-                raise GraphError(f"`keep` removes all {group.width} channels of {group.name!r}; at least one must stay.")
+                raise GraphError(
+                    f"`keep` removes all {group.width} channels of {group.name!r}; at least one must stay."
+                )
         return keep
 
     def params(self, keep: np.ndarray | None = None) -> float:
@@ -210,8 +212,12 @@ class ChannelGraph:
     def __str__(self) -> str:
         rows = [("group", "channels", "made by", "state")]
         for group in self.groups:
-            makers = ", ".join(group.makers[:3]) + (f" and {len(group.makers) - 3} more" if len(group.makers) > 3 else "")
-            rows.append((group.name, str(group.width), makers, "free" if group.frozen is None else f"stays: {group.frozen}"))
+            makers = ", ".join(group.makers[:3]) + (
+                f" and {len(group.makers) - 3} more" if len(group.makers) > 3 else ""
+            )
+            rows.append(
+                (group.name, str(group.width), makers, "free" if group.frozen is None else f"stays: {group.frozen}")
+            )
         lines = _table(rows)
         free = sum(group.width for group in self.free_groups)
         lines.append(

@@ -1,0 +1,120 @@
+"""One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating all replay the model."""
+
+import copy
+from collections.abc import Callable
+
+import keras
+
+from kerasprune.graph.walk import Node, functional, is_graph, join, nodes
+
+Make = Callable[[str, keras.Operation], keras.Operation]
+Call = Callable[[Node, keras.Operation, tuple, dict], object]
+
+
+def clone_operation(path: str, operation: keras.Operation, changes: dict | None = None) -> keras.Operation:
+    """A new layer or operation of the same class and name, without the weights.
+
+    Args:
+        path: Where it stands; not used, so that this function can serve as `make` in `replay`.
+        operation: What to clone; it is not touched.
+        changes: Entries of the configuration that get other values.
+    """
+    if isinstance(operation, keras.layers.Layer):
+        return type(operation).from_config({**operation.get_config(), **(changes or {})})
+    if changes:
+        clone = type(operation)(**{**_constructor_arguments(operation), **changes})
+    else:
+        clone = copy.copy(operation)
+        clone._inbound_nodes, clone._outbound_nodes = [], []
+    clone.name = operation.name
+    return clone
+
+
+def replay(
+    model: keras.Model, make: Make = clone_operation, call: Call | None = None, *, nested: bool = True
+) -> keras.Model:
+    """Build a new model by running through the calls of `model`.
+
+    Args:
+        model: A Functional or Sequential model; it is not touched.
+        make: Gives the operation that stands for one of the model's own, asked once for each. The path is that of
+            its first call; nested models are not asked for.
+        call: Makes one call: gets the node, the new operation and the new arguments, and returns the outputs.
+            By default the operation is called with the arguments.
+        nested: Whether nested models stay nested; else the result is flat, and layers of nested models are named
+            by their path with "_" for "/".
+
+    Returns:
+        A model with the same names and structure of inputs and outputs. A Sequential stays one where `call` is None.
+    """
+    return _Replay(make, call, nested).model(model, "")
+
+
+class _Replay:
+    """The state of one replay: what was made for each of the old operations."""
+
+    def __init__(self, make: Make, call: Call | None, nested: bool):
+        self.make = make
+        self.call = call
+        self.nested = nested
+        self.made: dict[int, keras.Operation] = {}
+
+    def model(self, model: keras.Model, prefix: str) -> keras.Model:
+        graph = functional(model)
+        if isinstance(model, keras.Sequential) and self.call is None:
+            return self._sequential(model, graph, prefix)
+        inputs = [_new_input(tensor) for tensor in graph.inputs]
+        outputs = self.run(model, prefix, inputs)
+        structured = [
+            keras.tree.pack_sequence_as(structure, flat)
+            for structure, flat in ((graph._inputs_struct, inputs), (graph._outputs_struct, outputs))
+        ]
+        return keras.Model(*structured, name=model.name)
+
+    def run(self, model: keras.Model, prefix: str, inputs: list, training: bool | None = None) -> list:
+        """Carry `inputs` through the calls of `model`; returns the flat outputs."""
+        graph = functional(model)
+        tensors = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
+        for node in nodes(model, prefix):
+            args, kwargs = node.fill(tensors)
+            if is_graph(node.operation) and not self.nested:
+                flat = [tensors[id(tensor)] for tensor in node.inputs]
+                outputs = self.run(node.operation, node.path, flat, kwargs.get("training", training))
+            else:
+                operation = self.operation(node.path, node.operation)
+                if training is not None and getattr(operation, "_call_has_training_arg", False):
+                    kwargs = {"training": training, **kwargs}
+                outputs = self.call(node, operation, args, kwargs) if self.call else operation(*args, **kwargs)
+            tensors.update(zip(map(id, node.outputs), keras.tree.flatten(outputs), strict=True))
+        return [tensors[id(tensor)] for tensor in graph.outputs]
+
+    def operation(self, path: str, old: keras.Operation) -> keras.Operation:
+        """What stands for `old`, made at its first call."""
+        if id(old) not in self.made:
+            new = self.model(old, path) if is_graph(old) else self.make(path, old)
+            if not self.nested and "/" in path:
+                new.name = path.replace("/", "_")
+            self.made[id(old)] = new
+        return self.made[id(old)]
+
+    def _sequential(self, model, graph, prefix) -> keras.Sequential:
+        layers = [self.operation(join(prefix, layer.name), layer) for layer in model.layers]
+        return keras.Sequential([_new_input(graph.inputs[0]), *layers], name=model.name)
+
+
+def _new_input(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    layer = tensor._keras_history.operation
+    return keras.Input(
+        batch_shape=tensor.shape,
+        dtype=tensor.dtype,
+        name=tensor.name,
+        sparse=tensor.sparse,
+        optional=getattr(layer, "optional", False),
+    )
+
+
+def _constructor_arguments(operation: keras.Operation) -> dict:
+    """The arguments that make an operation of `keras.ops`, read from its attributes of the same names."""
+    config = operation.get_config()
+    config.pop("name", None)
+    return config

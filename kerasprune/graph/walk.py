@@ -1,0 +1,114 @@
+"""Reading a Keras model as a list of calls; this file and `replay` are the only readers of Keras' graph internals."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+
+from kerasprune.core import GraphError
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One call of one layer, nested model or operation.
+
+    Attributes:
+        key: Path of the operation, "#" and the number of this call among its calls in the model.
+        path: Names of the enclosing nested models and of the operation, separated by "/".
+        operation: The `keras.Operation` (a layer is one).
+        inputs: The input `KerasTensor`s, flattened.
+        outputs: The output `KerasTensor`s, flattened.
+        arguments: The `(args, kwargs)` of the call, with `KerasTensor`s in the tensors' places.
+    """
+
+    key: str
+    path: str
+    operation: keras.Operation
+    inputs: tuple[keras.KerasTensor, ...]
+    outputs: tuple[keras.KerasTensor, ...]
+    arguments: tuple[tuple, dict]
+
+    def fill(self, tensors: dict[int, object]) -> tuple[tuple, dict]:
+        """The arguments with every `KerasTensor` replaced by `tensors[id(it)]`."""
+        return keras.tree.map_structure(
+            lambda leaf: tensors[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf, self.arguments
+        )
+
+
+def is_graph(operation: object) -> bool:
+    """Whether the operation is a Functional or Sequential model whose calls can be listed."""
+    if isinstance(operation, keras.Sequential):
+        return type(operation).call is keras.Sequential.call
+    functional = next((base for base in type(operation).__mro__ if base.__name__ == "Functional"), None)
+    return functional is not None and type(operation).call is functional.call
+
+
+def functional(model: keras.Model) -> keras.Model:
+    """The Functional model that holds the calls of `model`: itself, or the one inside a Sequential.
+
+    Raises:
+        GraphError: The model's calls are not known: it is subclassed, or not built yet.
+    """
+    if not isinstance(model, keras.Model):
+        raise GraphError(f"A model must be a keras.Model. Received: {type(model).__name__}.")
+    if not is_graph(model):
+        raise GraphError(
+            f"{type(model).__name__} {model.name!r} is subclassed: its calls are not known before it runs. "
+            "Build it with the functional API, or pass one of its functional parts."
+        )
+    graph = getattr(model, "_functional", model) if isinstance(model, keras.Sequential) else model
+    if graph is None:
+        raise GraphError(
+            f"The Sequential model {model.name!r} is not built: its input shape is not known. "
+            "Add a keras.Input as its first layer, or call model.build(input_shape)."
+        )
+    return graph
+
+
+def join(prefix: str, name: str) -> str:
+    """The path of `name` inside `prefix`."""
+    return f"{prefix}/{name}" if prefix else name
+
+
+def nodes(model: keras.Model, prefix: str = "") -> Iterator[Node]:
+    """The calls of one model in the order of execution; the insides of nested models are not listed.
+
+    Args:
+        model: A Functional or Sequential model.
+        prefix: The path of the model, empty for the outermost.
+    """
+    graph = functional(model)
+    calls: dict[int, int] = {}
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            operation = node.operation
+            if operation is None or node.is_input:
+                continue
+            number = calls[id(operation)] = calls.get(id(operation), -1) + 1
+            path = join(prefix, operation.name)
+            yield Node(
+                key=f"{path}#{number}",
+                path=path,
+                operation=operation,
+                inputs=tuple(node.arguments.keras_tensors),
+                outputs=tuple(node.outputs),
+                arguments=(node.arguments.args, node.arguments.kwargs),
+            )
+
+
+def operations(model: keras.Model) -> dict[str, keras.Operation]:
+    """Every layer and operation that is not itself a model, by path; an object met twice has its first path."""
+    found: dict[str, keras.Operation] = {}
+    _collect(model, "", found, set())
+    return found
+
+
+def _collect(model, prefix, found, seen) -> None:
+    for node in nodes(model, prefix):
+        if id(node.operation) in seen:
+            continue
+        seen.add(id(node.operation))
+        if is_graph(node.operation):
+            _collect(node.operation, node.path, found, seen)
+        else:
+            found[node.path] = node.operation
