@@ -3,7 +3,7 @@
     python -m benchmarks.train_fashion_mnist --data DIR            # writes into saved_models/
     python -m benchmarks.train_fashion_mnist --data DIR -o OTHER   # leaves the shipped files alone
 
-DIR holds `fashion_mnist/fashion_mnist.npz` with the keys of `keras.datasets.fashion_mnist`. About six minutes on two cores.
+DIR holds `fashion_mnist/fashion_mnist.npz` with the keys of `keras.datasets.fashion_mnist`. Five minutes on two cores.
 """
 
 import argparse

@@ -25,7 +25,7 @@ CLASS_NAMES = (
 
 
 class Images(NamedTuple):
-    """The first images of Fashion-MNIST: x uint8 (n, 28, 28, 1), 0 to 255; y uint8 (n,), an index into `CLASS_NAMES`."""
+    """Images of Fashion-MNIST: x uint8 (n, 28, 28, 1), 0 to 255; y uint8 (n,), an index into `CLASS_NAMES`."""
 
     x_train: np.ndarray
     y_train: np.ndarray

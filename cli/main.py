@@ -1,0 +1,84 @@
+"""The entry point: finds a command by name, imports it only when it is called, and turns errors into exit codes."""
+
+import faulthandler
+import importlib
+import io
+import os
+import sys
+
+import click
+
+from kerasprune_cli.errors import BadInput
+
+COMMANDS = {
+    "inspect": "Show what can be removed from MODEL, what cannot, and why.",
+    "compress": "Remove channels from MODEL under a budget and write a smaller model.",
+    "export": "Write MODEL as a TFLite file and check it against Keras.",
+    "benchmark": "Measure the latency of a TFLite FILE on this machine.",
+    "demo": "Compress and export the shipped network on the shipped images, offline.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports `kerasprune_cli.<name>` when one is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"kerasprune_cli.{name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if not _is_from_the_user(error):
+                raise
+            raise BadInput(" ".join(str(error).split())) from error
+
+
+def _is_from_the_user(error: Exception) -> bool:
+    """Whether the library raised this on purpose; asked without importing the library, and Keras with it."""
+    errors = sys.modules.get("kerasprune.core.errors")
+    return errors is not None and isinstance(error, errors.KeraspruneError)
+
+
+def _silence_native_logs() -> None:
+    """Point the process's stderr at nothing and keep Python's own: TensorFlow logs before any setting can stop it.
+
+    Does nothing when TF_CPP_MIN_LOG_LEVEL is set: then the user has decided.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    kept = os.dup(2)
+    sys.stderr = io.TextIOWrapper(os.fdopen(kept, "wb", 0), write_through=True)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+    faulthandler.enable(sys.stderr)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="kerasprune")
+def cli() -> None:
+    """Make Keras models smaller, prove that nothing else changed, and write TFLite files that are faster.
+
+    Exit codes: 0 all went well; 2 the input is wrong, with one sentence on stderr; 1 an unexpected error.
+    """
+
+
+def main() -> None:
+    """What the `kerasprune` command runs."""
+    _silence_native_logs()
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tests mirror the source; `python -m tests` runs everything that must pass."""
