@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates as sums of products of channel counts: cheap for any `keep`, and differentiable."""
+"""Parameters and multiply-accumulates as sums of products of channel counts: cheap for any `keep`."""
 
 from dataclasses import dataclass
 

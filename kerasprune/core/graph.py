@@ -1,4 +1,4 @@
-"""What a trace says about a model, in numpy alone: which channels exist, which live or die together, and which must stay.
+"""What a trace says about a model, in numpy alone: its channels, which live or die together, and which must stay.
 
 Every prunable channel has one integer id; id 0 means "not a channel". Every axis that carries channels has a vector of
 ids, its labels. A boolean array `keep` over the ids says what stays, and `keep[labels]` says it for one axis.
@@ -212,17 +212,14 @@ class ChannelGraph:
     def __str__(self) -> str:
         rows = [("group", "channels", "made by", "state")]
         for group in self.groups:
-            makers = ", ".join(group.makers[:3]) + (
-                f" and {len(group.makers) - 3} more" if len(group.makers) > 3 else ""
-            )
-            rows.append(
-                (group.name, str(group.width), makers, "free" if group.frozen is None else f"stays: {group.frozen}")
-            )
+            more = f" and {len(group.makers) - 3} more" if len(group.makers) > 3 else ""
+            state = "free" if group.frozen is None else f"stays: {group.frozen}"
+            rows.append((group.name, str(group.width), ", ".join(group.makers[:3]) + more, state))
         lines = _table(rows)
         free = sum(group.width for group in self.free_groups)
         lines.append(
-            f"{free} of {self.num_ids - 1} channels in {len(self.free_groups)} of {len(self.groups)} groups can be removed; "
-            f"{self.params():,.0f} parameters, {self.macs():,.0f} MACs."
+            f"{free} of {self.num_ids - 1} channels in {len(self.free_groups)} of {len(self.groups)} groups "
+            f"can be removed; {self.params():,.0f} parameters, {self.macs():,.0f} MACs."
         )
         lines += [f"left alone: {layer}: {reason}" for layer, reason in self.declined.items()]
         return "\n".join(lines)

@@ -1,0 +1,23 @@
+"""Reading Keras models: their calls, their channels, and how to replay them."""
+
+from kerasprune.graph.registry import RULES, Rule, find_rule, rule
+from kerasprune.graph.replay import clone_operation, replay
+from kerasprune.graph.site import Site
+from kerasprune.graph.trace import trace
+from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
+
+__all__ = [
+    "RULES",
+    "Node",
+    "Rule",
+    "Site",
+    "clone_operation",
+    "find_rule",
+    "functional",
+    "is_graph",
+    "nodes",
+    "operations",
+    "replay",
+    "rule",
+    "trace",
+]

@@ -1,4 +1,4 @@
-"""One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating all replay the model."""
+"""One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating replay the model."""
 
 import copy
 from collections.abc import Callable

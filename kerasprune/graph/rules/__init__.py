@@ -1,0 +1,13 @@
+"""What each kind of layer does to channels: one file per behaviour; importing this package registers them all."""
+
+from kerasprune.graph.rules import (
+    channelwise,
+    convolution,
+    dense,
+    join,
+    move,
+    normalization,
+    reduction,
+)
+
+__all__ = ["channelwise", "convolution", "dense", "join", "move", "normalization", "reduction"]

@@ -1,0 +1,78 @@
+"""Which rule speaks for which layer or operation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+BEHAVIOURS = ("source", "carry", "channelwise", "move", "join", "composite", "barrier")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule and what it is for.
+
+    Attributes:
+        function: Gets a `Site`, says what the call does to labels, returns the labels of the outputs.
+        target: A class of layers, or the class name of an operation of `keras.ops`.
+        behaviour: One of `BEHAVIOURS`.
+    """
+
+    function: Callable
+    target: type | str
+    behaviour: str
+
+
+RULES: dict[type | str, Rule] = {}
+
+
+def rule(*targets: type | str, behaviour: str = "source") -> Callable:
+    """A decorator that teaches `trace` a layer.
+
+    The function gets a `Site`, one call of the layer, and returns the labels of its output: a tuple with one entry per
+    axis (batch axis included), a vector of channel ids or None; a list of such tuples for several outputs.
+
+    Args:
+        targets: Classes of layers. A subclass is covered too as long as it inherits `call` and `build`.
+            Operations of `keras.ops` are named by their class name ("Reshape").
+        behaviour: What the rule does, for the table of supported layers: "source", "carry", "channelwise", "move",
+            "join", "composite" or "barrier".
+
+    Raises:
+        ValueError: The behaviour is unknown, or a target is neither a class nor a name.
+
+    Example:
+
+    >>> import keras
+    >>> class ChannelScale(keras.layers.Layer):
+    ...     def build(self, shape): self.scale = self.add_weight(shape=(shape[-1],))
+    ...     def call(self, x): return x * self.scale
+    >>> @rule(ChannelScale, behaviour="carry")
+    ... def channel_scale(site):
+    ...     site.weight(site.layer.scale, (site.labels[-1],))
+    ...     return site.labels
+    """
+    if behaviour not in BEHAVIOURS:
+        raise ValueError(f"`behaviour` must be one of {', '.join(BEHAVIOURS)}. Received: behaviour={behaviour!r}.")
+    for target in targets:
+        if not isinstance(target, (type, str)):
+            raise ValueError(f"A rule is for classes or names of operations. Received: {target!r}.")
+
+    def decorate(function):
+        for target in targets:
+            RULES[target] = Rule(function, target, behaviour)
+        return function
+
+    return decorate
+
+
+def find_rule(operation: keras.Operation) -> Rule | None:
+    """The rule for this object, or None; a subclass with its own `call` or `build` is another layer."""
+    if not isinstance(operation, keras.layers.Layer):
+        return RULES.get(type(operation).__name__)
+    cls = type(operation)
+    for base in cls.__mro__:
+        if base in RULES:
+            same = cls is base or (cls.call is base.call and cls.build is base.build)
+            return RULES[base] if same else None
+    return None

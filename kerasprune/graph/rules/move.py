@@ -1,0 +1,134 @@
+"""Layers and operations that move entries: the labels move with them."""
+
+import keras
+import numpy as np
+
+from kerasprune.core import Count, Labels
+from kerasprune.graph.registry import rule
+from kerasprune.graph.reshape import reshape_labels
+from kerasprune.graph.site import Site
+
+layers = keras.layers
+
+
+@rule(layers.Flatten, behaviour="move")
+def flatten(site: Site) -> Labels:
+    """All axes but the batch become one, channels last."""
+    labels, shape = site.labels, site.shapes[0]
+    if len(shape) == 1:
+        return site.unlabelled()
+    if site.layer.data_format == "channels_first" and len(shape) > 2:
+        order = (0, *range(2, len(shape)), 1)
+        labels, shape = tuple(labels[axis] for axis in order), tuple(shape[axis] for axis in order)
+    return reshape_labels(site, labels, shape, site.output_shapes[0])
+
+
+@rule(layers.Reshape, behaviour="move")
+def reshape(site: Site) -> Labels:
+    """Entries stay in their order; a channel axis that is split keeps whole blocks."""
+    outputs = reshape_labels(site, site.labels, site.shapes[0], site.output_shapes[0])
+    site.set("target_shape", _counted(site.layer.target_shape, outputs[1:]))
+    return outputs
+
+
+@rule("Reshape", behaviour="move")
+def reshape_operation(site: Site) -> Labels:
+    """As the layer, with the batch axis in the shape."""
+    outputs = reshape_labels(site, site.labels, site.shapes[0], site.output_shapes[0])
+    site.set("newshape", _counted(site.layer.newshape, outputs))
+    return outputs
+
+
+@rule(layers.Permute, behaviour="move")
+def permute(site: Site) -> Labels:
+    """The axes change places, the batch axis stays."""
+    return (site.labels[0], *(site.labels[axis] for axis in site.layer.dims))
+
+
+@rule("Transpose", behaviour="move")
+def transpose(site: Site) -> Labels:
+    """The axes change places, reversed where no order is given."""
+    rank = len(site.labels)
+    order = site.layer.axes or range(rank)[::-1]
+    return tuple(site.labels[axis % rank] for axis in order)
+
+
+@rule(layers.RepeatVector, behaviour="move")
+def repeat_vector(site: Site) -> Labels:
+    """A new axis without channels behind the batch axis."""
+    return (site.labels[0], None, *site.labels[1:])
+
+
+@rule("ExpandDims", behaviour="move")
+def expand_dims(site: Site) -> Labels:
+    """New axes without channels."""
+    axis = site.layer.axis
+    rank = len(site.output_shapes[0])
+    new = {a % rank for a in ([axis] if isinstance(axis, int) else axis)}
+    old = iter(site.labels)
+    return tuple(None if position in new else next(old) for position in range(rank))
+
+
+@rule("Squeeze", behaviour="move")
+def squeeze(site: Site) -> Labels:
+    """Axes of length 1 go; a channel on one of them stays."""
+    rank, axis = len(site.labels), site.layer.axis
+    if axis is None:
+        gone = {position for position, size in enumerate(site.shapes[0]) if size == 1}
+    else:
+        gone = {a % rank for a in ([axis] if isinstance(axis, int) else axis)}
+    for position in gone:
+        if site.labels[position] is not None:
+            site.freeze(site.labels[position], f"{site.name} drops the axis of this channel")
+    return tuple(vector for position, vector in enumerate(site.labels) if position not in gone)
+
+
+@rule(layers.Concatenate, "Concatenate", behaviour="move")
+def concatenate(site: Site) -> Labels:
+    """Along the axis the labels stand one after the other; along all others they are tied."""
+    rank = len(site.labels)
+    along = site.layer.axis % rank
+    outputs = [_equal_axes(site, axis) for axis in range(rank)]
+    sizes = [shape[along] for shape in site.shapes]
+    vectors = [labels[along] for labels in site.inputs]
+    if any(vector is not None for vector in vectors):
+        if None in sizes:
+            for labels in site.inputs:
+                site.freeze((labels[along],), f"{site.name} joins them along an axis of unknown length")
+            outputs[along] = None
+        else:
+            pairs = zip(vectors, sizes, strict=True)
+            outputs[along] = np.concatenate([np.zeros(size, int) if v is None else v for v, size in pairs])
+    else:
+        outputs[along] = None
+    return tuple(outputs)
+
+
+def _equal_axes(site: Site, axis: int) -> np.ndarray | None:
+    """Tie what the inputs carry on one axis."""
+    vectors = [labels[axis] for labels in site.inputs]
+    first = next((vector for vector in vectors if vector is not None), None)
+    if first is None or axis == site.layer.axis % len(site.labels):
+        return None
+    for vector in vectors:
+        if vector is None:
+            site.freeze(first, f"{site.name} sets them beside values that are not channels")
+        elif vector is not first:
+            site.tie(first, vector, f"{site.name} sets them side by side")
+    return first
+
+
+@rule("Pad", behaviour="move")
+def pad(site: Site) -> Labels:
+    """Padding of axes without channels; a padded channel axis stays."""
+    for vector, before, after in zip(site.labels, site.shapes[0], site.output_shapes[0], strict=True):
+        if vector is not None and before != after:
+            site.freeze(vector, f"{site.name} pads the axis of these channels")
+    pairs = zip(site.labels, site.shapes[0], site.output_shapes[0], strict=True)
+    return tuple(vector if before == after else None for vector, before, after in pairs)
+
+
+def _counted(shape, labels: Labels) -> tuple:
+    """The numbers of a target shape that follow the channels."""
+    pairs = zip(shape, labels, strict=True)
+    return tuple(size if vector is None or size in (-1, None) else Count(vector) for size, vector in pairs)

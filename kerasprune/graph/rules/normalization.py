@@ -1,0 +1,63 @@
+"""Layers that normalise: batch statistics follow their channel, statistics over channels freeze them."""
+
+import keras
+
+from kerasprune.core import Labels
+from kerasprune.graph.registry import rule
+from kerasprune.graph.site import Site
+
+
+@rule(keras.layers.BatchNormalization, behaviour="carry")
+def batch_normalization(site: Site) -> Labels:
+    """Every channel has its own scale, offset and statistics."""
+    layer = site.layer
+    channels = site.labels[layer.axis]
+    for variable in (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance):
+        site.weight(variable, (channels,))
+    return site.labels
+
+
+@rule(keras.layers.PReLU, behaviour="carry")
+def prelu(site: Site) -> Labels:
+    """Every element has its own slope, or shares it along some axes."""
+    alpha = site.layer.alpha
+    pairs = zip(site.labels[1:], alpha.shape, strict=True)
+    site.weight(alpha, tuple(vector if vector is not None and len(vector) == size else None for vector, size in pairs))
+    return site.labels
+
+
+@rule(keras.layers.LayerNormalization, keras.layers.RMSNormalization, behaviour="barrier")
+def layer_normalization(site: Site) -> Labels:
+    """The statistics are taken over the channels: without one of them, all others change."""
+    rank = len(site.labels)
+    axis = site.layer.axis
+    axes = {a % rank for a in ([axis] if isinstance(axis, int) else axis)}
+    return _frozen(site, axes)
+
+
+@rule(keras.layers.GroupNormalization, behaviour="barrier")
+def group_normalization(site: Site) -> Labels:
+    """The statistics are taken over groups of channels."""
+    return _frozen(site, set(range(len(site.labels))))
+
+
+@rule(keras.layers.UnitNormalization, behaviour="channelwise")
+def unit_normalization(site: Site) -> Labels:
+    """Divides by the length of the vector of channels, to which a channel that reads zero adds nothing."""
+    axis = site.layer.axis
+    site.read(*([axis] if isinstance(axis, int) else axis))
+    return site.labels
+
+
+@rule(keras.layers.Normalization, behaviour="barrier")
+def normalization(site: Site) -> Labels:
+    """Fixed statistics of the data, at the model's front, where there are no channels to remove."""
+    return _frozen(site, set(range(len(site.labels))))
+
+
+def _frozen(site: Site, axes: set[int]) -> Labels:
+    kind = type(site.layer).__name__
+    for axis in axes:
+        if site.labels[axis] is not None:
+            site.freeze(site.labels[axis], f"{kind} {site.name} takes its statistics over these channels")
+    return site.labels

@@ -1,0 +1,171 @@
+"""One call of one layer or operation, as a rule sees it."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from kerasprune.core import Count, Labels, NodeLabels, Pick, Term, WeightLabels
+from kerasprune.graph.elementwise import is_elementwise
+from kerasprune.graph.ledger import Ledger
+from kerasprune.graph.walk import Node
+
+Shape = tuple[int | None, ...]
+
+
+class Site:
+    """What a rule can ask and say about one call.
+
+    Attributes:
+        layer: The layer or operation.
+        path: Its path, for messages.
+        inputs: The labels of every input tensor: one entry per axis (batch first), a vector of ids or None.
+        shapes: The shapes of the inputs as the model has them, with None for unknown dimensions.
+        sizes: The same with numbers for the unknown dimensions; multiply-accumulates are counted at these.
+        output_shapes: The shapes of the outputs. output_sizes: likewise with numbers.
+        arguments: The `(args, kwargs)` of the call.
+    """
+
+    def __init__(self, node: Node, ledger: Ledger, inputs: Sequence[Labels], sizes, output_sizes):
+        self.node = node
+        self.layer = node.operation
+        self.path = node.path
+        self.arguments = node.arguments
+        self.inputs = tuple(inputs)
+        self.shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in node.inputs)
+        self.sizes: tuple[tuple[int, ...], ...] = tuple(sizes)
+        self.output_shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in node.outputs)
+        self.output_sizes: tuple[tuple[int, ...], ...] = tuple(output_sizes)
+        self._ledger = ledger
+        self._reads: list[set[int]] = [set() for _ in inputs]
+        self._picks: dict[int, Pick | Count] = {}
+
+    @property
+    def name(self) -> str:
+        """The path in backticks, for messages."""
+        return f"`{self.path}`"
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of the first input."""
+        return self.inputs[0]
+
+    def channel_axis(self) -> int:
+        """The axis of the channels of the first input, by the layer's data format."""
+        return 1 if getattr(self.layer, "data_format", None) == "channels_first" else len(self.shapes[0]) - 1
+
+    def unlabelled(self, output: int = 0) -> Labels:
+        """Labels of an output that carries no channels."""
+        return (None,) * len(self.output_shapes[output])
+
+    def make(self, width: int) -> np.ndarray:
+        """`width` new channels, made by this layer: int (width,)."""
+        return self._ledger.make(self.path, width)
+
+    def tie(self, first: np.ndarray, second: np.ndarray, why: str) -> None:
+        """Entry by entry, the channels of the two vectors live or die together."""
+        self._ledger.tie(first, second, why)
+
+    def freeze(self, labels: Labels | np.ndarray | None, why: str) -> None:
+        """The channels in these labels stay, for the reason `why`."""
+        vectors = [labels] if isinstance(labels, np.ndarray) else list(labels or ())
+        for vector in vectors:
+            if vector is not None:
+                self._ledger.freeze(vector, why)
+
+    def freeze_other_axes(self, axis: int | None, why: str, index: int = 0) -> Labels:
+        """Freeze what input `index` carries on other axes than `axis`; returns its labels."""
+        labels = self.inputs[index]
+        self.freeze(tuple(vector for other, vector in enumerate(labels) if other != axis), why)
+        return labels
+
+    def read(self, *axes: int, index: int = 0) -> None:
+        """The call consumes the channels on these axes of input `index`: a removed one must read zero there."""
+        rank = len(self.shapes[index])
+        for axis in axes:
+            if self.inputs[index][axis] is not None:
+                self._reads[index].add(axis % rank)
+
+    def weight(self, variable, axes: Labels, reads: tuple[int, ...] = ()) -> None:
+        """Say which channels lie along the axes of a weight, and on which axes the weight consumes them.
+
+        A weight met again, in a shared layer, ties its first labels to these. None is no weight and is passed over.
+        """
+        if variable is None:
+            return
+        axes = tuple(axes)
+        known = self._ledger.weights.get(id(variable))
+        if known is None:
+            index = next(i for i, weight in enumerate(self.layer.weights) if weight is variable)
+            self._ledger.weights[id(variable)] = WeightLabels(self.path, index, tuple(variable.shape), axes, reads)
+            return
+        why = f"{self.name} is called several times with the same weights"
+        for first, second in zip(known.axes, axes, strict=True):
+            if first is not None or second is not None:
+                self.tie(_vector(first), _vector(second), why)
+
+    def set(self, key: str, value: object) -> None:
+        """An entry of the layer's configuration follows the channels: a number, `Count`, `Pick` or a tuple of them."""
+        self._ledger.edits.setdefault(self.path, {}).setdefault(key, value)
+
+    def argument(self, position: int, value: Pick | Count) -> None:
+        """A constant among the flattened `(args, kwargs)` of the call follows the channels."""
+        self._picks[position] = value
+
+    def macs(self, variable, over: Labels = (), sizes: Sequence[int] = (), factor: float = 1.0) -> None:
+        """Count the multiply-accumulates of a weight that is applied once at each of the positions.
+
+        Args:
+            variable: The weight; each of its entries is one multiply-accumulate at one position.
+            over: The labels of the axes over which it is applied, where they carry channels.
+            sizes: The lengths of these axes.
+            factor: What else the count is multiplied with.
+        """
+        weight = self._ledger.weights[id(variable)]
+        self.multiply((*weight.axes, *over), (*weight.shape, *sizes), factor)
+
+    def multiply(self, labels: Labels, sizes: Sequence[int], factor: float = 1.0) -> None:
+        """Count `factor` times the product of the sizes as multiply-accumulates; labelled axes count what is kept."""
+        rest = math.prod(size for vector, size in zip(labels, sizes, strict=True) if vector is None)
+        axes = tuple(vector for vector in labels if vector is not None)
+        self._ledger.macs.append(Term(self.path, factor * rest, axes))
+
+    def positions(self, *without: int, output: bool = True) -> tuple[Labels, tuple[int, ...]]:
+        """Labels and sizes of all axes of the first output (or input) but the batch and those in `without`."""
+        sizes = (self.output_sizes if output else self.sizes)[0]
+        skip = {0, *(axis % len(sizes) for axis in without)}
+        axes = [axis for axis in range(len(sizes)) if axis not in skip]
+        same = len(sizes) == len(self.labels)
+        labels = tuple(self.labels[axis] if same and self.labels[axis] is not None else None for axis in axes)
+        return labels, tuple(sizes[axis] for axis in axes)
+
+    def activated(self, labels: Labels, activation, axis: int = -1) -> Labels:
+        """The labels behind an activation; one that mixes channels freezes them."""
+        if activation is not None and not is_elementwise(activation):
+            name = getattr(activation, "__name__", type(activation).__name__)
+            self.freeze(labels[axis], f"the activation {name} of {self.name} mixes the channels")
+        return labels
+
+    def decline(self, why: str) -> list[Labels]:
+        """Leave the call alone: all that goes in stays, what comes out carries no channels."""
+        for labels in self.inputs:
+            self.freeze(labels, why)
+        self._ledger.declined.setdefault(self.path, why)
+        return [self.unlabelled(index) for index in range(len(self.output_shapes))]
+
+    def close(self, outputs: Sequence[Labels]) -> None:
+        """File the call in the ledger."""
+        reads = tuple(tuple(sorted(axes)) for axes in self._reads)
+        self._ledger.nodes.append(
+            NodeLabels(self.node.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks))
+        )
+
+
+def symbolic(shape: Sequence[int], tensor: keras.KerasTensor) -> keras.KerasTensor:
+    """A stand-in for `tensor` with the given shape."""
+    return keras.KerasTensor(shape, dtype=tensor.dtype, sparse=tensor.sparse)
+
+
+def _vector(labels: np.ndarray | None) -> np.ndarray:
+    return np.zeros(1, int) if labels is None else labels

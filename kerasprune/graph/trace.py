@@ -1,0 +1,146 @@
+"""Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from kerasprune.core import ChannelGraph, GraphError, Labels, Term
+from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
+from kerasprune.graph.ledger import Ledger
+from kerasprune.graph.registry import find_rule
+from kerasprune.graph.site import Site, symbolic
+from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
+
+# What an unknown dimension counts as, by the rank of the input; see `trace`.
+_UNKNOWN = {4: 224, 5: 32}
+_UNKNOWN_ELSE = 64
+
+
+def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> ChannelGraph:
+    """Find the channels of a model.
+
+    Args:
+        model: A built Functional or Sequential model, nested or not; it is only read.
+        input_shape: The shape of one sample at which multiply-accumulates are counted, where the model leaves
+            dimensions open; a list of shapes for several inputs. By default an open dimension counts as 224 in images,
+            32 in volumes and 64 elsewhere.
+
+    Returns:
+        The graph. What cannot be removed stands in it with the reason.
+
+    Raises:
+        GraphError: The model is not built, is subclassed, or `input_shape` does not fit it.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(2, name="out")])
+    >>> graph = trace(model)
+    >>> [(group.width, group.frozen) for group in graph.groups]
+    [(4, None), (2, '`out` is an output of the model')]
+    """
+    graph = functional(model)
+    sizes = _input_sizes(graph.inputs, input_shape)
+    tracer = _Tracer()
+    inputs = [(None,) * len(tensor.shape) for tensor in graph.inputs]
+    outputs = tracer.run(model, "", inputs, sizes)
+    for labels, tensor in zip(outputs, graph.outputs, strict=True):
+        name = tensor._keras_history.operation.name
+        for vector in labels:
+            if vector is not None:
+                tracer.ledger.freeze(vector, f"`{name}` is an output of the model")
+    tracer.count_params(model)
+    return tracer.ledger.close(tuple(sizes))
+
+
+class _Tracer:
+    """Runs the rules over all calls of a model, the nested ones included."""
+
+    def __init__(self):
+        self.ledger = Ledger()
+        self.paths: dict[int, str] = {}
+
+    def run(self, model: keras.Model, prefix: str, inputs: list[Labels], sizes: list[tuple]) -> list[Labels]:
+        """Carry labels and sizes of the inputs through the calls of one model; returns the outputs' labels."""
+        graph = functional(model)
+        labels = dict(zip(map(id, graph.inputs), inputs, strict=True))
+        shapes = dict(zip(map(id, graph.inputs), sizes, strict=True))
+        for node in nodes(model, prefix):
+            node = self._canonical(node)
+            ins = [labels[id(tensor)] for tensor in node.inputs]
+            in_sizes = [shapes[id(tensor)] for tensor in node.inputs]
+            out_sizes = _output_sizes(node, shapes)
+            if is_graph(node.operation):
+                outs = self.run(node.operation, node.path, ins, in_sizes)
+            else:
+                outs = self._call(Site(node, self.ledger, ins, in_sizes, out_sizes))
+            labels.update(zip(map(id, node.outputs), outs, strict=True))
+            shapes.update(zip(map(id, node.outputs), out_sizes, strict=True))
+        return [labels[id(tensor)] for tensor in graph.outputs]
+
+    def _canonical(self, node: Node) -> Node:
+        """The node under the path that its operation had when it was first met."""
+        path = self.paths.setdefault(id(node.operation), node.path)
+        if path == node.path:
+            return node
+        return Node(node.key, path, node.operation, node.inputs, node.outputs, node.arguments)
+
+    def _call(self, site: Site) -> list[Labels]:
+        rule = find_rule(site.layer)
+        if rule is None:
+            kind = type(site.layer).__name__
+            outputs = site.decline(f"{site.name} is a {kind}, for which there is no rule; teach it with `@rule`")
+        elif getattr(site.layer, "quantization_mode", None) or getattr(site.layer, "lora_enabled", False):
+            outputs = site.decline(f"{site.name} is quantized or carries LoRA weights; prune before that")
+        else:
+            outputs = rule.function(site)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        outputs = [_tidy(labels) for labels in outputs]
+        site.close(outputs)
+        return outputs
+
+    def count_params(self, model: keras.Model) -> None:
+        """A term for every weight: labelled axes by what is kept, all else by its size."""
+        counted = set()
+        for path, operation in operations(model).items():
+            for variable in getattr(operation, "weights", ()):
+                if id(variable) in counted:
+                    continue
+                counted.add(id(variable))
+                known = self.ledger.weights.get(id(variable))
+                axes = known.axes if known else (None,) * len(variable.shape)
+                rest = math.prod(size for size, vector in zip(variable.shape, axes, strict=True) if vector is None)
+                self.ledger.params.append(Term(path, rest, tuple(vector for vector in axes if vector is not None)))
+
+
+def _tidy(labels: Labels) -> Labels:
+    """A vector that names no channel at all says nothing."""
+    return tuple(vector if vector is not None and vector.any() else None for vector in labels)
+
+
+def _output_sizes(node: Node, shapes: dict[int, tuple]) -> list[tuple]:
+    """The outputs' shapes with a batch of 1 and numbers for all unknown dimensions."""
+    known = [tensor.shape for tensor in node.outputs]
+    if all(None not in shape[1:] for shape in known) and not is_graph(node.operation):
+        return [(1, *shape[1:]) for shape in known]
+    filled = {id(tensor): symbolic(shapes[id(tensor)], tensor) for tensor in node.inputs}
+    args, kwargs = node.fill(filled)
+    specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
+    return [tuple(spec.shape) for spec in specs]
+
+
+def _input_sizes(tensors: Sequence[keras.KerasTensor], input_shape) -> list[tuple[int, ...]]:
+    shapes = [None] * len(tensors)
+    if input_shape is not None:
+        several = isinstance(input_shape[0], (tuple, list)) if len(input_shape) else False
+        shapes = list(input_shape) if several else [input_shape]
+        if len(shapes) != len(tensors):
+            raise GraphError(f"The model has {len(tensors)} inputs. Received: input_shape={input_shape}.")
+    sizes = []
+    for tensor, shape in zip(tensors, shapes, strict=True):
+        rank = len(tensor.shape)
+        shape = tuple(shape) if shape is not None else (_UNKNOWN.get(rank, _UNKNOWN_ELSE),) * (rank - 1)
+        if len(shape) != rank - 1:
+            raise GraphError(f"Input `{tensor.name}` has shape {tensor.shape[1:]}. Received: input_shape={shape}.")
+        sizes.append((1, *(given if own is None else own for own, given in zip(tensor.shape[1:], shape, strict=True))))
+    return sizes
