@@ -1,0 +1,64 @@
+"""In which order channels go when several groups compete."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasprune.core import Registry
+from kerasprune.selection.constraints import Plan
+
+RANKINGS = Registry("ranking")
+
+Ranking = Callable[[Plan, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Queue:
+    """Removals in the order in which they happen.
+
+    Attributes:
+        ids: int (n,), ids in the order of removal.
+        ends: int (k + 1,), so many of `ids` are gone after 0, 1, ..., k removals; a removal takes one or more ids.
+    """
+
+    ids: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def build(cls, plans: list[Plan], scores: np.ndarray, ranking: Ranking) -> "Queue":
+        """Merge the removals of all groups, the least valued first, ties by id."""
+        removals: list[np.ndarray] = []
+        values: list[np.ndarray] = []
+        for plan in plans:
+            removals += np.split(plan.order, plan.cuts)[:-1]
+            # A group's removals happen in its own order whatever the ranking says.
+            values.append(np.maximum.accumulate(ranking(plan, scores)))
+        if not removals:
+            return cls(np.zeros(0, int), np.zeros(1, int))
+        firsts = np.concatenate([_firsts(plan) for plan in plans])
+        order = np.lexsort((firsts, np.concatenate(values)))
+        chosen = [removals[i] for i in order]
+        return cls(np.concatenate(chosen), np.cumsum([0, *map(len, chosen)]))
+
+
+@RANKINGS.register("global")
+def by_score(plan: Plan, scores: np.ndarray) -> np.ndarray:
+    """Value a removal by the mean score of its channels, whichever group they are of: float (len(plan.cuts),)."""
+    if not len(plan.cuts):
+        return np.zeros(0)
+    starts = np.concatenate([[0], plan.cuts[:-1]])
+    gone = plan.order[: plan.cuts[-1]]
+    return np.add.reduceat(scores[gone], starts) / np.diff(plan.cuts, prepend=0)
+
+
+@RANKINGS.register("per_layer")
+def by_share(plan: Plan, scores: np.ndarray) -> np.ndarray:
+    """Value a removal by the share of its group that is then gone, so that all groups shrink alike."""
+    return plan.cuts / plan.group.width
+
+
+def _firsts(plan: Plan) -> np.ndarray:
+    """The first id of every removal, made nondecreasing so that ties across groups keep each group's own order."""
+    starts = np.concatenate([[0], plan.cuts])[: len(plan.cuts)]
+    return np.maximum.accumulate(plan.order[starts])

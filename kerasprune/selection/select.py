@@ -1,0 +1,113 @@
+"""From scores and a budget to a `keep`."""
+
+import bisect
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from kerasprune.core import BudgetError, ChannelGraph
+from kerasprune.selection.budget import MEASURES, Budget, amount, fits
+from kerasprune.selection.constraints import Constraints, Plan
+from kerasprune.selection.ranking import RANKINGS, Queue
+
+NAMED_GROUPS = 5  # in the message about a budget that cannot be reached
+
+
+def select(
+    graph: ChannelGraph,
+    scores: np.ndarray,
+    budget: Budget,
+    *,
+    ranking: str = "global",
+    round_to: int = 1,
+    min_width: float = 1,
+    protect: Collection[str] = (),
+    overrides: Mapping[str, float] | None = None,
+) -> np.ndarray:
+    """Choose which channels stay, so that the slimmed model is within the budget.
+
+    Channels go one after the other, the least valued first and equal ones by id, until the budget is met. The order
+    does not depend on the budget: what a larger budget removes, a smaller one removes too.
+
+    Args:
+        graph: What can be removed.
+        scores: float (num_ids,), higher = more worth keeping; +inf = must stay.
+        budget: The limits.
+        ranking: "global" compares the scores of all groups with each other; "per_layer" compares only within a
+            group, and takes the same share of every group.
+        round_to: Widths become multiples of this number; a group that is not cut keeps the width it has. A
+            removal then takes several channels and counts with their mean score.
+        min_width: No group gets narrower: a number of channels, or a fraction in (0, 1) of each group.
+        protect: Patterns (`fnmatch`) over the names of groups and of the layers that make their channels; what
+            matches is not touched.
+        overrides: Pattern to the fraction kept in (0, 1], or to the width if above 1; the group gets this width
+            whatever the budget. The last pattern that matches counts; `protect` goes before.
+
+    Returns:
+        bool (num_ids,), True = stays. Id 0, frozen ids and at least one id of every group stay.
+
+    Raises:
+        BudgetError: The budget cannot be reached, a pattern matches nothing, or the scores are not finite.
+
+    Example:
+
+    >>> keep = select(graph, scores, Budget(flops=0.5), round_to=8, protect=["stem*"])  # doctest: +SKIP
+    """
+    order_by = RANKINGS[ranking]
+    scores = _checked(graph, scores)
+    plans = Constraints(round_to, min_width, protect, overrides).plans(graph, scores)
+    queue = Queue.build(plans, scores, order_by)
+    start = graph.keep_all()
+    for plan in plans:
+        start[plan.order[: plan.forced]] = False
+
+    def keep_after(removals: int) -> np.ndarray:
+        keep = start.copy()
+        keep[queue.ids[: queue.ends[removals]]] = False
+        return keep
+
+    limits = budget.limits(graph)
+    smallest = keep_after(len(queue.ends) - 1)
+    if not fits(graph, smallest, limits):
+        raise BudgetError(_unreachable(graph, smallest, budget, limits, plans))
+    fewest = bisect.bisect_left(
+        range(len(queue.ends)), True, key=lambda removals: fits(graph, keep_after(removals), limits)
+    )
+    return keep_after(fewest)
+
+
+def _checked(graph: ChannelGraph, scores) -> np.ndarray:
+    scores = np.asarray(scores, float)
+    if scores.shape != (graph.num_ids,):
+        raise BudgetError(
+            f"`scores` must have shape ({graph.num_ids},), one entry per channel id. Received: shape {scores.shape}."
+        )
+    for group in graph.free_groups:
+        if np.isnan(scores[group.ids]).any():
+            raise BudgetError(
+                f"The scores of {group.name!r} contain NaN. "
+                f"Check the weights of {', '.join(group.makers)}, or the criterion."
+            )
+    return scores
+
+
+def _unreachable(graph, smallest, budget, limits, plans: list[Plan]) -> str:
+    name = next(name for name, limit in limits.items() if not fits(graph, smallest, {name: limit}))
+    measure = MEASURES[name]
+    least, whole = measure(graph, smallest), measure(graph)
+    reasons = {plan.group.name: plan.reason for plan in plans}
+    blockers = []
+    for group in graph.groups:
+        without = smallest.copy()
+        without[group.ids[smallest[group.ids]][1:]] = False
+        share = 1 - measure(graph, without) / least
+        if share > 0:
+            blockers.append((share, group.name, group.frozen or reasons[group.name]))
+    blockers.sort(key=lambda blocker: -blocker[0])
+    named = "; ".join(f"{group!r} holds {100 * share:.1f} % ({why})" for share, group, why in blockers[:NAMED_GROUPS])
+    more = f"; and {len(blockers) - NAMED_GROUPS} more" if len(blockers) > NAMED_GROUPS else ""
+    return (
+        f"The budget {name} <= {amount(budget.given[name])} cannot be reached: the smallest possible is "
+        f"{name}={least:,.0f}, {100 * least / whole:.1f} % of the model. Raise the budget, or free what is in the way: "
+        f"{named}{more}."
+    )
