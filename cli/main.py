@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from kerasprune_cli.console import warnings_as_sentences
 from kerasprune_cli.errors import BadInput
 
 COMMANDS = {
@@ -36,7 +37,8 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context):
         try:
-            return super().invoke(ctx)
+            with warnings_as_sentences():
+                return super().invoke(ctx)
         except Exception as error:
             if not _is_from_the_user(error):
                 raise

@@ -1,0 +1,22 @@
+"""Opening the MODEL of a command."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasprune_cli.errors import BadInput
+from kerasprune_cli.library import library
+
+
+def open_model(path: Path):
+    """The Keras model in `path`, built, with finite weights.
+
+    Raises:
+        BadInput: A weight holds NaN or infinity: every score, and every comparison, would be meaningless.
+    """
+    model = library().load_model(path)
+    for variable in model.weights:
+        values = np.asarray(variable)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise BadInput(f"The weight {variable.path!r} of {str(path)!r} holds NaN or infinite values.")
+    return model
