@@ -1,0 +1,42 @@
+"""Writing a model so that no reader ever meets half a file."""
+
+import os
+from pathlib import Path
+
+import keras
+
+from kerasprune.core.errors import ModelFileError
+from kerasprune.core.files import atomic_path
+from kerasprune.files.quiet import quiet_absl
+
+
+def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
+    """Write `model` to `path`; a file that stood there is replaced only once the new one is complete.
+
+    Args:
+        model: Any Keras model that has been built.
+        path: Ends in `.keras` (recommended) or `.h5`. Its folder must exist.
+
+    Returns:
+        The path.
+
+    Raises:
+        ModelFileError: The suffix is unknown, or Keras cannot serialize the model.
+        OSError: The folder does not exist or cannot be written to.
+
+    Example:
+
+    >>> save_model(small, "small.keras")
+    PosixPath('small.keras')
+    """
+    path = Path(path)
+    if path.suffix not in (".keras", ".h5"):
+        raise ModelFileError(f"A model file must end in '.keras' or '.h5'. Received: {str(path)!r}.")
+    with atomic_path(path) as temporary, quiet_absl():
+        try:
+            model.save(temporary)
+        except OSError:
+            raise
+        except Exception as error:  # Keras lets through whatever a layer's own get_config raises
+            raise ModelFileError(f"The model {model.name!r} cannot be saved: {error}") from error
+    return path
