@@ -69,7 +69,7 @@ class _Replay:
             keras.tree.pack_sequence_as(structure, flat)
             for structure, flat in ((graph._inputs_struct, inputs), (graph._outputs_struct, outputs))
         ]
-        return keras.Model(*structured, name=model.name)
+        return _with_flag(keras.Model(*structured, name=model.name), model)
 
     def run(self, model: keras.Model, prefix: str, inputs: list, training: bool | None = None) -> list:
         """Carry `inputs` through the calls of `model`; returns the flat outputs."""
@@ -99,7 +99,13 @@ class _Replay:
 
     def _sequential(self, model, graph, prefix) -> keras.Sequential:
         layers = [self.operation(join(prefix, layer.name), layer) for layer in model.layers]
-        return keras.Sequential([_new_input(graph.inputs[0]), *layers], name=model.name)
+        return _with_flag(keras.Sequential([_new_input(graph.inputs[0]), *layers], name=model.name), model)
+
+
+def _with_flag(new: keras.Model, old: keras.Model) -> keras.Model:
+    if not old.trainable:
+        new.trainable = False
+    return new
 
 
 def _new_input(tensor: keras.KerasTensor) -> keras.KerasTensor:

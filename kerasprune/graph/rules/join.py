@@ -11,9 +11,9 @@ layers = keras.layers
 
 _UNARY = (
     "Abs Absolute Arccos Arccosh Arcsin Arcsinh Arctan Arctanh Cast Cbrt Ceil Celu Clip Conj Cos Cosh Elu Erf Erfinv "
-    "Exp Exp2 Expm1 Floor Gelu HardShrink HardSigmoid HardSilu HardTanh Identity Imag Isfinite Isinf Isnan LeakyRelu Log "
-    "Log10 Log1p Log2 LogSigmoid LogicalNot NanToNum Negative Real Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign "
-    "Signbit Silu Sin Sinc Sinh SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sqrt Square Squareplus "
+    "Exp Exp2 Expm1 Floor Gelu HardShrink HardSigmoid HardSilu HardTanh Identity Imag Isfinite Isinf Isnan LeakyRelu "
+    "Log Log10 Log1p Log2 LogSigmoid LogicalNot NanToNum Negative Real Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid "
+    "Sign Signbit Silu Sin Sinc Sinh SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sqrt Square Squareplus "
     "StopGradient Tan Tanh TanhShrink Threshold Trunc"
 ).split()
 _BINARY = (

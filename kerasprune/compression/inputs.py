@@ -1,0 +1,42 @@
+"""Random inputs for a model, where the user gives none."""
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, DataError
+from kerasprune.graph import functional, operations
+
+
+def random_inputs(model: keras.Model, graph: ChannelGraph, seed: int = 0, batch_size: int = 2):
+    """Standard normal inputs; whole numbers where the model takes such, within the range of its embeddings.
+
+    Returns:
+        Arrays in the structure of the model's inputs, with `batch_size` samples, at the graph's input shapes.
+
+    Raises:
+        DataError: An input takes neither numbers nor booleans.
+    """
+    rng = np.random.default_rng(seed)
+    tables = [layer.input_dim for layer in operations(model).values() if isinstance(layer, keras.layers.Embedding)]
+    limit = min(tables, default=2)
+    tensors = functional(model).inputs
+    fixed = [tensor.shape[0] for tensor in tensors if tensor.shape[0] is not None]
+    size = fixed[0] if fixed else batch_size
+    arrays = [
+        _random(rng, tensor, (size, *shape[1:]), limit)
+        for tensor, shape in zip(tensors, graph.input_shapes, strict=True)
+    ]
+    return keras.tree.pack_sequence_as(functional(model)._inputs_struct, arrays)
+
+
+def _random(rng, tensor, shape, limit: int) -> np.ndarray:
+    kind = (
+        np.dtype(keras.backend.standardize_dtype(tensor.dtype)) if tensor.dtype not in ("string", "bfloat16") else None
+    )
+    if tensor.dtype == "string":
+        raise DataError(f"Input `{tensor.name}` takes strings: pass `inputs`.")
+    if kind is not None and kind.kind in "iu":
+        return rng.integers(0, limit, shape).astype(kind)
+    if kind is not None and kind.kind == "b":
+        return rng.random(shape) < 0.5
+    return rng.standard_normal(shape).astype("float32")

@@ -1,0 +1,157 @@
+"""Replaying a model into a new one of stock layers, and carrying weights and settings over."""
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, Count, GraphError, Labels, Pick, cut
+from kerasprune.graph import Node, clone_operation, operations, replay
+
+
+class Rebuild:
+    """One rebuild of a model: clones its layers, then carries the weights over.
+
+    The clones are built with zeros in place of their initial random values, which would be overwritten at once; the
+    initializers themselves stay in their configuration.
+
+    Args:
+        graph: The trace of the model.
+        keep: bool (num_ids,), completed; None to cut nothing.
+    """
+
+    def __init__(self, graph: ChannelGraph, keep: np.ndarray | None = None):
+        self.graph = graph
+        self.keep = keep
+        self.pairs: list[tuple[str, keras.Operation, keras.Operation]] = []
+        self._initializers: list[tuple[keras.layers.Layer, str, object]] = []
+
+    def run(self, model: keras.Model, call=None, *, nested: bool = True) -> keras.Model:
+        """The new model, with the weights of the old one as far as they are kept.
+
+        Args:
+            model: The model that the graph is a trace of.
+            call: As in `kerasprune.graph.replay`.
+            nested: As there.
+        """
+        check_same(model, self.graph)
+        try:
+            new = replay(model, self._make, call or self._call_with_cut_constants(), nested=nested)
+        finally:
+            for layer, name, initializer in self._initializers:
+                setattr(layer, name, initializer)
+        self._carry_weights()
+        return new
+
+    def _make(self, path: str, old: keras.Operation) -> keras.Operation:
+        edits = self.graph.edits.get(path, {}) if self.keep is not None else {}
+        new = clone_operation(path, old, {key: _resolve(value, self.keep) for key, value in edits.items()})
+        if isinstance(new, keras.layers.Layer):
+            self._start_at_zero(new)
+        self.pairs.append((path, old, new))
+        return new
+
+    def _start_at_zero(self, layer: keras.layers.Layer) -> None:
+        for name, value in list(vars(layer).items()):
+            if isinstance(value, keras.initializers.Initializer):
+                self._initializers.append((layer, name, value))
+                setattr(layer, name, _ZEROS)
+
+    def _call_with_cut_constants(self):
+        """How to make a call: plainly, or with the constants among the arguments cut where the graph says so."""
+        edits = {node.key: node.arguments for node in self.graph.nodes if node.arguments}
+        if self.keep is None or not edits:
+            return None
+
+        def call(node: Node, operation, args, kwargs):
+            leaves = keras.tree.flatten((args, kwargs))
+            for position, value in edits.get(node.key, {}).items():
+                leaves[position] = keras.ops.convert_to_tensor(_resolve(value, self.keep), leaves[position].dtype)
+            args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
+            return operation(*args, **kwargs)
+
+        return call
+
+    def _carry_weights(self) -> None:
+        labels = {(weight.layer, weight.index): weight.axes for weight in self.graph.weights}
+        for path, old, new in self.pairs:
+            if not isinstance(old, keras.layers.Layer):
+                continue
+            for index, (source, target) in enumerate(zip(old.weights, new.weights, strict=True)):
+                _carry(source, target, labels.get((path, index), ()), self.keep)
+        for _, old, new in self.pairs:
+            if isinstance(old, keras.layers.Layer):
+                copy_trainable(old, new)
+
+
+def check_same(model: keras.Model, graph: ChannelGraph) -> None:
+    """Raise where the graph is a trace of another model.
+
+    Raises:
+        GraphError: A layer is missing, or a weight has another shape.
+    """
+    found = operations(model)
+    for weight in graph.weights:
+        layer = found.get(weight.layer)
+        shape = layer and tuple(layer.weights[weight.index].shape) if _has(layer, weight.index) else None
+        if shape != weight.shape:
+            raise GraphError(
+                f"The graph is a trace of another model: it has a weight of shape {weight.shape} in `{weight.layer}`, "
+                f"{model.name!r} has {shape or 'none'} there. Trace this model."
+            )
+
+
+def copy_trainable(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
+    """Give a layer and its weights the `trainable` flags of another."""
+    if new.trainable != old.trainable:
+        new.trainable = old.trainable
+    for source, target in zip(old.weights, new.weights, strict=True):
+        if target.trainable != source.trainable:
+            target.trainable = source.trainable
+
+
+def compile_like(new: keras.Model, old: keras.Model) -> None:
+    """Compile `new` with the settings of `old`, with an optimizer and metrics of its own; nothing if `old` is not.
+
+    A model with a `compile` of its own is left for its owner to compile.
+    """
+    settings = getattr(old, "_compile_config", None)
+    if not old.compiled or settings is None or type(new).compile is not keras.Model.compile:
+        return
+    arguments = {**settings.config}
+    for name in ("optimizer", "metrics", "weighted_metrics"):
+        if arguments.get(name) is not None:
+            arguments[name] = keras.tree.map_structure(_fresh, arguments[name])
+    new.compile(**arguments)
+
+
+def _fresh(item):
+    """A new object with the same settings, where the object has state of its own."""
+    if isinstance(item, (keras.optimizers.Optimizer, keras.metrics.Metric)):
+        return type(item).from_config(item.get_config())
+    return item
+
+
+def _carry(source, target, axes: Labels, keep: np.ndarray | None) -> None:
+    if keep is None or all(vector is None for vector in axes):
+        target.assign(source)
+    else:
+        target.assign(cut(keras.ops.convert_to_numpy(source), axes, keep))
+
+
+def _resolve(value, keep: np.ndarray):
+    """The value of a configuration entry under `keep`; arrays become lists, which a configuration can hold."""
+    if isinstance(value, Count):
+        return value.under(keep)
+    if isinstance(value, Pick):
+        return value.under(keep).tolist()
+    if isinstance(value, (tuple, list)):
+        return type(value)(_resolve(item, keep) for item in value)
+    if isinstance(value, dict):
+        return {key: _resolve(item, keep) for key, item in value.items()}
+    return value
+
+
+def _has(layer, index: int) -> bool:
+    return layer is not None and index < len(layer.weights)
+
+
+_ZEROS = keras.initializers.Zeros()

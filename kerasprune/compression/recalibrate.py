@@ -1,0 +1,64 @@
+"""Batch-norm statistics for a model whose channels have changed."""
+
+import keras
+
+from kerasprune.compression.rebuild import Rebuild, compile_like
+from kerasprune.core import DataError, batches
+from kerasprune.graph import operations, trace
+
+
+def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
+    """Estimate the moving statistics of every BatchNormalization anew, on unlabelled data, without training.
+
+    The statistics become the plain average over the batches. All other layers run as in inference, so dropout and
+    noise have no part in it; weights stay as they are.
+
+    Args:
+        model: A Functional or Sequential model; it is not touched.
+        data: Any data that `kerasprune.core.batches` takes; labels are not used.
+        batch_size: Samples per batch, for arrays.
+        limit: Use at most this many samples; None for all.
+
+    Returns:
+        A new model of the same architecture; without BatchNormalization it equals the old one.
+
+    Raises:
+        DataError: The data is empty or does not fit the model.
+    """
+    graph = trace(model)
+    new = Rebuild(graph).run(model)
+    runner, norms = _training_statistics(model, graph)
+    if norms:
+        for count, batch in enumerate(batches(data, batch_size, limit=limit)):
+            for norm in norms.values():
+                norm.momentum = count / (count + 1)
+            try:
+                runner(keras.tree.flatten(batch.x), training=False)
+            except (ValueError, TypeError) as error:
+                raise DataError(f"The data does not fit the model {model.name!r}: {error}") from error
+        _copy_statistics(norms, new)
+    compile_like(new, model)
+    return new
+
+
+def _training_statistics(model, graph):
+    """A flat copy of the model whose batch norms run in training mode, and these batch norms by path."""
+    norms = {}
+
+    def call(node, operation, args, kwargs):
+        if isinstance(operation, keras.layers.BatchNormalization):
+            norms[node.path] = operation
+            kwargs = {**kwargs, "training": True}
+        return operation(*args, **kwargs)
+
+    flat = Rebuild(graph).run(model, call, nested=False)
+    for norm in norms.values():
+        norm.trainable = True
+    return keras.Model(flat.inputs, flat.outputs), norms
+
+
+def _copy_statistics(norms, new) -> None:
+    found = operations(new)
+    for path, norm in norms.items():
+        found[path].moving_mean.assign(norm.moving_mean)
+        found[path].moving_variance.assign(norm.moving_variance)

@@ -1,0 +1,77 @@
+"""The slimmed model, and the masked model that it must equal."""
+
+import keras
+import numpy as np
+
+from kerasprune.compression.rebuild import Rebuild, compile_like
+from kerasprune.core import ChannelGraph
+from kerasprune.graph import Node, trace
+from kerasprune.layers import NeuronMask
+
+
+def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray | None = None) -> keras.Model:
+    """Build a new, smaller model of stock layers in which the channels that are not kept do not exist.
+
+    It computes the same function as `masked(model, graph, keep)`. Names, nesting, dtype policies, `trainable` flags,
+    initializers, regularizers and the names of inputs and outputs are those of `model`; a compiled model gives a
+    compiled one, with a fresh optimizer.
+
+    Args:
+        model: The model to slim; it is not touched.
+        graph: Its trace, or that of a model that differs in its weights only; traced here where None.
+        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps everything.
+
+    Raises:
+        GraphError: The graph is that of another model, or `keep` does not fit it or empties a group.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(2)])
+    >>> graph = trace(model)
+    >>> keep = graph.keep_all()
+    >>> keep[graph.groups[0].ids[:3]] = False
+    >>> slim(model, graph, keep).layers[0].units
+    1
+    """
+    graph = graph or trace(model)
+    keep = graph.complete(graph.keep_all() if keep is None else keep)
+    small = Rebuild(graph, keep).run(model)
+    compile_like(small, model)
+    return small
+
+
+def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:
+    """Build the model of the same size in which everything that reads a removed channel reads zero.
+
+    Args:
+        model: The model; it is not touched.
+        graph: Its trace.
+        keep: bool (num_ids,), True = stays.
+
+    Raises:
+        GraphError: As in `slim`.
+    """
+    keep = graph.complete(keep)
+    return Rebuild(graph).run(model, masking_call(graph, keep))
+
+
+def masking_call(graph: ChannelGraph, keep: np.ndarray):
+    """A `call` for `replay` that puts a `NeuronMask` on every axis on which removed channels are read."""
+    by_key = {node.key: node for node in graph.nodes}
+
+    def call(node: Node, operation, args, kwargs):
+        spot = by_key.get(node.key)
+        if spot is None or not any(spot.reads):
+            return operation(*args, **kwargs)
+        leaves = keras.tree.flatten((args, kwargs))
+        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, keras.KerasTensor)]
+        for index, axes in enumerate(spot.reads):
+            for axis in axes:
+                stays = keep[spot.inputs[index][axis]]
+                if not stays.all():
+                    name = f"{node.key.replace('/', '_').replace('#', '_')}_mask_{index}_{axis}"
+                    leaves[places[index]] = NeuronMask(stays, axis, name=name)(leaves[places[index]])
+        args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
+        return operation(*args, **kwargs)
+
+    return call
