@@ -13,6 +13,7 @@ import numpy as np
 
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.images import read_folder
+from kerasprune_cli.lazy import core
 
 HELP = (
     "An .npz file with the arrays x and, where labels are needed, y (or x_train, y_train; x_test and y_test are then "
@@ -33,8 +34,15 @@ class Samples(NamedTuple):
         """As Keras and kerasprune take data: `(x, y)`, or `x` alone where there are no labels."""
         return self.x if self.y is None else (self.x, self.y)
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """The number of samples."""
         return len(next(iter(self.x.values()))) if isinstance(self.x, Mapping) else len(self.x)
+
+    def head(self, limit: int | None) -> "Samples":
+        """The first `limit` samples, all of them for None."""
+        x = {k: v[:limit] for k, v in self.x.items()} if isinstance(self.x, Mapping) else self.x[:limit]
+        return Samples(x, None if self.y is None else self.y[:limit])
 
 
 class Data(NamedTuple):
@@ -44,13 +52,12 @@ class Data(NamedTuple):
     test: Samples | None
 
 
-def read_data(source: str, model, *, limit: int | None = None, pixel_range: tuple[float, float] | None = None) -> Data:
+def read_data(source: str, model, pixel_range: tuple[float, float] | None = None) -> Data:
     """Read `source` and check that it fits `model`.
 
     Args:
         source: See `HELP`.
         model: The Keras model that shall read the data.
-        limit: Use at most this many samples of the training part; None for all.
         pixel_range: What the values 0 to 255 of images and of uint8 arrays become; None leaves them.
 
     Raises:
@@ -61,13 +68,10 @@ def read_data(source: str, model, *, limit: int | None = None, pixel_range: tupl
     if train is None:
         raise BadInput(
             f"{source!r} holds no inputs: expected the array x or x_train, or one per input name "
-            f"({', '.join(model.input_names)}); found {', '.join(arrays) or 'nothing'}."
+            f"({_input_names(model)}); found {', '.join(arrays) or 'nothing'}."
         )
     test = _samples(arrays, "test", model, source)
-    if limit is not None:
-        train = _map_samples(train, lambda array: array[:limit])
-    train, test = (part and _rescale(part, pixel_range) for part in (train, test))
-    return Data(train, test)
+    return Data(*(part and _converted(part, model, pixel_range) for part in (train, test)))
 
 
 def _read(source: str, model) -> dict[str, np.ndarray]:
@@ -87,7 +91,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise BadInput(f"There is no file {str(path)!r}.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(f"{str(path)!r} is not a readable .npz file of plain arrays: {error}.") from error
@@ -111,7 +115,7 @@ def _named(result: Any) -> dict[str, np.ndarray]:
     """What a data function returned, with the keys of an .npz file."""
     if isinstance(result, Mapping):
         return {key: np.asarray(value) for key, value in result.items()}
-    batch = importlib.import_module("kerasprune.core.batches").as_arrays(result)
+    batch = core.as_arrays(result)
     x = {"x": batch.x} if not isinstance(batch.x, Mapping) else dict(batch.x)
     return x if batch.y is None else {**x, "y": batch.y}
 
@@ -121,12 +125,12 @@ def _samples(arrays: Mapping[str, np.ndarray], part: str, model, source: str) ->
     names = ("x", "y") if part == "train" and "x" in arrays else (f"x_{part}", f"y_{part}")
     if names[0] in arrays:
         x, y = arrays[names[0]], arrays.get(names[1])
-    elif part == "train" and set(model.input_names) <= set(arrays):
-        x, y = {name: arrays[name] for name in model.input_names}, arrays.get("y")
+    elif part == "train" and {tensor.name for tensor in model.inputs} <= set(arrays):
+        x, y = {tensor.name: arrays[tensor.name] for tensor in model.inputs}, arrays.get("y")
     else:
         return None
     samples = Samples(_fit_inputs(x, model, source), y)
-    if not len(samples):
+    if not samples.size:
         raise BadInput(f"{source!r} is empty: its {part} part holds no sample.")
     _check_labels(samples, model, source)
     return samples
@@ -141,7 +145,7 @@ def _fit_inputs(x, model, source: str):
     if len(model.inputs) != 1:
         raise BadInput(
             f"The model has {len(model.inputs)} inputs: name one array in {source!r} after each of "
-            f"{', '.join(model.input_names)}."
+            f"{_input_names(model)}."
         )
     return _fit(x, model.inputs[0].shape, source)
 
@@ -166,8 +170,8 @@ def _check_labels(samples: Samples, model, source: str) -> None:
     y = samples.y
     if y is None:
         return
-    if len(y) != len(samples):
-        raise BadInput(f"{source!r} holds {len(samples)} inputs but {len(y)} labels.")
+    if len(y) != samples.size:
+        raise BadInput(f"{source!r} holds {samples.size} inputs but {len(y)} labels.")
     if len(model.outputs) != 1:
         return
     shape = tuple(model.outputs[0].shape)
@@ -182,24 +186,26 @@ def _check_labels(samples: Samples, model, source: str) -> None:
         raise BadInput(f"The labels in {source!r} have shape {y.shape}; the model's output is {shape}.")
 
 
-def _rescale(samples: Samples, pixel_range: tuple[float, float] | None) -> Samples:
-    if pixel_range is None:
-        return samples
-    low, high = pixel_range
+def _converted(samples: Samples, model, pixel_range: tuple[float, float] | None) -> Samples:
+    """The inputs in the dtypes of the model's, after the rescaling of pixels that was asked for."""
 
-    def rescale(array):
-        if array.dtype != np.uint8:
-            raise BadInput(f"--pixel-range is for images and uint8 arrays; these inputs are {array.dtype} already.")
-        return array.astype("float32") * ((high - low) / 255) + low
+    def convert(array, tensor):
+        if pixel_range is not None:
+            array = _rescaled(array, *pixel_range)
+        return array.astype(tensor.dtype, copy=False)
 
-    return Samples(_map_inputs(rescale, samples.x), samples.y)
-
-
-def _map_samples(samples: Samples, function: Callable) -> Samples:
-    return Samples(_map_inputs(function, samples.x), None if samples.y is None else function(samples.y))
+    if isinstance(samples.x, Mapping):
+        x = {tensor.name: convert(samples.x[tensor.name], tensor) for tensor in model.inputs}
+    else:
+        x = convert(samples.x, model.inputs[0])
+    return Samples(x, samples.y)
 
 
-def _map_inputs(function: Callable, x):
-    if isinstance(x, Mapping):
-        return {name: function(array) for name, array in x.items()}
-    return function(x)
+def _rescaled(array: np.ndarray, low: float, high: float) -> np.ndarray:
+    if array.dtype != np.uint8:
+        raise BadInput(f"--pixel-range is for images and uint8 arrays; these inputs are {array.dtype} already.")
+    return array.astype("float32") * ((high - low) / 255) + low
+
+
+def _input_names(model) -> str:
+    return ", ".join(tensor.name for tensor in model.inputs)

@@ -47,17 +47,13 @@ class OutputFile(click.ParamType):
 
 
 class OutputFolder(click.ParamType):
-    """A folder to write into, made when it is missing and its parent allows it."""
+    """A folder to write into; it may be missing where its parent allows to make it."""
 
     name = "folder"
 
     def convert(self, value, param, ctx) -> Path:
         path = Path(value)
-        if path.exists():
-            check_folder(path)
-            return path
-        check_folder(path.parent)
-        path.mkdir()
+        check_folder(path if path.exists() else path.parent)
         return path
 
 

@@ -51,7 +51,7 @@ def _is_from_the_user(error: Exception) -> bool:
     return errors is not None and isinstance(error, errors.KeraspruneError)
 
 
-def _silence_native_logs() -> None:
+def silence_native_logs() -> None:
     """Point the process's stderr at nothing and keep Python's own: TensorFlow logs before any setting can stop it.
 
     Does nothing when TF_CPP_MIN_LOG_LEVEL is set: then the user has decided.
@@ -78,7 +78,7 @@ def cli() -> None:
 
 def main() -> None:
     """What the `kerasprune` command runs."""
-    _silence_native_logs()
+    silence_native_logs()
     cli()
 
 

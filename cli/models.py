@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.library import library
+from kerasprune_cli.lazy import kp
 
 
 def open_model(path: Path):
@@ -14,7 +14,7 @@ def open_model(path: Path):
     Raises:
         BadInput: A weight holds NaN or infinity: every score, and every comparison, would be meaningless.
     """
-    model = library().load_model(path)
+    model = kp.load_model(path)
     for variable in model.weights:
         values = np.asarray(variable)
         if values.dtype.kind == "f" and not np.isfinite(values).all():

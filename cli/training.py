@@ -1,0 +1,72 @@
+"""Fine-tuning on labelled data, and how often a model is right."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kerasprune_cli.data import Samples
+from kerasprune_cli.errors import BadInput
+from kerasprune_cli.lazy import keras
+
+BATCH_SIZE = 64
+
+
+def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | None, seed: int) -> Callable:
+    """A function that trains the model it is given, in place, and returns it.
+
+    The rate falls from `learning_rate` to zero along a cosine, so that the last epoch settles.
+
+    Args:
+        samples: Labelled.
+        epochs: Passes over the samples.
+        learning_rate: Of Adam, at the start.
+        loss: Name of a Keras loss; None for the one the model was compiled with.
+        seed: Of the order of the samples and of dropout.
+
+    Raises:
+        BadInput: There are no labels, or no loss is known (raised by the returned function).
+    """
+    if samples.y is None:
+        raise BadInput("Fine-tuning needs labels: the data holds inputs only.")
+
+    def tune(model):
+        chosen = loss or getattr(model, "loss", None)
+        if chosen is None:
+            raise BadInput("The model was saved without a loss: name one, for example --loss mse.")
+        keras.utils.set_random_seed(seed)
+        steps = epochs * -(-samples.size // BATCH_SIZE)
+        rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        model.compile(keras.optimizers.Adam(rate), chosen)
+        model.fit(samples.x, samples.y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
+        return model
+
+    return tune
+
+
+def accuracy(predict: Callable[..., np.ndarray], samples: Samples | None) -> float | None:
+    """The share of samples whose class is predicted, or None where there are no classes.
+
+    Args:
+        predict: Inputs to outputs (n, classes), or (n, 1) with the probability of class 1.
+        samples: Labels are classes as integers (n,) or (n, 1), or one-hot (n, classes).
+    """
+    if samples is None or samples.y is None:
+        return None
+    outputs = predict(samples.x)
+    if not isinstance(outputs, np.ndarray) or outputs.ndim != 2:
+        return None
+    expected = _classes(samples.y)
+    if expected is None:
+        return None
+    predicted = outputs.argmax(axis=1) if outputs.shape[1] > 1 else outputs[:, 0] > 0.5
+    return float((predicted == expected).mean())
+
+
+def _classes(y: np.ndarray) -> np.ndarray | None:
+    """Labels as integers (n,); None where they are not classes."""
+    if y.ndim == 2 and y.shape[1] > 1:
+        one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
+        return y.argmax(axis=1) if one_hot else None
+    if y.dtype.kind in "biu" and y.size == len(y):
+        return y.reshape(-1)
+    return None
