@@ -1,0 +1,146 @@
+"""Reading and editing the TFLite file format (a flatbuffer) without running it."""
+
+import struct
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+
+from kerasprune.core.errors import ModelFileError
+
+_IDENTIFIER = b"TFL3"
+_OP_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+_TRANSLATORS = ("DEQUANTIZE", "QUANTIZE")
+_FLOATS = (schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64)
+
+
+class _AlignedBuilder(flatbuffers.Builder):
+    """Writes byte vectors, which hold the weights, at multiples of 16 as the schema asks; kernels rely on it."""
+
+    def StartVector(self, elemSize, numElems, alignment):  # noqa: N802, N803 (the base class's names)
+        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+
+def parse(content: bytes, origin: str = "the TFLite model") -> Any:
+    """The whole model as a tree of `schema` objects.
+
+    Every offset in the file is followed, so a damaged file is found here; the interpreter would crash on it.
+
+    Args:
+        content: The file's bytes.
+        origin: What to call it in an error.
+
+    Raises:
+        ModelFileError: These bytes are no complete TFLite model.
+    """
+    if content[4:8] != _IDENTIFIER:
+        raise ModelFileError(f"{origin} is no TFLite model: it lacks the identifier 'TFL3' ({len(content)} bytes).")
+    try:
+        model = schema.ModelT.InitFromPackedBuf(content)
+        if not model.subgraphs or not model.operatorCodes:
+            raise ValueError("it has no graph")
+    except (struct.error, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(f"{origin} is a damaged TFLite model ({len(content)} bytes): {error}.") from error
+    return model
+
+
+def with_signature(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """The same model with its input and output tensors renamed, and a signature that carries the names.
+
+    Args:
+        content: A model with one signature-less main graph.
+        inputs: The new names, in the graph's own order.
+        outputs: The same for the outputs.
+    """
+    model = parse(content)
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey = "serving_default"
+    signature.inputs = _rename(graph, graph.inputs, inputs)
+    signature.outputs = _rename(graph, graph.outputs, outputs)
+    model.signatureDefs = [signature]
+    builder = _AlignedBuilder(len(content) + 4096)
+    builder.Finish(model.Pack(builder), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
+    """Each op of a parsed model, all graphs included.
+
+    Yields:
+        Its name, the name of its first output tensor, and whether it computes in floating point. An op that is not
+        built in is called by its custom code, TensorFlow ops by "Flex" and the op's name. QUANTIZE and DEQUANTIZE only
+        translate.
+    """
+    for graph in model.subgraphs:
+        for operator in graph.operators or ():
+            tensor = graph.tensors[operator.outputs[0]] if len(operator.outputs) else None
+            name = _op_name(model, operator)
+            floating = name not in _TRANSLATORS and tensor is not None and tensor.type in _FLOATS
+            yield name, _text(tensor.name) if tensor else "", floating
+
+
+def count_operators(model: Any) -> dict[str, int]:
+    """How often each op occurs in a parsed model, by name."""
+    return dict(sorted(Counter(name for name, *_ in operators(model)).items()))
+
+
+def custom_operators(model: Any) -> list[tuple[str, str]]:
+    """Name and output tensor of each op that the TFLite runtime does not have built in."""
+    known = set(_OP_NAMES.values())
+    return [(name, tensor) for name, tensor, _ in operators(model) if name not in known]
+
+
+def signature_tensors(model: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """The input and output tensors of the main graph: name in the signature (or else of the tensor) to its index."""
+    graph = model.subgraphs[0]
+    if model.signatureDefs:
+        signature = model.signatureDefs[0]
+        names = {entry.tensorIndex: _text(entry.name) for entry in (*signature.inputs, *signature.outputs)}
+    else:
+        names = {}
+    return tuple(
+        {names.get(int(i), _text(graph.tensors[i].name)): int(i) for i in indices}
+        for indices in (graph.inputs, graph.outputs)
+    )
+
+
+def output_steps(model: Any) -> dict[str, float]:
+    """The quantization step of each output, by name; 0 for a float output that no quantized tensor feeds."""
+    graph = model.subgraphs[0]
+    sources = {
+        int(operator.outputs[0]): int(operator.inputs[0])
+        for operator in graph.operators
+        if _op_name(model, operator) == "DEQUANTIZE"
+    }
+    _, outputs = signature_tensors(model)
+    return {name: _step(graph.tensors[sources.get(index, index)]) for name, index in outputs.items()}
+
+
+def _op_name(model, operator) -> str:
+    code = model.operatorCodes[operator.opcodeIndex]
+    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill the deprecated field only
+    if builtin == schema.BuiltinOperator.CUSTOM:
+        return _text(code.customCode)
+    return _OP_NAMES.get(builtin, f"BUILTIN_{builtin}")
+
+
+def _step(tensor) -> float:
+    scale = tensor.quantization.scale if tensor.quantization else None
+    return float(scale[0]) if scale is not None and len(scale) else 0.0
+
+
+def _rename(graph, indices, names) -> list:
+    entries = []
+    for index, name in zip(indices, names, strict=True):
+        graph.tensors[index].name = name
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = name, int(index)
+        entries.append(entry)
+    return entries
+
+
+def _text(value: bytes | str | None) -> str:
+    return value.decode() if isinstance(value, bytes) else value or ""

@@ -1,0 +1,73 @@
+"""What a recipe is: one way to turn a Keras model into a TFLite file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kerasprune.core.registry import Registry
+
+recipes: Registry = Registry("recipe")
+
+
+def recipe(name: str):
+    """A decorator that makes a `Recipe` class known to `export` and the command line under `name`.
+
+    Example:
+
+    >>> @recipe("float16")
+    ... @dataclass(frozen=True)
+    ... class Float16(Recipe): ...
+    """
+
+    def decorate(entry: type[Recipe]) -> type[Recipe]:
+        entry.name = name
+        return recipes.register(name)(entry)
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Recipe(ABC):
+    """Options of one kind of export, and how they set up the TFLite converter.
+
+    A subclass is a frozen dataclass whose fields are plain numbers and strings: they travel as JSON when the conversion
+    runs in a child process. As class attributes it states `needs_data`, whether it cannot do without data, and `loops`,
+    whether a recurrent layer may stay a loop (else it is unrolled, which takes a fixed number of steps), and `remedy`,
+    the advice that ends the error about `forbidden` ops.
+
+    Args:
+        tolerance: The difference to Keras that `verify` accepts: root mean square of the difference over root mean
+            square of the output. An output that is quantized itself may be off by one of its own steps on top.
+        samples: How many samples of the data the recipe sees, and the parity check draws from.
+    """
+
+    tolerance: float = 1e-4
+    samples: int = 128
+    name: ClassVar[str]
+    needs_data: ClassVar[bool] = False
+    loops: ClassVar[bool] = True
+    remedy: ClassVar[str] = "Use another recipe."
+
+    @abstractmethod
+    def configure(self, converter: Any, samples: Sequence[np.ndarray], batch_size: int) -> None:
+        """Set the options of a fresh `tf.lite.TFLiteConverter` that allows built-in ops only.
+
+        Args:
+            converter: The converter to change.
+            samples: One array (n, ...) per model input.
+            batch_size: How many samples one call of the converted model takes.
+        """
+
+    def forbidden(self, operators: Sequence[tuple[str, str, bool]]) -> list[tuple[str, str]]:
+        """Which built-in ops this recipe does not accept in its result; none unless overridden.
+
+        Args:
+            operators: Name, output tensor and "computes in float" of each op; see `flatbuffer.operators`.
+
+        Returns:
+            Name and output tensor of each op that makes the export fail.
+        """
+        return []
