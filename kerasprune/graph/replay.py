@@ -59,11 +59,13 @@ class _Replay:
         self.nested = nested
         self.made: dict[int, keras.Operation] = {}
 
-    def model(self, model: keras.Model, prefix: str) -> keras.Model:
+    def model(self, model: keras.Model, prefix: str, arguments: list | None = None) -> keras.Model:
+        """A new model for `model`; a nested one takes inputs of the shapes that its first call has."""
         graph = functional(model)
+        inputs = [_new_input(old, new) for old, new in zip(graph.inputs, arguments or graph.inputs, strict=True)]
         if isinstance(model, keras.Sequential) and self.call is None:
-            return self._sequential(model, graph, prefix)
-        inputs = [_new_input(tensor) for tensor in graph.inputs]
+            layers = [self.operation(join(prefix, layer.name), layer) for layer in model.layers]
+            return _with_flag(keras.Sequential([*inputs, *layers], name=model.name), model)
         outputs = self.run(model, prefix, inputs)
         structured = [
             keras.tree.pack_sequence_as(structure, flat)
@@ -77,30 +79,25 @@ class _Replay:
         tensors = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
         for node in nodes(model, prefix):
             args, kwargs = node.fill(tensors)
+            flat = [tensors[id(tensor)] for tensor in node.inputs]
             if is_graph(node.operation) and not self.nested:
-                flat = [tensors[id(tensor)] for tensor in node.inputs]
                 outputs = self.run(node.operation, node.path, flat, kwargs.get("training", training))
             else:
-                operation = self.operation(node.path, node.operation)
+                operation = self.operation(node.path, node.operation, flat)
                 if training is not None and getattr(operation, "_call_has_training_arg", False):
                     kwargs = {"training": training, **kwargs}
                 outputs = self.call(node, operation, args, kwargs) if self.call else operation(*args, **kwargs)
             tensors.update(zip(map(id, node.outputs), keras.tree.flatten(outputs), strict=True))
         return [tensors[id(tensor)] for tensor in graph.outputs]
 
-    def operation(self, path: str, old: keras.Operation) -> keras.Operation:
+    def operation(self, path: str, old: keras.Operation, arguments: list | None = None) -> keras.Operation:
         """What stands for `old`, made at its first call."""
         if id(old) not in self.made:
-            new = self.model(old, path) if is_graph(old) else self.make(path, old)
+            new = self.model(old, path, arguments) if is_graph(old) else self.make(path, old)
             if not self.nested and "/" in path:
                 new.name = path.replace("/", "_")
             self.made[id(old)] = new
         return self.made[id(old)]
-
-    def _sequential(self, model, graph, prefix) -> keras.Sequential:
-        layers = [self.operation(join(prefix, layer.name), layer) for layer in model.layers]
-        return _with_flag(keras.Sequential([_new_input(graph.inputs[0]), *layers], name=model.name), model)
-
 
 def _with_flag(new: keras.Model, old: keras.Model) -> keras.Model:
     if not old.trainable:
@@ -108,10 +105,11 @@ def _with_flag(new: keras.Model, old: keras.Model) -> keras.Model:
     return new
 
 
-def _new_input(tensor: keras.KerasTensor) -> keras.KerasTensor:
+def _new_input(tensor: keras.KerasTensor, argument: keras.KerasTensor) -> keras.KerasTensor:
+    """An input like `tensor`, with the sizes of `argument` where `tensor` fixes any."""
     layer = tensor._keras_history.operation
     return keras.Input(
-        batch_shape=tensor.shape,
+        batch_shape=[old and new for old, new in zip(tensor.shape, argument.shape, strict=True)],
         dtype=tensor.dtype,
         name=tensor.name,
         sparse=tensor.sparse,

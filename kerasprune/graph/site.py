@@ -107,7 +107,8 @@ class Site:
 
     def set(self, key: str, value: object) -> None:
         """An entry of the layer's configuration follows the channels: a number, `Count`, `Pick` or a tuple of them."""
-        self._ledger.edits.setdefault(self.path, {}).setdefault(key, value)
+        edits = self._ledger.edits.setdefault(self.path, {})
+        self._agree(edits.setdefault(key, value), value)
 
     def argument(self, position: int, value: Pick | Count) -> None:
         """A constant among the flattened `(args, kwargs)` of the call follows the channels."""
@@ -154,6 +155,21 @@ class Site:
         self._ledger.declined.setdefault(self.path, why)
         return [self.unlabelled(index) for index in range(len(self.output_shapes))]
 
+    def _agree(self, first: object, second: object) -> None:
+        """Two calls of one layer have one configuration: tie the channels that two values for it follow."""
+        if first is second:
+            return
+        if isinstance(first, (tuple, list)) and isinstance(second, (tuple, list)):
+            for one, other in zip(first, second, strict=True):
+                self._agree(one, other)
+            return
+        vectors = [vector for value in (first, second) for vector in _followed(value)]
+        if len(vectors) == 2 and len(vectors[0]) == len(vectors[1]):
+            self.tie(*vectors, f"{self.name} is called several times with one configuration")
+            return
+        for vector in vectors:
+            self.freeze(vector, f"{self.name} is called several times, not always with channels there")
+
     def close(self, outputs: Sequence[Labels]) -> None:
         """File the call in the ledger."""
         reads = tuple(tuple(sorted(axes)) for axes in self._reads)
@@ -165,6 +181,13 @@ class Site:
 def symbolic(shape: Sequence[int], tensor: keras.KerasTensor) -> keras.KerasTensor:
     """A stand-in for `tensor` with the given shape."""
     return keras.KerasTensor(shape, dtype=tensor.dtype, sparse=tensor.sparse)
+
+
+def _followed(value: object) -> list[np.ndarray]:
+    """The label vectors that a value of a configuration follows."""
+    if isinstance(value, Count):
+        return [value.labels]
+    return [vector for vector in value.axes if vector is not None] if isinstance(value, Pick) else []
 
 
 def _vector(labels: np.ndarray | None) -> np.ndarray:

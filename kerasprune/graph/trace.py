@@ -59,6 +59,7 @@ class _Tracer:
     def __init__(self):
         self.ledger = Ledger()
         self.paths: dict[int, str] = {}
+        self.first_inputs: dict[int, list[Labels]] = {}
 
     def run(self, model: keras.Model, prefix: str, inputs: list[Labels], sizes: list[tuple]) -> list[Labels]:
         """Carry labels and sizes of the inputs through the calls of one model; returns the outputs' labels."""
@@ -71,6 +72,7 @@ class _Tracer:
             in_sizes = [shapes[id(tensor)] for tensor in node.inputs]
             out_sizes = _output_sizes(node, shapes)
             if is_graph(node.operation):
+                self._tie_calls(node, ins)
                 outs = self.run(node.operation, node.path, ins, in_sizes)
             else:
                 outs = self._call(Site(node, self.ledger, ins, in_sizes, out_sizes))
@@ -84,6 +86,19 @@ class _Tracer:
         if path == node.path:
             return node
         return Node(node.key, path, node.operation, node.inputs, node.outputs, node.arguments)
+
+    def _tie_calls(self, node: Node, inputs: list[Labels]) -> None:
+        """A nested model has one input shape: what goes in at each of its calls lives or dies together."""
+        known = self.first_inputs.setdefault(id(node.operation), inputs)
+        if known is inputs:
+            return
+        why = f"the nested model `{node.path}` is called several times"
+        for first, second in zip(known, inputs, strict=True):
+            for one, other in zip(first, second, strict=True):
+                if one is not None and other is not None:
+                    self.ledger.tie(one, other, why)
+                elif one is not None or other is not None:
+                    self.ledger.freeze(other if one is None else one, why)
 
     def _call(self, site: Site) -> list[Labels]:
         rule = find_rule(site.layer)
@@ -126,7 +141,13 @@ def _output_sizes(node: Node, shapes: dict[int, tuple]) -> list[tuple]:
     filled = {id(tensor): symbolic(shapes[id(tensor)], tensor) for tensor in node.inputs}
     args, kwargs = node.fill(filled)
     specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
-    return [tuple(spec.shape) for spec in specs]
+    return [_without_none(tuple(spec.shape), shapes[id(node.inputs[0])]) for spec in specs]
+
+
+def _without_none(shape: tuple, like: tuple[int, ...]) -> tuple[int, ...]:
+    """Sizes that even a known input leaves open are those of the input, or 1 where the ranks differ."""
+    like = like if len(like) == len(shape) else (1,) * len(shape)
+    return tuple(other if size is None else size for size, other in zip(shape, like, strict=True))
 
 
 def _input_sizes(tensors: Sequence[keras.KerasTensor], input_shape) -> list[tuple[int, ...]]:
