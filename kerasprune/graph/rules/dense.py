@@ -54,6 +54,7 @@ def einsum_dense(site: Site) -> Labels | list[Labels]:
     result = tuple(by_letter.get(letter) for letter in outputs)
     if layer.bias is not None:
         site.weight(layer.bias, _aligned(result, layer.bias.shape))
+        _keep_clear_of_bias_add(site, result)
     site.set("output_shape", _output_shape(layer, result))
     over = [axis for axis, letter in enumerate(inputs) if letter not in weights and axis and letter not in lost]
     sizes = site.sizes[0]
@@ -86,3 +87,13 @@ def _output_shape(layer, labels: Labels):
     return tuple(
         size if vector is None or size is None else Count(vector) for size, vector in zip(given, tail, strict=True)
     )
+
+
+def _keep_clear_of_bias_add(site: Site, result: Labels) -> None:
+    """Freeze the output of a layer whose bias does not lie along the last axis.
+
+    `keras.ops.add` on TensorFlow takes any second argument with one long axis for a bias of the last axis, as soon as
+    the lengths agree, whichever axis it lies along; a cut could make them agree.
+    """
+    if len(site.layer.bias.shape) > 1 and site.layer.bias.shape[-1] == 1:
+        site.freeze(result, f"the bias of {site.name} does not lie along the last axis")
