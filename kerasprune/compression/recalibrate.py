@@ -33,7 +33,8 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
             for norm in norms.values():
                 norm.momentum = count / (count + 1)
             try:
-                runner(keras.tree.flatten(batch.x), training=False)
+                # `training=False` here would win over the `training=True` of the norms' own calls.
+                runner(keras.tree.flatten(batch.x))
             except (ValueError, TypeError) as error:
                 raise DataError(f"The data does not fit the model {model.name!r}: {error}") from error
         _copy_statistics(norms, new)
