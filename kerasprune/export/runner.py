@@ -86,7 +86,7 @@ class Runner:
         }
 
     def _fit(self, arrays: Mapping[str, np.ndarray]) -> int:
-        """Set the open dimensions to those of the arrays; returns samples per call, at most 32 where any number fits."""
+        """Set the open dimensions to those of the arrays; returns samples per call, 32 at most where open."""
         sizes = {int(detail["shape_signature"][0]) for detail in self.inputs.values()}
         size = max(sizes) if max(sizes) > 0 else min(32, len(next(iter(arrays.values()))))
         if any(-1 in detail["shape_signature"] for detail in self.inputs.values()):

@@ -1,8 +1,8 @@
 """Rewriting the config of a Keras 2 model into one that Keras 3 accepts.
 
 Keras 2 wrote some arguments that Keras 3 no longer knows, and Keras 3 refuses a config for one unknown key. Nearly
-always the value is the one that meant "as usual" (`groups=1` of a depthwise convolution, `time_major=False` of an LSTM),
-so the key can go. Where it is not, the model means something that Keras 3 cannot say, and the file is refused.
+always the value is the one that meant "as usual" (`groups=1` of a depthwise convolution, `time_major=False` of an
+LSTM), so the key can go. Where it is not, the model means something that Keras 3 cannot say, and the file is refused.
 """
 
 from typing import Any

@@ -62,17 +62,16 @@ def load_model(path: str | os.PathLike) -> keras.Model:
 def _readable(path: Path) -> Iterator[Path]:
     """A path under which this Keras can open the file: the file itself, or a temporary copy that it understands."""
     is_zip = _is_zip(path)
-    try:
+    with _damage_named(path):
         is_old = (_zip_version(path) if is_zip else _h5_version(path)) < 3
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{str(path)!r} is damaged or no Keras model: {_reason(error)}") from error
     suffix = ".keras" if is_zip else ".h5"
     if not is_old and path.suffix == suffix:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{suffix}"
-        changed = (_copy_zip if is_zip else _copy_h5)(path, copy) if is_old else _link(path, copy)
+        with _damage_named(path):
+            changed = (_copy_zip if is_zip else _copy_h5)(path, copy) if is_old else _link(path, copy)
         if changed:
             warnings.warn(
                 f"{str(path)!r} was saved by Keras 2, whose `hard_sigmoid` is clip(0.2 x + 0.5, 0, 1); in Keras 3 it "
@@ -80,6 +79,17 @@ def _readable(path: Path) -> Iterator[Path]:
                 stacklevel=4,
             )
         yield copy
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn what the readers of archives, HDF5 and JSON raise into one sentence about the file."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelFileError(f"{str(path)!r} is damaged or no Keras model: {_reason(error)}") from error
 
 
 def _is_zip(path: Path) -> bool:
