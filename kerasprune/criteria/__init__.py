@@ -1,0 +1,26 @@
+"""How much every channel is worth: one file per criterion, and the probe that runs the model for them."""
+
+from kerasprune.criteria.activation import Activation
+from kerasprune.criteria.bn_scale import BatchNormalizationScale
+from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.geometric_median import GeometricMedian
+from kerasprune.criteria.magnitude import Magnitude
+from kerasprune.criteria.probe import Probe
+from kerasprune.criteria.random import Random
+from kerasprune.criteria.registry import CRITERIA, criterion
+from kerasprune.criteria.score import score
+from kerasprune.criteria.taylor import Taylor
+
+__all__ = [
+    "CRITERIA",
+    "Activation",
+    "BatchNormalizationScale",
+    "Evidence",
+    "GeometricMedian",
+    "Magnitude",
+    "Probe",
+    "Random",
+    "Taylor",
+    "criterion",
+    "score",
+]

@@ -66,6 +66,10 @@ class Budget:
             name: value * MEASURES[name](graph) if value <= 1 else float(value) for name, value in self.given.items()
         }
 
+    def fractions(self, graph: ChannelGraph) -> dict[str, float]:
+        """The limits as fractions kept of the model of this graph, by name; at most 1."""
+        return {name: min(1.0, limit / MEASURES[name](graph)) for name, limit in self.limits(graph).items()}
+
     def __str__(self) -> str:
         return ", ".join(f"{name} <= {amount(value)}" for name, value in self.given.items())
 

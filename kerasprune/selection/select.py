@@ -31,7 +31,7 @@ def select(
 
     Args:
         graph: What can be removed.
-        scores: float (num_ids,), higher = more worth keeping; +inf = must stay.
+        scores: float (num_ids,), higher = more worth keeping; +inf = must stay, -inf = goes first.
         budget: The limits.
         ranking: "global" compares the scores of all groups with each other; "per_layer" compares only within a
             group, and takes the same share of every group.

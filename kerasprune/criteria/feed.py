@@ -1,0 +1,133 @@
+"""The user's data as batches that fit the model."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.core import Batch, DataError, batches
+from kerasprune.graph import functional
+
+
+def feed(model: keras.Model, data: Any, batch_size: int, limit: int | None, losses: Any = None) -> Iterator[Batch]:
+    """Batches of at most `batch_size` samples, checked against the model.
+
+    Args:
+        model: The model that the data is for.
+        data: Any data that `kerasprune.core.batches` knows.
+        batch_size: Largest number of samples in a batch.
+        limit: Samples that are used at most; None for all.
+        losses: Functions of labels and outputs, in the structure of the outputs or one for all. None if no labels
+            are needed; then they are left out.
+
+    Raises:
+        DataError: The data is empty or does not fit the model, or has no labels where they are needed.
+    """
+    model = functional(model)
+    for batch in batches(data, batch_size, limit=limit):
+        _check_inputs(model, batch.x)
+        if losses is None:
+            batch = Batch(batch.x)
+        else:
+            _check_labels(model, batch.y, losses)
+            _check_weights(batch)
+        for start in range(0, batch.size, batch_size):
+            yield Batch(*(_rows(field, slice(start, start + batch_size)) for field in batch))
+
+
+def filled(batch: Batch, size: int) -> Batch:
+    """Fill a batch up to `size` samples with repeats of its first one, which weigh nothing."""
+    missing = size - batch.size
+
+    def fill(array):
+        return np.concatenate([array, np.repeat(array[:1], missing, axis=0)]) if missing else array
+
+    weight = np.ones(batch.size, "float32") if batch.sample_weight is None else batch.sample_weight
+    weight = keras.tree.map_structure(
+        lambda array: np.concatenate([np.ravel(array), np.zeros(missing)]).astype("float32"), weight
+    )
+    return Batch(_map(fill, batch.x), _map(fill, batch.y), weight)
+
+
+def _check_inputs(model, x) -> None:
+    names = [tensor.name for tensor in model.inputs]
+    arrays = _align(x, names)
+    if len(arrays) != len(model.inputs):
+        raise DataError(
+            f"The model has {len(model.inputs)} inputs ({', '.join(names)}); the data has {len(arrays)}. "
+            "Pass data=(x, y), where x is a list or a dict of arrays if the model has several inputs."
+        )
+    for tensor, array in zip(model.inputs, arrays, strict=True):
+        if not _fits(array.shape[1:], tensor.shape[1:]):
+            raise DataError(
+                f"Input {tensor.name!r} of the model has shape {tensor.shape}. Received data of shape {array.shape}."
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise DataError(f"The data for input {tensor.name!r} holds NaN or infinity.")
+
+
+def _check_labels(model, y, losses) -> None:
+    if y is None:
+        raise DataError("This criterion needs labels, and the data has none. Pass data=(x, y).")
+    names = model.output_names
+    arrays = _align(y, names)
+    functions = _align(losses, names) if isinstance(losses, (Mapping, list, tuple)) else [losses] * len(names)
+    if not len(arrays) == len(functions) == len(names):
+        raise DataError(
+            f"The model has {len(names)} outputs ({', '.join(names)}); "
+            f"there are labels for {len(arrays)} and losses for {len(functions)} of them."
+        )
+    for tensor, array, function, name in zip(model.outputs, arrays, functions, names, strict=True):
+        if array is not None and function is not None:
+            _check_label(name, tuple(tensor.shape[1:]), array, function)
+
+
+def _check_label(name: str, expected: tuple, array: np.ndarray, function) -> None:
+    """What a loss of Keras would broadcast in silence, or fail on far from here; other losses know their labels."""
+    if not function.of_keras:
+        return
+    shape = array.shape[1:]
+    classes = expected[-1] if expected else None
+    per_position = _fits(shape, expected[:-1]) or _fits(shape, (*expected[:-1], 1))
+    if function.sparse:
+        if not per_position:
+            raise DataError(
+                f"The loss {function.name!r} takes one class number for output {name!r} of shape {expected}. "
+                f"Received labels of shape {array.shape}."
+            )
+        if classes is not None and array.size and not 0 <= array.min() <= array.max() < classes:
+            raise DataError(
+                f"The labels for output {name!r} must be class numbers from 0 to {classes - 1}. "
+                f"Received: {array.min()} to {array.max()}."
+            )
+    elif not _fits(shape, expected) and not (classes == 1 and per_position):
+        raise DataError(
+            f"The loss {function.name!r} takes labels of the shape of output {name!r}, {expected}. "
+            f"Received labels of shape {array.shape}."
+        )
+
+
+def _check_weights(batch: Batch) -> None:
+    for array in keras.tree.flatten(batch.sample_weight):
+        if array is not None and np.size(array) != batch.size:
+            raise DataError(f"Sample weights must be one number per sample. Received: shape {np.shape(array)}.")
+
+
+def _align(structure, names: list[str]) -> list:
+    """The parts of a structure in the order of the names."""
+    if isinstance(structure, Mapping) and set(names) <= set(structure):
+        return [structure[name] for name in names]
+    return keras.tree.flatten(structure)
+
+
+def _fits(shape: tuple, expected: tuple) -> bool:
+    return len(shape) == len(expected) and all(e in (None, s) for s, e in zip(shape, expected, strict=True))
+
+
+def _rows(structure, part: slice):
+    return _map(lambda array: array[part], structure)
+
+
+def _map(function, structure):
+    return keras.tree.map_structure(lambda leaf: None if leaf is None else function(leaf), structure)

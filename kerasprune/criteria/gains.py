@@ -1,0 +1,90 @@
+"""One gain per sample and channel, by which everything that reads the channel is multiplied."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasprune.core import ChannelGraph
+from kerasprune.criteria.instrument import instrument
+
+
+class Gains(keras.layers.Layer):
+    """Holds the gains of all channels; its input only ties it into the model.
+
+    Args:
+        size: The batch size.
+        num_ids: Number of channel ids.
+    """
+
+    def __init__(self, size: int, num_ids: int, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.num_ids = num_ids
+
+    def build(self, input_shape):
+        self.gain = self.add_weight(shape=(self.size, self.num_ids), initializer="ones", name="gain")
+
+    def call(self, inputs):
+        return ops.convert_to_tensor(self.gain)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor((None, self.num_ids), self.compute_dtype)
+
+
+class GainModel(keras.Model):
+    """A frozen copy of a model, always in inference mode, whose only trainable weight is a gain of 1 at every read.
+
+    A channel that is read at several places has the same gain at all of them, so the derivative of the loss with
+    respect to it is the sum of `z * dloss/dz` over all positions and all readers of its values `z`.
+
+    Args:
+        model: The model to copy.
+        graph: Its trace.
+        size: The batch size; every batch must have it.
+    """
+
+    def __init__(self, model: keras.Model, graph: ChannelGraph, size: int):
+        super().__init__(name="gain_model")
+        self.gains = Gains(size, graph.num_ids, dtype="float32")
+        rows = None
+        done: dict[tuple, keras.KerasTensor] = {}
+
+        def multiply(tensor: keras.KerasTensor, axis: int, labels: np.ndarray, reader: str) -> keras.KerasTensor:
+            nonlocal rows
+            rows = self.gains(tensor) if rows is None else rows
+            key = (id(tensor), axis, id(labels))
+            if key not in done:
+                shape = [-1] + [1] * (len(tensor.shape) - 1)
+                shape[axis] = len(labels)
+                gain = ops.reshape(ops.take(rows, labels, axis=1), shape)  # (batch, 1, ..., channels, ..., 1)
+                done[key] = tensor * ops.cast(gain, tensor.dtype)
+            return done[key]
+
+        self.inner = instrument(model, graph, multiply)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, by which Keras finds their losses."""
+        return self.inner.output_names
+
+    def call(self, inputs):
+        """The outputs under the gains."""
+        return self.inner(inputs, training=False)
+
+
+class Recorder(keras.optimizers.Optimizer):
+    """An optimizer that changes nothing and remembers the last gradient of the one weight it is given."""
+
+    def __init__(self):
+        super().__init__(learning_rate=0.0, name="recorder")
+
+    def build(self, variables):
+        """Make room for the gradient."""
+        if not self.built:
+            super().build(variables)
+            (weight,) = variables
+            self.gradient = self.add_variable_from_reference(weight, name="gradient")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Remember the gradient."""
+        self.assign(self.gradient, ops.cast(gradient, self.gradient.dtype))

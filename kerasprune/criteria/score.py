@@ -1,0 +1,86 @@
+"""Scores for the channels of a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, DataError
+from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.registry import CRITERIA
+
+
+def score(
+    model: keras.Model,
+    graph: ChannelGraph,
+    criterion: str | Callable[[Evidence], np.ndarray] = "magnitude",
+    data: Any = None,
+    *,
+    loss: Any = None,
+    batch_size: int = 32,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    **options,
+) -> np.ndarray:
+    """Say how much every channel is worth.
+
+    Args:
+        model: The model; it is only read.
+        graph: Its trace.
+        criterion: The name of a registered criterion, an object of its class, or any callable that takes an
+            `Evidence` and returns one number per id.
+        data: For criteria that run the model: arrays `x` or `(x, y)`, a `tf.data.Dataset`, a `keras.utils.PyDataset` or
+            any iterable of batches.
+        loss: For criteria that need one: a name, a `keras.losses.Loss`, a callable, or a structure of these for
+            several outputs. By default the loss that the model is compiled with.
+        batch_size: Samples that are run together.
+        limit: Samples that are used at most.
+        seed: For what is drawn at random; the same seed gives the same scores.
+        progress: Whether to show a progress bar.
+        **options: The options of the criterion that is called by name.
+
+    Returns:
+        float (num_ids,), higher = more worth keeping. +inf says "stays": for id 0, for every frozen id, and for
+        channels about which the criterion finds no evidence.
+
+    Raises:
+        DataError: Weights, activations or scores are not finite, or the data does not fit.
+
+    Example:
+
+    >>> score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")  # doctest: +SKIP
+    """
+    judge = _judge(criterion, options)
+    evidence = Evidence(model, graph, data, loss, batch_size, limit, seed, progress)
+    scores = np.asarray(judge(evidence))
+    if scores.shape != (graph.num_ids,) or scores.dtype.kind not in "fiub":
+        raise DataError(
+            f"A criterion must return one number per channel id, shape ({graph.num_ids},). "
+            f"{_name(criterion)} returned {scores.dtype} of shape {scores.shape}."
+        )
+    scores = scores.astype(float)
+    for group in graph.free_groups:
+        if np.isnan(scores[group.ids]).any():
+            raise DataError(
+                f"{_name(criterion)} gives NaN for channels of {group.name!r}. Check its weights and the data."
+            )
+    scores[graph.frozen] = np.inf
+    return scores
+
+
+def _judge(criterion, options: dict) -> Callable[[Evidence], np.ndarray]:
+    if isinstance(criterion, str):
+        return CRITERIA[criterion](**options)
+    if not callable(criterion):
+        raise TypeError(f"`criterion` must be a name ({', '.join(CRITERIA)}) or a callable. Received: {criterion!r}.")
+    if options:
+        raise TypeError(
+            f"Options go with the name of a criterion; give them to the object itself. Received: {', '.join(options)}."
+        )
+    return criterion
+
+
+def _name(criterion) -> str:
+    return repr(criterion) if isinstance(criterion, str) else getattr(criterion, "__name__", type(criterion).__name__)

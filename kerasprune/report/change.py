@@ -1,0 +1,67 @@
+"""Counts before and after, of a layer and of the whole model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasprune.core import ChannelGraph
+
+
+@dataclass(frozen=True)
+class Change:
+    """One count before and after."""
+
+    before: int
+    after: int
+
+    @property
+    def kept(self) -> float:
+        """The fraction that is left; 1 where there was nothing."""
+        return self.after / self.before if self.before else 1.0
+
+    def __str__(self) -> str:
+        if self.before == self.after:
+            return f"{self.before:,}"
+        return f"{self.before:,} -> {self.after:,}"
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """What changed in one layer.
+
+    Attributes:
+        name: Path of the layer.
+        channels: Entries on the channel axis of its output; None if its output carries no channels.
+        params: Its weights.
+        macs: Its multiply-accumulates for one sample.
+    """
+
+    name: str
+    channels: Change | None
+    params: Change
+    macs: Change
+
+
+def layer_changes(graph: ChannelGraph, keep: np.ndarray) -> tuple[LayerChange, ...]:
+    """The layers that have weights or multiply-accumulates, in the order of execution."""
+    table = graph.cost_table
+    before, after = table.per_layer(graph.keep_all()), table.per_layer(keep)
+    vectors = _output_labels(graph)
+    order = {path: position for position, path in enumerate(vectors)}
+    changes = []
+    for path in sorted(before, key=lambda path: order.get(path, len(order))):
+        labels = vectors.get(path)
+        channels = None if labels is None else Change(len(labels), int(np.count_nonzero(keep[labels])))
+        params, macs = (Change(round(was), round(now)) for was, now in zip(before[path], after[path], strict=True))
+        if params.before or macs.before:
+            changes.append(LayerChange(path, channels, params, macs))
+    return tuple(changes)
+
+
+def _output_labels(graph: ChannelGraph) -> dict[str, np.ndarray | None]:
+    """Path of every operation, in the order of the first calls, to the labels on the last labelled axis it puts out."""
+    vectors: dict[str, np.ndarray | None] = {}
+    for node in graph.nodes:
+        labelled = [axis for axis in node.outputs[0] if axis is not None] if node.outputs else []
+        vectors.setdefault(node.operation, labelled[-1] if labelled else None)
+    return vectors

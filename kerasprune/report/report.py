@@ -1,0 +1,163 @@
+"""The record of one compression."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from kerasprune.core import ChannelGraph, write_text
+from kerasprune.report.change import Change, LayerChange, layer_changes
+
+HEADER = ("layer", "channels", "parameters", "MACs", "MACs kept")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One round of ranking and removing.
+
+    Attributes:
+        target: The limits of the step, by name, as absolute numbers.
+        channels: Channels that are left, those that cannot be removed included.
+        params: Parameters that are left.
+        macs: Multiply-accumulates that are left.
+        difference: Largest difference between the masked and the slimmed model, relative to the output; None if it was
+            not measured.
+    """
+
+    target: Mapping[str, float]
+    channels: int
+    params: int
+    macs: int
+    difference: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What compression did: before and after, layer by layer, and what it left alone.
+
+    Attributes:
+        settings: How it was done, as pairs of words: criterion, strategy, budget, seed, ...
+        channels: Channel ids of the model; channels that live or die together count as one.
+        params: Parameters of the model.
+        macs: Multiply-accumulates of one sample.
+        layers: The layers that have weights or multiply-accumulates.
+        left_alone: Name of a layer or group to the reason why nothing was removed from it.
+        steps: The rounds of ranking and removing.
+        difference: Largest difference between the masked and the slimmed model over all steps, relative to the
+            output; None if it was not measured.
+
+    Example:
+
+    >>> print(compress(model, Budget(flops=0.5)).report)  # doctest: +SKIP
+    """
+
+    settings: Mapping[str, str]
+    channels: Change
+    params: Change
+    macs: Change
+    layers: tuple[LayerChange, ...]
+    left_alone: Mapping[str, str]
+    steps: tuple[Step, ...] = ()
+    difference: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        graph: ChannelGraph,
+        keep: np.ndarray,
+        settings: Mapping[str, object] | None = None,
+        steps: Iterable[Step] = (),
+    ) -> "Report":
+        """The report on the removal of what `keep` does not keep.
+
+        Args:
+            graph: The trace of the original model.
+            keep: bool (num_ids,), True = stays.
+            settings: How it was done.
+            steps: The rounds that led there.
+        """
+        keep, steps = graph.complete(keep), tuple(steps)
+        measured = [step.difference for step in steps if step.difference is not None]
+        return cls(
+            settings={name: str(value) for name, value in (settings or {}).items()},
+            channels=Change(graph.channels(), graph.channels(keep)),
+            params=Change(round(graph.params()), round(graph.params(keep))),
+            macs=Change(round(graph.macs()), round(graph.macs(keep))),
+            layers=layer_changes(graph, keep),
+            left_alone=_left_alone(graph),
+            steps=steps,
+            difference=max(measured, default=None),
+        )
+
+    def to_json(self) -> str:
+        """The report as JSON text; equal reports give equal text."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the JSON to a file, which is replaced whole or not at all.
+
+        Raises:
+            FileNotFoundError: The folder does not exist.
+        """
+        write_text(path, self.to_json())
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table as text: one row per layer, the total last."""
+        rows = [_row(row.name, row.channels, row.params, row.macs) for row in self.layers]
+        return [*rows, _row("total", self.channels, self.params, self.macs)]
+
+    def remarks(self) -> list[str]:
+        """What the table does not say: the settings, the check, and what was left alone."""
+        lines = [", ".join(f"{name}: {value}" for name, value in self.settings.items())] if self.settings else []
+        if len(self.steps) > 1:
+            lines.append(
+                f"{len(self.steps)} steps, MACs after each: {', '.join(f'{step.macs:,}' for step in self.steps)}"
+            )
+        if self.difference is not None:
+            lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
+        return lines + [f"left alone: {name}: {reason}" for name, reason in self.left_alone.items()]
+
+    def print(self, console=None) -> None:
+        """Print the report as a table.
+
+        Args:
+            console: A `rich.console.Console`; by default one for the standard output.
+        """
+        from rich.console import Console  # noqa: PLC0415  (only who prints pays for it)
+        from rich.table import Table  # noqa: PLC0415
+
+        table = Table(*HEADER, show_footer=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        *layers, total = self.rows()
+        for row in layers:
+            table.add_row(*row)
+        table.add_section()
+        table.add_row(*total, style="bold")
+        console = console or Console()
+        console.print(table)
+        for line in self.remarks():
+            console.print(line, markup=False, highlight=False)
+
+    def __str__(self) -> str:
+        rows = [HEADER, *self.rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+            for row in rows
+        ]
+        rule = "  ".join("-" * width for width in widths)
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], *self.remarks()])
+
+
+def _row(name: str, channels: Change | None, params: Change, macs: Change) -> tuple[str, ...]:
+    kept = f"{100 * macs.kept:.1f} %" if macs.before else ""
+    return name, str(channels or ""), str(params), str(macs), kept
+
+
+def _left_alone(graph: ChannelGraph) -> dict[str, str]:
+    """Declined layers and frozen groups, each with its reason."""
+    reasons = {group.name: group.frozen for group in graph.groups if group.frozen is not None}
+    return {**graph.declined, **{name: why for name, why in reasons.items() if name not in graph.declined}}

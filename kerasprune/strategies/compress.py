@@ -1,0 +1,107 @@
+"""From a model and a budget to a verified smaller model and the report on it."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.core import DataError
+from kerasprune.graph import trace
+from kerasprune.report import Report
+from kerasprune.selection import Budget, select
+from kerasprune.strategies.registry import STRATEGIES
+from kerasprune.strategies.rounds import Rounds, State
+
+
+@dataclass(frozen=True, eq=False)
+class Compression:
+    """The result of `compress`.
+
+    Attributes:
+        model: The smaller model, of stock layers only.
+        keep: bool (num_ids,) over the ids of the original model's trace, True = stayed.
+        report: What was done.
+    """
+
+    model: keras.Model
+    keep: np.ndarray
+    report: Report
+
+
+def compress(
+    model: keras.Model,
+    budget: Budget,
+    criterion: str | Callable = "magnitude",
+    strategy: str | Callable[[Rounds, Budget], State] = "one_shot",
+    data: Any = None,
+    train: Callable[[keras.Model], keras.Model | None] | None = None,
+    *,
+    loss: Any = None,
+    batch_size: int = 32,
+    limit: int | None = None,
+    seed: int = 0,
+    verify: bool = True,
+    recalibrate: bool = False,
+    progress: bool = False,
+    **selection,
+) -> Compression:
+    """Make a smaller model that is within the budget.
+
+    Args:
+        model: A Functional or Sequential model; it is not touched.
+        budget: The limits of the smaller model.
+        criterion: What channels are ranked by, as in `score`; an object such as `Magnitude(p=2)` brings its options.
+        strategy: "one_shot", "iterative", an object such as `Iterative(steps=10)`, or any callable that takes
+            `Rounds` and the budget and returns the last `State`.
+        data: As in `score`. It is read once in every step, so it must not be a generator if there are several.
+        train: Called with the smaller model after every step; trains it in place and returns None, or returns the
+            trained model, of the same architecture.
+        loss: As in `score`.
+        batch_size: As in `score`.
+        limit: As in `score`.
+        seed: Everything drawn at random follows from it.
+        verify: Check in every step that the slimmed model equals the masked one.
+        recalibrate: Estimate the statistics of batch normalization anew on `data` in every step, before training.
+        progress: Whether to show progress bars.
+        **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
+
+    Returns:
+        The model, what was kept, and the report.
+
+    Raises:
+        BudgetError: The budget cannot be reached.
+        DataError: The criterion needs data or a loss that is missing or does not fit.
+        GraphError: The model cannot be traced.
+        VerificationError: The slimmed model differs from the masked one.
+
+    Example:
+
+    >>> result = compress(model, Budget(flops=0.5), "taylor", "iterative", data=(x, y), train=fit)  # doctest: +SKIP
+    >>> result.model.save("small.keras")  # doctest: +SKIP
+    >>> print(result.report)  # doctest: +SKIP
+    """
+    inspect.signature(select).bind(None, None, budget, **selection)  # a misspelt option fails before any work
+    run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
+    if recalibrate and data is None:
+        raise DataError("`recalibrate=True` needs data. Pass data=x, without labels if there are none.")
+    graph = trace(model)
+    rounds = Rounds(
+        model=model,
+        graph=graph,
+        criterion=criterion,
+        data=data,
+        train=train,
+        verify=verify,
+        recalibrate=recalibrate,
+        seed=seed,
+        scoring={"loss": loss, "batch_size": batch_size, "limit": limit, "progress": progress},
+        selection=selection,
+    )
+    state = run(rounds, budget)
+    keep = np.zeros(graph.num_ids, bool)
+    keep[state.origin] = True
+    settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
+    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps))

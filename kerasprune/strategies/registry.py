@@ -1,0 +1,7 @@
+"""The strategies by name."""
+
+from kerasprune.core import Registry
+
+STRATEGIES = Registry("strategy")
+
+strategy = STRATEGIES.register

@@ -1,0 +1,103 @@
+"""One round of pruning: score, select, slim, verify, recalibrate, train."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.compression import recalibrate, slim, verify
+from kerasprune.core import ChannelGraph
+from kerasprune.core.restrict import restrict
+from kerasprune.criteria import score
+from kerasprune.report import Step
+from kerasprune.selection import Budget, select
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A model on its way.
+
+    Attributes:
+        model: The model as it is now.
+        graph: Its graph.
+        origin: int (graph.num_ids,), for each of its ids the id in the original graph.
+        steps: What was done so far.
+    """
+
+    model: keras.Model
+    graph: ChannelGraph
+    origin: np.ndarray
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Rounds:
+    """Does rounds of pruning on behalf of a strategy; see `compress` for the fields."""
+
+    model: keras.Model
+    graph: ChannelGraph
+    criterion: Any = "magnitude"
+    data: Any = None
+    train: Callable[[keras.Model], keras.Model | None] | None = None
+    verify: bool = True
+    recalibrate: bool = False
+    seed: int = 0
+    scoring: Mapping[str, Any] = field(default_factory=dict)
+    selection: Mapping[str, Any] = field(default_factory=dict)
+
+    def start(self) -> State:
+        """The original model, untouched."""
+        return State(self.model, self.graph, np.arange(self.graph.num_ids))
+
+    def scores(self, state: State) -> np.ndarray:
+        """Scores of the original ids, judged on the model as it is now: float (num_ids,); -inf = gone already."""
+        scores = np.full(self.graph.num_ids, -np.inf)
+        scores[state.origin] = score(
+            state.model, state.graph, self.criterion, self.data, seed=self.seed, **self.scoring
+        )
+        return scores
+
+    def select(self, scores: np.ndarray, budget: Budget) -> np.ndarray:
+        """What stays of the original model: bool (num_ids,)."""
+        return select(self.graph, scores, budget, **self.selection)
+
+    def shrink(self, state: State, budget: Budget) -> State:
+        """Rank anew, remove until the budget is met, and train if that is wanted.
+
+        Args:
+            state: Where the last round ended.
+            budget: The limits, as fractions of the original model.
+
+        Raises:
+            BudgetError: The budget cannot be reached.
+            VerificationError: The slimmed model is not the masked one.
+        """
+        keep = self.select(self.scores(state), budget)[state.origin]
+        small = slim(state.model, state.graph, keep)
+        difference = verify(state.model, state.graph, keep, small, seed=self.seed) if self.verify else None
+        if self.recalibrate:
+            small = recalibrate(small, self.data)
+        if self.train is not None:
+            small = self._trained(small)
+        graph, kept = restrict(state.graph, keep)
+        step = Step(
+            target=budget.limits(self.graph),
+            channels=graph.channels(),
+            params=round(graph.params()),
+            macs=round(graph.macs()),
+            difference=difference,
+        )
+        return State(small, graph, state.origin[kept], (*state.steps, step))
+
+    def _trained(self, model: keras.Model) -> keras.Model:
+        trained = self.train(model)
+        if trained is None:
+            return model
+        if not isinstance(trained, keras.Model):
+            raise TypeError(
+                "`train` must train the model it is given and return None, or return the trained model. "
+                f"It returned: {type(trained).__name__}."
+            )
+        return trained
