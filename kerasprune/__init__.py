@@ -12,22 +12,41 @@ from kerasprune.core import (
     ModelFileError,
     VerificationError,
 )
+from kerasprune.criteria import criterion, score
+from kerasprune.export import benchmark, export, recipe
+from kerasprune.files import load_model, save_model
 from kerasprune.graph import rule, trace
+from kerasprune.report import Report
+from kerasprune.selection import Budget, select
+from kerasprune.strategies import Compression, compress, strategy
 
 __all__ = [
+    "Budget",
     "BudgetError",
     "ChannelGraph",
     "ChannelGroup",
+    "Compression",
     "DataError",
     "ExportError",
     "GraphError",
     "KeraspruneError",
     "ModelFileError",
+    "Report",
     "VerificationError",
+    "benchmark",
+    "compress",
+    "criterion",
+    "export",
+    "load_model",
     "masked",
     "recalibrate",
+    "recipe",
     "rule",
+    "save_model",
+    "score",
+    "select",
     "slim",
+    "strategy",
     "trace",
     "verify",
 ]
