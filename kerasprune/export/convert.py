@@ -99,7 +99,7 @@ def _check_ops(model: keras.Model, parsed: Any, recipe: Recipe) -> None:
     forbidden = recipe.forbidden(list(operators(parsed)))
     if forbidden:
         found = dict.fromkeys(f"{op} {_place(tensor, model)}" for op, tensor in forbidden)
-        raise ExportError(f"The recipe {recipe.name!r} does not accept: {', '.join(found)}. {recipe.remedy}")
+        raise ExportError(f"The recipe {recipe.name!r} does not accept the ops {', '.join(found)}. {recipe.remedy}")
 
 
 def _converter(function: Any) -> Any:

@@ -32,7 +32,7 @@ class Int8(Recipe):
     io: str = "float32"
     needs_data: ClassVar[bool] = True
     loops: ClassVar[bool] = False  # the calibrator crashes the process on a quantized WHILE
-    remedy: ClassVar[str] = "Pass Int8(allow_float=True) to leave them so, or use another recipe."
+    remedy: ClassVar[str] = "Pass Int8(allow_float=True) to leave them in float32."
 
     def __post_init__(self):
         if self.io not in ("float32", "int8", "uint8"):
