@@ -101,7 +101,10 @@ def _is_structure_of_arrays(data) -> bool:
     if isinstance(data, Mapping):
         return bool(data) and all(_is_structure_of_arrays(value) for value in data.values())
     if isinstance(data, tuple):
-        return bool(data) and all(value is None or _is_structure_of_arrays(value) for value in data)
+        return bool(data) and all(
+            value is None or _is_structure_of_arrays(tuple(value) if isinstance(value, list) else value)
+            for value in data
+        )
     return _is_array(data)
 
 

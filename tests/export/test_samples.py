@@ -61,6 +61,13 @@ def test_samples_of_several_inputs_stay_together():
     np.testing.assert_array_equal(a[:, 0, 0, 0], b[:, 0])
 
 
+def test_a_list_of_inputs_comes_with_or_without_labels():
+    pixels, extra = normal(30, 8, 8, 3), normal(30, 4)
+    for data in (([pixels, extra], np.zeros(30)), {"pixels": pixels, "extra": extra}):
+        a, b = draw_samples(two_by_two(), data, 10, seed=0)
+        assert (a.shape, b.shape) == ((10, 8, 8, 3), (10, 4))
+
+
 def test_the_wrong_number_of_inputs_is_told():
     with pytest.raises(DataError, match=r"2 inputs \(pixels, extra\). Received: 1 arrays"):
         draw_samples(two_by_two(), normal(4, 8, 8, 3), 4, seed=0)
