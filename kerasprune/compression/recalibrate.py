@@ -2,9 +2,8 @@
 
 import keras
 
-from kerasprune.compression.rebuild import Rebuild, compile_like
 from kerasprune.core import DataError, batches
-from kerasprune.graph import operations, trace
+from kerasprune.graph import Rebuild, compile_like, operations, trace
 
 
 def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:

@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 
-from kerasprune.compression.rebuild import Rebuild, compile_like
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Node, trace
+from kerasprune.graph import Node, Rebuild, compile_like, trace
 from kerasprune.layers import NeuronMask
 
 

@@ -4,10 +4,9 @@ import keras
 import numpy as np
 
 from kerasprune.compression.inputs import random_inputs
-from kerasprune.compression.rebuild import Rebuild
 from kerasprune.compression.slim import masked, masking_call
 from kerasprune.core import ChannelGraph, VerificationError, batches, cut
-from kerasprune.graph import trace
+from kerasprune.graph import Rebuild, trace
 
 
 def verify(

@@ -1,5 +1,6 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
+from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.registry import RULES, Rule, find_rule, rule
 from kerasprune.graph.replay import clone_operation, replay
 from kerasprune.graph.site import Site
@@ -9,9 +10,11 @@ from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
 __all__ = [
     "RULES",
     "Node",
+    "Rebuild",
     "Rule",
     "Site",
     "clone_operation",
+    "compile_like",
     "find_rule",
     "functional",
     "is_graph",

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, Count, GraphError, Labels, Pick, cut
-from kerasprune.graph import Node, clone_operation, operations, replay
+from kerasprune.graph.replay import clone_operation, replay
+from kerasprune.graph.walk import Node, operations
 
 
 class Rebuild:
@@ -29,7 +30,7 @@ class Rebuild:
 
         Args:
             model: The model that the graph is a trace of.
-            call: As in `kerasprune.graph.replay`.
+            call: As in `replay`.
             nested: As there.
         """
         check_same(model, self.graph)
