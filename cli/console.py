@@ -11,6 +11,8 @@ import rich.box
 import rich.console
 import rich.table
 
+WIDTH = 120
+
 
 def print_json(result: Any) -> None:
     """Print `result` as the only thing on stdout."""
@@ -24,7 +26,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
         table.add_column(column, justify="right" if position else "left", no_wrap=position > 0)
     for row in rows:
         table.add_row(*row)
-    rich.console.Console().print(table)
+    stdout().print(table)
+
+
+def stdout() -> rich.console.Console:
+    """The console for results; where it is no terminal, tables get room enough not to break their lines."""
+    console = rich.console.Console()
+    return console if console.is_terminal else rich.console.Console(width=WIDTH)
 
 
 def say(text: str) -> None:

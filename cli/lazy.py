@@ -18,5 +18,10 @@ class LazyModule:
 
 
 core = LazyModule("kerasprune.core")
+criteria = LazyModule("kerasprune.criteria")
+export = LazyModule("kerasprune.export")
 keras = LazyModule("keras")
 kp = LazyModule("kerasprune")
+models = LazyModule("kerasprune_models")
+selection = LazyModule("kerasprune.selection")
+strategies = LazyModule("kerasprune.strategies")

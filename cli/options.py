@@ -1,43 +1,126 @@
-"""Options that several commands share."""
+"""Options that several commands share, and groups of options that belong together."""
+
+import functools
 
 import click
 
 from kerasprune_cli import data
+from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import InputFile
 
-model_argument = click.argument("model_file", metavar="MODEL", type=InputFile())
+BUDGETS = {"flops": "Multiply-accumulates", "params": "Parameters", "channels": "Channels"}
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
-)
+
+class Number(click.ParamType):
+    """A whole number or a fraction: "8" is the int 8, "0.25" the float 0.25."""
+
+    name = "number"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        try:
+            return int(value) if value.isdigit() else float(value)
+        except ValueError as error:
+            raise BadInput(f"{param.opts[0]} takes a number. Received: {value!r}.") from error
+
+
+class Override(click.ParamType):
+    """PATTERN=NUMBER."""
+
+    name = "pattern=number"
+
+    def convert(self, value, param, ctx):
+        pattern, sign, number = value.rpartition("=")
+        if not sign:
+            raise BadInput(f"--override takes PATTERN=NUMBER, for example stem*=0.8. Received: {value!r}.")
+        return pattern, Number().convert(number, param, ctx)
+
+
+model_argument = click.argument("model_file", metavar="MODEL", type=InputFile())
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
 seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is random."
 )
-pixel_range_option = click.option(
-    "--pixel-range",
-    type=(float, float),
-    metavar="LOW HIGH",
-    help="What the values 0 to 255 of images and uint8 arrays become before the model sees them, for example 0 1.",
-)
 
 
-def data_options(purpose: str, *, samples: int | None):
-    """`--data`, `--samples` and `--pixel-range`.
+def data_options(purpose: str):
+    """`--data` and `--pixel-range`.
 
     Args:
         purpose: What the data is for, the first sentence of the help.
-        samples: The default of `--samples`; None for all.
     """
+    return _together(
+        click.option("--data", "source", metavar="DATA", help=f"{purpose} {data.HELP}"),
+        click.option(
+            "--pixel-range",
+            type=(float, float),
+            metavar="LOW HIGH",
+            help="What the values 0 to 255 of images and uint8 arrays become, for example 0 1; as they are otherwise.",
+        ),
+    )
+
+
+def budget_options(command):
+    """One option per limit; the command gets them as `budget`, a dict of those that were given."""
+
+    @functools.wraps(command)
+    def wrapped(**options):
+        given = {name: options.pop(name) for name in BUDGETS}
+        return command(budget={name: value for name, value in given.items() if value is not None}, **options)
+
+    for name, what in reversed(BUDGETS.items()):
+        kept = f"{what} that are left: a fraction in (0, 1], or an absolute number above 1."
+        wrapped = click.option(f"--{name}", type=float, metavar="LIMIT", help=kept)(wrapped)
+    return wrapped
+
+
+def _together(*options):
+    """Several options as one decorator, in the order in which the help shall list them."""
 
     def decorate(command):
-        command = pixel_range_option(command)
-        command = click.option(
-            "--samples",
-            type=click.IntRange(1),
-            default=samples,
-            show_default=True if samples else "all",
-            help="Use at most this many samples of the data.",
-        )(command)
-        return click.option("--data", "source", metavar="DATA", help=f"{purpose} {data.HELP}")(command)
+        for option in reversed(options):
+            command = option(command)
+        return command
 
     return decorate
+
+
+selection_options = _together(
+    click.option(
+        "--ranking",
+        metavar="NAME",
+        default="global",
+        show_default=True,
+        help="Where channels compete, over the whole model or per_layer; see --list.",
+    ),
+    click.option(
+        "--round-to", type=click.IntRange(1), default=1, show_default=True, help="Widths become multiples of this."
+    ),
+    click.option(
+        "--min-width", type=Number(), default=1, show_default=True, help="Least width: channels, or a fraction."
+    ),
+    click.option(
+        "--protect", multiple=True, metavar="PATTERN", help="Leave these layers alone, for example stem*; repeatable."
+    ),
+    click.option(
+        "--override", multiple=True, type=Override(), help="Keep this fraction or number of channels; repeatable."
+    ),
+)
+
+finetune_options = _together(
+    click.option(
+        "--finetune-epochs",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Train for so many epochs after every cut, on labelled data.",
+    ),
+    click.option(
+        "--learning-rate",
+        type=click.FloatRange(0, min_open=True),
+        default=1e-3,
+        show_default=True,
+        help="Of Adam, at the start of the fine-tuning; it falls to zero along a cosine.",
+    ),
+)

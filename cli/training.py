@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kerasprune_cli.console import say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.lazy import keras
@@ -12,7 +13,7 @@ BATCH_SIZE = 64
 
 
 def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | None, seed: int) -> Callable:
-    """A function that trains the model it is given, in place, and returns it.
+    """A function that trains the model it is given, in place; the model's own optimizer is not used.
 
     The rate falls from `learning_rate` to zero along a cosine, so that the last epoch settles.
 
@@ -24,23 +25,31 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         seed: Of the order of the samples and of dropout.
 
     Raises:
-        BadInput: There are no labels, or no loss is known (raised by the returned function).
+        BadInput: There are no labels, or (raised by the returned function) no loss is known.
     """
     if samples.y is None:
         raise BadInput("Fine-tuning needs labels: the data holds inputs only.")
 
-    def tune(model):
+    def tune(model) -> None:
         chosen = loss or getattr(model, "loss", None)
         if chosen is None:
             raise BadInput("The model was saved without a loss: name one, for example --loss mse.")
         keras.utils.set_random_seed(seed)
         steps = epochs * -(-samples.size // BATCH_SIZE)
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-        model.compile(keras.optimizers.Adam(rate), chosen)
-        model.fit(samples.x, samples.y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
-        return model
+        # The same layers under another roof: the moments of this optimizer do not end up in the model's file.
+        shell = keras.Model(model.input, model.output)
+        shell.compile(keras.optimizers.Adam(rate), chosen)
+        shell.fit(samples.x, samples.y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0, callbacks=[_progress(epochs)])
 
     return tune
+
+
+def _progress(epochs: int):
+    """A callback that tells the loss of every epoch."""
+    return keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1} of {epochs}: loss {logs['loss']:.4f}")
+    )
 
 
 def accuracy(predict: Callable[..., np.ndarray], samples: Samples | None) -> float | None:

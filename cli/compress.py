@@ -1,0 +1,146 @@
+"""`kerasprune compress`: a smaller model within a budget, and the report on it."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from kerasprune_cli.console import print_json, say, stdout
+from kerasprune_cli.data import Data, Samples, read_data
+from kerasprune_cli.errors import BadInput
+from kerasprune_cli.files import OutputFile
+from kerasprune_cli.lazy import core, criteria, keras, kp, selection, strategies
+from kerasprune_cli.models import open_model
+from kerasprune_cli.options import (
+    budget_options,
+    data_options,
+    finetune_options,
+    json_option,
+    model_argument,
+    seed_option,
+    selection_options,
+)
+from kerasprune_cli.training import accuracy, tuner
+from kerasprune_cli.variants import build, list_option, lookup, variant_options
+
+
+@click.command("compress")
+@model_argument
+@click.option("-o", "--output", type=OutputFile(".keras"), help="The smaller model; its report goes beside it.")
+@budget_options
+@variant_options("criterion", "magnitude", "p=2")
+@variant_options("strategy", "one_shot", "schedule=cubic")
+@list_option(lambda: criteria.CRITERIA, lambda: strategies.STRATEGIES, lambda: selection.RANKINGS)
+@click.option("--steps", type=click.IntRange(1), help="Rounds of an iterative strategy.")
+@selection_options
+@data_options("Samples for criteria that run the model, for --recalibrate and, with labels, for --finetune-epochs.")
+@click.option(
+    "--samples", type=click.IntRange(1), default=1024, show_default=True, help="Score on at most this many samples."
+)
+@click.option("--loss", help="Loss by its Keras name, where the model was saved without one.")
+@click.option("--recalibrate", is_flag=True, help="Estimate batch-norm statistics anew on the data after every cut.")
+@finetune_options
+@click.option("--dry-run", is_flag=True, help="Decide and report; train nothing and write nothing.")
+@seed_option
+@json_option
+def command(model_file, output, source, pixel_range, dry_run, as_json, budget, seed, **options):
+    """Remove channels from MODEL until it is within the budget, and write a smaller model of stock Keras layers.
+
+    The smaller model is checked against the model with the removed channels masked. A report on every layer is written
+    beside it, as NAME.report.json.
+    """
+    if output is None and not dry_run:
+        raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
+    if source is None and (options["finetune_epochs"] or options["recalibrate"]):
+        raise BadInput("--finetune-epochs and --recalibrate need data: name it with --data.")
+    if not budget:
+        raise BadInput("There is no budget: give at least one of --flops, --params, --channels; 0.5 keeps half.")
+    ways = _ways(options, seed, dry_run)
+    limits = kp.Budget(**budget)
+    model = open_model(model_file)
+    data = Data(None, None) if source is None else read_data(source, model, pixel_range)
+    keras.utils.set_random_seed(seed)
+    result = kp.compress(
+        model,
+        limits,
+        data=data.train and data.train.pair,
+        train=None if dry_run else _trainer(data.train, options, seed),
+        seed=seed,
+        progress=not as_json and sys.stdout.isatty(),
+        **ways,
+    )
+    measured = {} if dry_run else _accuracies(model, result.model, data)
+    if not dry_run:
+        _write(result, output)
+    if as_json:
+        print_json(_as_data(result, None if dry_run else output, measured))
+        return
+    result.report.print(stdout())
+    if measured:
+        click.echo(
+            f"accuracy on {measured['samples']} samples ({measured['part']} part): "
+            f"{measured['before']:.2%} -> {measured['after']:.2%}"
+        )
+    say("Nothing was written (--dry-run)." if dry_run else f"Wrote {output} and {report_path(output)}.")
+
+
+def report_path(output: Path) -> Path:
+    """Where the report on a model goes: small.keras has small.report.json."""
+    return output.with_suffix(".report.json")
+
+
+def _ways(options: dict, seed: int, dry_run: bool) -> dict:
+    """How to compress, as arguments of `kerasprune.compress`."""
+    steps = () if options["steps"] is None else (f"steps={options['steps']}",)
+    lookup(selection.RANKINGS, options["ranking"])
+    patterns = {"protect": options["protect"], "overrides": dict(options["override"])}
+    return {
+        "criterion": build(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
+        "strategy": build(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
+        "loss": options["loss"],
+        "limit": options["samples"],
+        "recalibrate": options["recalibrate"] and not dry_run,
+        "ranking": options["ranking"],
+        "round_to": options["round_to"],
+        "min_width": options["min_width"],
+        **{name: given for name, given in patterns.items() if given},
+    }
+
+
+def _trainer(samples: Samples | None, options: dict, seed: int):
+    """What trains the model after every cut; None where no training is wanted."""
+    if not options["finetune_epochs"]:
+        return None
+    return tuner(
+        samples,
+        epochs=options["finetune_epochs"],
+        learning_rate=options["learning_rate"],
+        loss=options["loss"],
+        seed=seed,
+    )
+
+
+def _accuracies(before, after, data: Data) -> dict:
+    """How often both models are right; empty where the data has no classes."""
+    part, samples = ("train", data.train) if data.test is None else ("test", data.test)
+    shares = [accuracy(lambda x, m=model: m.predict(x, verbose=0), samples) for model in (before, after)]
+    if None in shares:
+        return {}
+    return {"part": part, "samples": samples.size, "before": shares[0], "after": shares[1]}
+
+
+def _write(result, output: Path) -> None:
+    """The model and its report, both or none."""
+    with core.atomic_path(report_path(output)) as temporary:
+        temporary.write_text(result.report.to_json(), encoding="utf-8")
+        kp.save_model(result.model, output)
+
+
+def _as_data(result, output: Path | None, measured: dict) -> dict:
+    return {
+        "output": None if output is None else str(output),
+        "report_file": None if output is None else str(report_path(output)),
+        "accuracy": measured or None,
+        "report": json.loads(result.report.to_json()),
+    }

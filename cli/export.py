@@ -1,0 +1,61 @@
+"""`kerasprune export`: a Keras model as a checked TFLite file."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from kerasprune_cli.console import print_json, say
+from kerasprune_cli.data import read_data
+from kerasprune_cli.errors import BadInput
+from kerasprune_cli.files import OutputFile
+from kerasprune_cli.lazy import export, kp
+from kerasprune_cli.models import open_model
+from kerasprune_cli.options import data_options, json_option, model_argument, seed_option
+from kerasprune_cli.variants import build, list_option, variant_options
+
+
+@click.command("export")
+@model_argument
+@click.option("-o", "--output", type=OutputFile(".tflite"), help="The file to write.")
+@variant_options("recipe", "float32", "samples=500")
+@list_option(lambda: export.recipes)
+@data_options("Representative inputs to calibrate int8 on and to compare with Keras on.")
+@click.option("--verify/--no-verify", default=True, show_default=True, help="Compare the file with Keras.")
+@click.option(
+    "--batch-size", type=click.IntRange(0), default=1, show_default=True, help="Samples per call; 0 leaves it open."
+)
+@click.option("--dry-run", is_flag=True, help="Convert and compare, but write nothing.")
+@seed_option
+@json_option
+def command(
+    model_file, output, recipe, recipe_settings, source, pixel_range, verify, batch_size, dry_run, seed, as_json
+):
+    """Write MODEL as a TFLite file of built-in ops, and check that it computes what Keras computes."""
+    if output is None and not dry_run:
+        raise BadInput("Name the file to write with -o FILE.tflite, or use --dry-run.")
+    recipe = build(export.recipes, recipe, recipe_settings)
+    model = open_model(model_file)
+    data = None if source is None else read_data(source, model, pixel_range).train.x
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "model.tflite" if dry_run else output
+        result = kp.export(model, target, recipe, data, verify=verify, batch_size=batch_size or None, seed=seed)
+    if as_json:
+        print_json(as_data(result, None if dry_run else output))
+        return
+    compared = "not compared with Keras"
+    if result.max_difference is not None:
+        compared = f"differs from Keras by at most {result.max_difference:.2g} of the output's range"
+    click.echo(f"{result.recipe}: {result.size:,} bytes, {sum(result.ops.values())} ops, {compared}.")
+    say("Nothing was written (--dry-run)." if dry_run else f"Wrote {output}.")
+
+
+def as_data(result, output: Path | None) -> dict:
+    """An export's result as plain data; `output` is None where nothing was kept."""
+    return {
+        "output": None if output is None else str(output),
+        "recipe": result.recipe,
+        "size": result.size,
+        "max_difference": result.max_difference,
+        "ops": dict(result.ops),
+    }

@@ -1,0 +1,112 @@
+"""Registered variants by name, with options of their own given as KEY=VALUE."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+
+import click
+
+from kerasprune_cli.errors import BadInput
+
+
+def variant_options(what: str, default: str, example: str) -> Callable:
+    """`--WHAT NAME` and `--WHAT-option KEY=VALUE`; which names there are is known only when the library is loaded.
+
+    Args:
+        what: "criterion", "strategy", ...
+        default: The name that is taken when none is given.
+        example: An option of one of them, for the help.
+    """
+
+    def decorate(command):
+        command = click.option(
+            f"--{what}-option",
+            f"{what}_settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help=f"An option of the {what}, for example {example}; repeatable.",
+        )(command)
+        return click.option(
+            f"--{what}", metavar="NAME", default=default, show_default=True, help="One of those that --list shows."
+        )(command)
+
+    return decorate
+
+
+def list_option(*registries: Callable[[], Mapping]) -> Callable:
+    """`--list`: print every registered variant with its options, and exit.
+
+    Args:
+        registries: Functions that give a registry; they are called when the list is asked for.
+    """
+
+    def show(ctx, param, wanted):
+        if wanted:
+            click.echo("\n\n".join(describe(registry()) for registry in registries))
+            ctx.exit()
+
+    return click.option(
+        "--list",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="List what can be named here, with the options of each, and exit.",
+    )
+
+
+def describe(registry: Mapping) -> str:
+    """The variants of a registry, each with the first line of its docstring and its options."""
+    lines = [f"{registry.kind}:"]
+    for name, variant in registry.items():
+        lines.append(f"  {name}: {(variant.__doc__ or '').strip().splitlines()[0]}")
+        if dataclasses.is_dataclass(variant):
+            options = ", ".join(f"{field.name}={field.default}" for field in _fields(variant).values())
+            lines += [f"    options: {options}"] if options else []
+    return "\n".join(lines)
+
+
+def lookup(registry: Mapping, name: str):
+    """What is registered under `name`.
+
+    Raises:
+        BadInput: Nothing is; the sentence lists what there is.
+    """
+    try:
+        return registry[name]
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def build(registry: Mapping, name: str, settings: Iterable[str]):
+    """An object of the dataclass registered under `name`.
+
+    Args:
+        registry: Name to dataclass; its fields are numbers and strings.
+        name: Which one.
+        settings: "key=value" for every field that shall not have its default.
+
+    Raises:
+        BadInput: There is no such variant, it has no such option, or it does not take the value.
+    """
+    variant = lookup(registry, name)
+    fields = _fields(variant)
+    values = {}
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign or key not in fields:
+            known = f"KEY=VALUE with a key of {', '.join(fields)}" if fields else "none: it has no options"
+            raise BadInput(f"{name!r} has no option {setting!r}; expected {known}.")
+        kind = type(fields[key].default)
+        try:
+            values[key] = kind(text)
+        except ValueError as error:
+            raise BadInput(f"The option {key} of {name!r} is of type {kind.__name__}. Received: {text!r}.") from error
+    try:
+        return variant(**values)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def _fields(variant) -> dict[str, dataclasses.Field]:
+    """The options of a dataclass."""
+    return {field.name: field for field in dataclasses.fields(variant) if field.init}
