@@ -112,5 +112,4 @@ class CostTable:
         for k in range(axes.shape[1]):
             others = np.delete(counts, k, axis=1).prod(axis=1)
             np.add.at(by_vector, axes[:, k], factor * others)
-        by_vector[0] = 0.0
         return np.bincount(self.ids, by_vector[self.vector], minlength=num_ids)

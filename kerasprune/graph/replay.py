@@ -1,6 +1,5 @@
 """One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating replay the model."""
 
-import copy
 from collections.abc import Callable
 
 import keras
@@ -24,8 +23,8 @@ def clone_operation(path: str, operation: keras.Operation, changes: dict | None 
     if changes:
         clone = type(operation)(**{**_constructor_arguments(operation), **changes})
     else:
-        clone = copy.copy(operation)
-        clone._inbound_nodes, clone._outbound_nodes = [], []
+        clone = object.__new__(type(operation))  # copy.copy would write the operation to a file and read it
+        vars(clone).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
     clone.name = operation.name
     return clone
 
@@ -98,6 +97,7 @@ class _Replay:
                 new.name = path.replace("/", "_")
             self.made[id(old)] = new
         return self.made[id(old)]
+
 
 def _with_flag(new: keras.Model, old: keras.Model) -> keras.Model:
     if not old.trainable:
