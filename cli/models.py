@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import kp
+from kerasprune_cli.lazy import keras, kp
 
 
 def open_model(path: Path):
@@ -16,7 +16,7 @@ def open_model(path: Path):
     """
     model = kp.load_model(path)
     for variable in model.weights:
-        values = np.asarray(variable)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        values = keras.ops.convert_to_numpy(variable)
+        if values.dtype.kind not in "biu" and not np.isfinite(values.astype("float32")).all():
             raise BadInput(f"The weight {variable.path!r} of {str(path)!r} holds NaN or infinite values.")
     return model

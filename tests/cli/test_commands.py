@@ -1,0 +1,149 @@
+"""Every command does its work on files, prints for people or as JSON, and repeats itself exactly."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+
+def answer_of(run, *arguments):
+    """The JSON that a successful command prints."""
+    answer = run(*arguments, "--json")
+    assert answer.exit_code == 0, answer.output
+    return json.loads(answer.stdout)
+
+
+@pytest.fixture
+def dense(run, files, tmp_path):
+    """The small classifier as a float32 TFLite file."""
+    path = tmp_path / "dense.tflite"
+    assert run("export", files / "model.keras", "-o", path).exit_code == 0
+    return path
+
+
+def test_inspect_tells_what_can_go_and_what_it_costs(run, files):
+    told = answer_of(run, "inspect", files / "model.keras")
+    assert told["params"] == 80 + 32 + 584 + 27
+    assert told["macs"] == 16 * 72 + 4 * 576 + 24
+    assert told["removable_channels"] == 16
+    groups = {group["name"]: group for group in told["groups"]}
+    assert groups["first"]["frozen"] is None and groups["first"]["width"] == 8
+    assert groups["classes"]["frozen"]
+    assert {layer["name"]: layer["params"] for layer in told["layers"]}["second"] == 584
+
+
+def test_inspect_prints_the_same_for_people(run, files):
+    shown = run("inspect", files / "model.keras").stdout
+    assert "723" in shown and "classes" in shown and "stays" in shown
+    assert "8 channels" in run("inspect", files / "model.keras", "--group", "first").stdout
+
+
+def test_compress_writes_a_stock_model_within_the_budget_and_its_report(run, files, tmp_path):
+    output = tmp_path / "small.keras"
+    told = answer_of(run, "compress", files / "model.keras", "--flops", "0.5", "-o", output)
+    small = keras.saving.load_model(output)
+    report = json.loads((tmp_path / "small.report.json").read_text())
+    assert told["report"] == report and told["output"] == str(output)
+    assert report["macs"]["before"] == 3480 and report["macs"]["after"] <= 1740
+    assert small.count_params() == report["params"]["after"] < 723
+    assert small.loss == "sparse_categorical_crossentropy"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.keras", "small.report.json"]
+
+
+def test_compress_with_labels_scores_trains_and_measures(run, files, tmp_path):
+    output = tmp_path / "small.keras"
+    told = answer_of(
+        run, "compress", files / "model.keras", "-o", output, "--params", "0.6", "--data", files / "data.npz",
+        "--criterion", "taylor", "--criterion-option", "form=squared", "--strategy", "iterative", "--steps", "2",
+        "--recalibrate", "--finetune-epochs", "1",
+    )  # fmt: skip
+    assert len(told["report"]["steps"]) == 2
+    assert "squared" in told["report"]["settings"]["criterion"]
+    assert told["accuracy"]["part"] == "test" and told["accuracy"]["samples"] == 9
+    before, after = keras.saving.load_model(files / "model.keras"), keras.saving.load_model(output)
+    assert after.optimizer.name == before.optimizer.name and int(after.optimizer.iterations) == 0
+
+
+def test_compress_obeys_protection_overrides_and_rounding(run, files, tmp_path):
+    told = answer_of(
+        run, "compress", files / "model.keras", "-o", tmp_path / "a.keras", "--flops", "0.9", "--protect", "sec*",
+        "--override", "fir*=5",
+    )  # fmt: skip
+    widths = {layer["name"]: layer["channels"]["after"] for layer in told["report"]["layers"]}
+    assert widths["first"] == 5 and widths["second"] == 8
+    told = answer_of(
+        run, "compress", files / "model.keras", "-o", tmp_path / "b.keras", "--flops", "0.6", "--round-to", "4"
+    )
+    widths = {layer["name"]: layer["channels"]["after"] for layer in told["report"]["layers"]}
+    assert {widths["first"], widths["second"]} <= {4, 8} and 4 in (widths["first"], widths["second"])
+
+
+def test_dry_runs_decide_the_same_and_write_nothing(run, files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ("compress", files / "model.keras", "--flops", "0.5")
+    dry = answer_of(run, *arguments, "--dry-run")
+    assert dry["output"] is None and not list(tmp_path.iterdir())
+    assert dry["report"] == answer_of(run, *arguments, "-o", tmp_path / "small.keras")["report"]
+    dry = answer_of(run, "export", files / "model.keras", "--dry-run")
+    assert dry["output"] is None and not list(tmp_path.glob("*.tflite"))
+
+
+def test_the_same_seed_gives_the_same_weights(run, files, tmp_path):
+    weights = []
+    for name in ("a", "b"):
+        output = tmp_path / f"{name}.keras"
+        assert run(
+            "compress", files / "model.keras", "-o", output, "--flops", "0.5", "--data", files / "data.npz",
+            "--criterion", "random", "--seed", "7", "--finetune-epochs", "1",
+        ).exit_code == 0  # fmt: skip
+        weights.append(keras.saving.load_model(output).get_weights())
+    for first, second in zip(*weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_export_int8_calibrates_on_the_data_and_reports_the_difference(run, files, tmp_path):
+    told = answer_of(
+        run, "export", files / "model.keras", "-o", tmp_path / "m.tflite", "--recipe", "int8", "--data",
+        files / "data.npz", "--recipe-option", "io=int8",
+    )  # fmt: skip
+    assert told["size"] == (tmp_path / "m.tflite").stat().st_size
+    assert 0 < told["max_difference"] < 0.5
+    assert "DEQUANTIZE" not in told["ops"] and "CONV_2D" in told["ops"]
+
+
+def test_benchmark_compares_two_files_in_one_run(run, dense):
+    told = answer_of(run, "benchmark", dense, "--baseline", dense, "--runs", "5", "--warmup", "1")
+    assert told["runs"] == 5 and told["threads"] == 1
+    assert told["speedup"] == pytest.approx(told["baseline"]["median_ms"] / told["model"]["median_ms"])
+    shown = run("benchmark", dense, "--runs", "5").stdout
+    assert "median" in shown and "5 timed runs" in shown and "times as fast" not in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("compress", ["taylor: ", "form=absolute", "iterative: ", "per_layer: "]), ("export", ["int8: ", "io=float32"])],
+)
+def test_list_shows_what_is_registered(run, command, words):
+    answer = run(command, "--list")
+    assert answer.exit_code == 0
+    assert all(word in answer.stdout for word in words)
+
+
+@pytest.mark.slow
+def test_demo_measures_the_shipped_network(run, tmp_path, monkeypatch):
+    import kerasprune_cli.demo as demo
+
+    monkeypatch.setattr(demo, "EPOCHS", 1)
+    monkeypatch.setattr(demo, "RUNS", 20)
+    told = answer_of(run, "demo", "--output", tmp_path / "kept")
+    rows = {row["name"]: row for row in told["networks"]}
+    dense, tuned, int8 = rows["dense"], rows["slimmed, fine-tuned"], rows["slimmed, fine-tuned, int8"]
+    assert dense["accuracy"] > 0.92
+    assert tuned["macs"] <= dense["macs"] / 2 and tuned["params"] < dense["params"]
+    assert tuned["accuracy"] > 0.85 and abs(int8["accuracy"] - tuned["accuracy"]) < 0.02
+    assert int8["size"] < tuned["size"] < dense["size"]
+    assert told["masked_versus_slimmed"] < 1e-5
+    for row in rows.values():
+        assert (tmp_path / "kept" / row["file"]).stat().st_size == row["size"]
+    assert keras.saving.load_model(tmp_path / "kept" / "small.keras").count_params() == tuned["params"]
