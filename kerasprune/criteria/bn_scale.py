@@ -38,7 +38,9 @@ class BatchNormalizationScale:
         for labels in evidence.graph.weights:
             layer = evidence.layers[labels.layer]
             if labels.axes[0] is not None and _is_scale(layer, labels.index):
-                members.add(*by_id(labels.axes[0], np.abs(evidence.weight(labels))))
+                scale = np.abs(evidence.weight(labels))
+                evidence.require_finite(labels, scale)
+                members.add(*by_id(labels.axes[0], scale))
         scores = members.result()
         if np.isposinf(scores[~evidence.graph.frozen]).all():
             raise GraphError(

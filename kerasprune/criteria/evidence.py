@@ -1,7 +1,6 @@
 """What a criterion is given to judge by."""
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,27 +53,21 @@ class Evidence:
             progress=self.progress,
         )
 
-    def weights(self) -> Iterator[tuple[WeightLabels, np.ndarray]]:
-        """The labelled weights and their values.
-
-        Raises:
-            DataError: A weight holds NaN or infinity.
-        """
-        for labels in self.graph.weights:
-            yield labels, self.weight(labels)
-
     def weight(self, labels: WeightLabels) -> np.ndarray:
-        """The value of one weight.
+        """The value of a labelled weight; where the backend can, a view of its memory, which must not be changed."""
+        variable = self.layers[labels.layer].weights[labels.index]
+        # A slice is a tensor, which turns into an array without a copy; a variable does not.
+        return np.asarray(keras.ops.stop_gradient(variable[...]))
+
+    def require_finite(self, labels: WeightLabels, values: np.ndarray) -> None:
+        """Check numbers that were computed from a weight, which costs less than to check the weight.
 
         Raises:
-            DataError: It holds NaN or infinity.
+            DataError: They hold NaN or infinity.
         """
-        variable = self.layers[labels.layer].weights[labels.index]
-        value = keras.ops.convert_to_numpy(variable)
-        # The sum of a finite array is finite unless it overflows; only then is a look at every entry needed.
-        if not np.isfinite(value.sum(dtype=np.float32)) and not np.isfinite(value).all():
+        if not np.isfinite(values).all():
+            name = self.layers[labels.layer].weights[labels.index].name
             raise DataError(
-                f"The weight {variable.name!r} of layer {labels.layer!r} holds NaN or infinity. "
+                f"The weight {name!r} of layer {labels.layer!r} holds NaN or infinity. "
                 "Load or train the model again before pruning it."
             )
-        return value

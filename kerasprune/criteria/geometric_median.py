@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasprune.core import WeightLabels
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
 from kerasprune.criteria.reduction import REDUCTIONS, Members
 from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.sides import made_axes
 
 
 @criterion("geometric_median")
@@ -40,18 +40,14 @@ class GeometricMedian:
         for number, group in enumerate(graph.free_groups):
             group_of[group.ids] = number
         for labels in graph.weights:
-            for axis in _filter_axes(labels):
+            for axis in made_axes(labels) if len(labels.axes) > 1 else ():
                 ids, filters = slices(evidence.weight(labels), labels.axes[axis], axis)
                 for number in np.unique(group_of[ids][group_of[ids] >= 0]):
                     inside = group_of[ids] == number
-                    members.add(ids[inside], distances(filters[inside]).sum(axis=1))
+                    sums = distances(filters[inside]).sum(axis=1)
+                    evidence.require_finite(labels, sums)
+                    members.add(ids[inside], sums)
         return normalize(members.result(), graph, self.normalization)
-
-
-def _filter_axes(labels: WeightLabels) -> tuple[int, ...]:
-    if len(labels.axes) < 2:
-        return ()
-    return tuple(a for a, vector in enumerate(labels.axes) if vector is not None and a not in labels.reads)
 
 
 def slices(value: np.ndarray, labels: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,30 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasprune.core import Registry, WeightLabels
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
 from kerasprune.criteria.reduction import REDUCTIONS, Members, by_id
 from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.sides import SIDES
 
-# Which axes of a weight speak for the channels along them.
-SIDES = Registry("side")
 CHUNK = 1 << 18  # entries that are worked on at a time, so that they stay in the processor's cache
-
-
-@SIDES.register("made")
-def _made(labels: WeightLabels) -> tuple[int, ...]:
-    return tuple(axis for axis in _labelled(labels) if axis not in labels.reads)
-
-
-@SIDES.register("read")
-def _read(labels: WeightLabels) -> tuple[int, ...]:
-    return tuple(axis for axis in _labelled(labels) if axis in labels.reads)
-
-
-@SIDES.register("all")
-def _labelled(labels: WeightLabels) -> tuple[int, ...]:
-    return tuple(axis for axis, vector in enumerate(labels.axes) if vector is not None)
 
 
 @criterion("magnitude")
@@ -62,11 +45,12 @@ class Magnitude:
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
         members = Members(evidence.graph.num_ids, self.reduction)
-        for labels, value in evidence.weights():
+        for labels in evidence.graph.weights:
             axes = SIDES[self.weights](labels)
-            if not axes or value.ndim < 2:
+            if not axes or len(labels.axes) < 2:
                 continue
-            for axis, sums in zip(axes, power_sums(value, axes, self.p), strict=True):
+            for axis, sums in zip(axes, power_sums(evidence.weight(labels), axes, self.p), strict=True):
+                evidence.require_finite(labels, sums)
                 ids, totals = by_id(labels.axes[axis], sums)
                 members.add(ids, totals if self.p == 1 else np.sqrt(totals))
         return normalize(members.result(), evidence.graph, self.normalization)

@@ -149,7 +149,8 @@ class Report:
             for row in rows
         ]
         rule = "  ".join("-" * width for width in widths)
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], *self.remarks()])
+        table = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
+        return "\n".join([*(line.rstrip() for line in table), *self.remarks()])
 
 
 def _row(name: str, channels: Change | None, params: Change, macs: Change) -> tuple[str, ...]:
