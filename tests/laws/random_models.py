@@ -1,8 +1,8 @@
 """Random models over every supported layer, with random weights and random keeps.
 
-A model is grown from its inputs: again and again one of the tensors made so far is taken and one of the growths that fit
-its rank is applied to it. All choices come from a `pick` function, so that Hypothesis can drive (and shrink) them and a
-plain random generator can drive thousands of models in a row.
+A model is grown from its inputs: again and again one of the tensors made so far is taken and one of the growths that
+fit its rank is applied to it. All choices come from a `pick` function, so that Hypothesis can drive (and shrink) them
+and a plain random generator can drive thousands of models in a row.
 """
 
 from collections.abc import Callable, Sequence
