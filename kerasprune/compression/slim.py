@@ -51,7 +51,7 @@ def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.M
         GraphError: As in `slim`.
     """
     keep = graph.complete(keep)
-    return Rebuild(graph).run(model, masking_call(graph, keep))
+    return Rebuild(graph, silent=keep).run(model, masking_call(graph, keep))
 
 
 def masking_call(graph: ChannelGraph, keep: np.ndarray):

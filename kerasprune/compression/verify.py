@@ -78,7 +78,7 @@ def _array(tensor) -> np.ndarray:
 
 def _first_difference(model, graph, keep, small, x, tolerance) -> str:
     """The first call whose outputs differ between the two models, by the path of its operation."""
-    expected = _tensors(model, graph, x, masking_call(graph, keep))
+    expected = _tensors(model, graph, x, keep)
     actual = _tensors(small, trace(small), x)
     for node in graph.nodes:
         pairs = zip(expected[node.key], actual.get(node.key, ()), node.outputs, strict=False)
@@ -87,14 +87,15 @@ def _first_difference(model, graph, keep, small, x, tolerance) -> str:
     return "the outputs"
 
 
-def _tensors(model, graph, x, call=None) -> dict[str, list]:
+def _tensors(model, graph, x, keep=None) -> dict[str, list]:
     """The outputs of every call of the model, those inside nested models too, by the key of the call."""
     found = {}
+    call = None if keep is None else masking_call(graph, keep)
 
     def record(node, operation, args, kwargs):
         outputs = call(node, operation, args, kwargs) if call else operation(*args, **kwargs)
         found[node.key] = keras.tree.flatten(outputs)
         return outputs
 
-    flat = Rebuild(graph).run(model, record, nested=False)
+    flat = Rebuild(graph, silent=keep).run(model, record, nested=False)
     return keras.Model(flat.inputs, found)(keras.tree.flatten(x), training=False)

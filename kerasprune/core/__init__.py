@@ -12,7 +12,17 @@ from kerasprune.core.errors import (
     VerificationError,
 )
 from kerasprune.core.files import atomic_path, write_text
-from kerasprune.core.graph import ChannelGraph, ChannelGroup, Count, Labels, NodeLabels, Pick, WeightLabels, cut
+from kerasprune.core.graph import (
+    ChannelGraph,
+    ChannelGroup,
+    Count,
+    Labels,
+    NodeLabels,
+    Pick,
+    WeightLabels,
+    cut,
+    silence,
+)
 from kerasprune.core.registry import Registry
 
 __all__ = [
@@ -38,5 +48,6 @@ __all__ = [
     "atomic_path",
     "batches",
     "cut",
+    "silence",
     "write_text",
 ]

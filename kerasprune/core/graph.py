@@ -51,6 +51,8 @@ class WeightLabels:
         shape: The weight's shape.
         axes: One label vector or None per axis.
         reads: The axes on which the layer consumes channels; the others make or carry them.
+        inner: Those of `reads` whose channels the layer makes itself, as attention does with its heads: nothing can
+            stand between the two, so a removed channel reads zero there only if the weight is zero.
     """
 
     layer: str
@@ -58,6 +60,7 @@ class WeightLabels:
     shape: tuple[int, ...]
     axes: Labels
     reads: tuple[int, ...] = ()
+    inner: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +239,15 @@ def cut(value: np.ndarray, axes: Labels, keep: np.ndarray) -> np.ndarray:
         stays = keep[labels]
         if not stays.all():
             value = np.compress(stays, value, axis)
+    return value
+
+
+def silence(value: np.ndarray, axes: Labels, inner: tuple[int, ...], keep: np.ndarray) -> np.ndarray:
+    """Set `value` to zero, along the axes in `inner`, at the entries whose id is not kept."""
+    for axis in inner:
+        if axes[axis] is not None:
+            shape = [-1 if other == axis else 1 for other in range(value.ndim)]
+            value = value * keep[axes[axis]].reshape(shape).astype(value.dtype)
     return value
 
 

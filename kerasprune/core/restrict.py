@@ -1,6 +1,7 @@
 """The graph of a slimmed model, without tracing it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -67,7 +68,7 @@ class _Cut:
     def weight(self, weight: WeightLabels) -> WeightLabels:
         axes = self.axes(weight.axes)
         shape = tuple(size if labels is None else len(labels) for size, labels in zip(weight.shape, axes, strict=True))
-        return WeightLabels(weight.layer, weight.index, shape, axes, weight.reads)
+        return replace(weight, shape=shape, axes=axes)
 
     def node(self, node: NodeLabels) -> NodeLabels:
         return NodeLabels(

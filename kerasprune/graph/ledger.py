@@ -1,6 +1,7 @@
 """The notebook of a trace: rules write into it, `close` makes the immutable graph of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,10 +56,7 @@ class Ledger:
         final = _number(self.next_id, self.ties)
         renumber = _Renumber(final)
         nodes = tuple(renumber.node(node) for node in self.nodes)
-        weights = tuple(
-            WeightLabels(weight.layer, weight.index, weight.shape, renumber.axes(weight.axes), weight.reads)
-            for weight in self.weights.values()
-        )
+        weights = tuple(replace(weight, axes=renumber.axes(weight.axes)) for weight in self.weights.values())
         return ChannelGraph(
             num_ids=int(final.max()) + 1,
             groups=self._groups(final, renumber.vectors()),

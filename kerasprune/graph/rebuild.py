@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Labels, Pick, cut
+from kerasprune.core import ChannelGraph, Count, GraphError, Pick, WeightLabels, cut, silence
 from kerasprune.graph.replay import clone_operation, replay
 from kerasprune.graph.walk import Node, operations
 
@@ -17,11 +17,14 @@ class Rebuild:
     Args:
         graph: The trace of the model.
         keep: bool (num_ids,), completed; None to cut nothing.
+        silent: bool (num_ids,), completed: nothing is cut, but where a layer reads channels that it makes itself, those
+            that are False read zero.
     """
 
-    def __init__(self, graph: ChannelGraph, keep: np.ndarray | None = None):
+    def __init__(self, graph: ChannelGraph, keep: np.ndarray | None = None, silent: np.ndarray | None = None):
         self.graph = graph
         self.keep = keep
+        self.silent = silent
         self.pairs: list[tuple[str, keras.Operation, keras.Operation]] = []
         self._initializers: list[tuple[keras.layers.Layer, str, object]] = []
 
@@ -72,15 +75,24 @@ class Rebuild:
         return call
 
     def _carry_weights(self) -> None:
-        labels = {(weight.layer, weight.index): weight.axes for weight in self.graph.weights}
+        labels = {(weight.layer, weight.index): weight for weight in self.graph.weights}
         for path, old, new in self.pairs:
             if not isinstance(old, keras.layers.Layer):
                 continue
             for index, (source, target) in enumerate(zip(old.weights, new.weights, strict=True)):
-                _carry(source, target, labels.get((path, index), ()), self.keep)
+                self._carry(source, target, labels.get((path, index)))
         for _, old, new in self.pairs:
             if isinstance(old, keras.layers.Layer):
                 copy_trainable(old, new)
+
+    def _carry(self, source, target, labels: WeightLabels | None) -> None:
+        if labels is not None and self.keep is not None and any(vector is not None for vector in labels.axes):
+            target.assign(cut(keras.ops.convert_to_numpy(source), labels.axes, self.keep))
+        elif labels is not None and self.silent is not None and labels.inner:
+            target.assign(silence(keras.ops.convert_to_numpy(source), labels.axes, labels.inner, self.silent))
+        else:
+            # A copy, because JAX gives the memory of a model's weights away when the model runs.
+            target.assign(keras.ops.copy(source))
 
 
 def check_same(model: keras.Model, graph: ChannelGraph) -> None:
@@ -129,13 +141,6 @@ def _fresh(item):
     if isinstance(item, (keras.optimizers.Optimizer, keras.metrics.Metric)):
         return type(item).from_config(item.get_config())
     return item
-
-
-def _carry(source, target, axes: Labels, keep: np.ndarray | None) -> None:
-    if keep is None or all(vector is None for vector in axes):
-        target.assign(source)
-    else:
-        target.assign(cut(keras.ops.convert_to_numpy(source), axes, keep))
 
 
 def _resolve(value, keep: np.ndarray):

@@ -87,10 +87,16 @@ class Site:
             if self.inputs[index][axis] is not None:
                 self._reads[index].add(axis % rank)
 
-    def weight(self, variable, axes: Labels, reads: tuple[int, ...] = ()) -> None:
+    def weight(self, variable, axes: Labels, reads: tuple[int, ...] = (), inner: tuple[int, ...] = ()) -> None:
         """Say which channels lie along the axes of a weight, and on which axes the weight consumes them.
 
         A weight met again, in a shared layer, ties its first labels to these. None is no weight and is passed over.
+
+        Args:
+            variable: The weight, or None.
+            axes: One label vector or None per axis.
+            reads: The axes on which the weight consumes channels.
+            inner: Those of `reads` whose channels the same layer makes.
         """
         if variable is None:
             return
@@ -98,7 +104,9 @@ class Site:
         known = self._ledger.weights.get(id(variable))
         if known is None:
             index = next(i for i, weight in enumerate(self.layer.weights) if weight is variable)
-            self._ledger.weights[id(variable)] = WeightLabels(self.path, index, tuple(variable.shape), axes, reads)
+            self._ledger.weights[id(variable)] = WeightLabels(
+                self.path, index, tuple(variable.shape), axes, *(_positive(side, axes) for side in (reads, inner))
+            )
             return
         why = f"{self.name} is called several times with the same weights"
         for first, second in zip(known.axes, axes, strict=True):
@@ -188,6 +196,10 @@ def _followed(value: object) -> list[np.ndarray]:
     if isinstance(value, Count):
         return [value.labels]
     return [vector for vector in value.axes if vector is not None] if isinstance(value, Pick) else []
+
+
+def _positive(places: tuple[int, ...], axes: Labels) -> tuple[int, ...]:
+    return tuple(place % len(axes) for place in places)
 
 
 def _vector(labels: np.ndarray | None) -> np.ndarray:
