@@ -54,11 +54,10 @@ def _is_from_the_user(error: Exception) -> bool:
 def silence_native_logs() -> None:
     """Point the process's stderr at nothing and keep Python's own: TensorFlow logs before any setting can stop it.
 
-    Does nothing when TF_CPP_MIN_LOG_LEVEL is set: then the user has decided.
+    Does nothing when TF_CPP_MIN_LOG_LEVEL is set to less than 3: then the user wants to see them.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     kept = os.dup(2)
     sys.stderr = io.TextIOWrapper(os.fdopen(kept, "wb", 0), write_through=True)
     nothing = os.open(os.devnull, os.O_WRONLY)

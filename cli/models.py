@@ -1,5 +1,6 @@
 """Opening the MODEL of a command."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ def open_model(path: Path):
     Raises:
         BadInput: A weight holds NaN or infinity: every score, and every comparison, would be meaningless.
     """
-    model = kp.load_model(path)
+    with warnings.catch_warnings():
+        # What a model fresh from slimming says: its optimizer has taken no step yet, so there is no state to restore.
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        model = kp.load_model(path)
     for variable in model.weights:
         values = keras.ops.convert_to_numpy(variable)
         if values.dtype.kind not in "biu" and not np.isfinite(values.astype("float32")).all():
