@@ -156,9 +156,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     x_test = data["x_test"][..., None].astype("float32")
     _, accuracy = model.evaluate(x_test, data["y_test"], batch_size=500, verbose=0)
-    _, sample_accuracy = model.evaluate(
-        x_test[:SHIPPED_TEST], data["y_test"][:SHIPPED_TEST], batch_size=500, verbose=0
-    )
+    _, sample_accuracy = model.evaluate(x_test[:SHIPPED_TEST], data["y_test"][:SHIPPED_TEST], batch_size=500, verbose=0)
     ship(model, data, options.output)
     summary = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
