@@ -29,7 +29,8 @@ def _share_of_nonzero(tensor, axes):
 class Activation:
     """The mean over samples, positions and readers of what a channel carries where it is read.
 
-    Needs data without labels. A channel that nothing reads gets 0.
+    Needs data without labels. A channel that nothing reads gets 0; one that is read only inside the layer that
+    makes it, as in attention, gets +inf and stays.
 
     Args:
         kind: "magnitude" for the mean absolute value; "apoz" for one minus the average percentage of zeros, which
@@ -48,4 +49,5 @@ class Activation:
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
         means = evidence.probe.statistics(evidence.data, KINDS[self.kind])
-        return normalize(np.nan_to_num(means, nan=0.0), evidence.graph, self.normalization)
+        scores = np.where(evidence.probe.unseen, np.inf, np.nan_to_num(means, nan=0.0))
+        return normalize(scores, evidence.graph, self.normalization)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, NodeLabels
-from kerasprune.graph import Node, clone_operation, replay
+from kerasprune.core import ChannelGraph, GraphError, NodeLabels
+from kerasprune.graph import Node, Rebuild
 
 # Gets a tensor that is about to be read, the axis of its channels, their labels, and the path of the reader;
 # returns what the reader gets instead.
@@ -22,26 +22,28 @@ def instrument(model: keras.Model, graph: ChannelGraph, at_read: AtRead) -> kera
         at_read: What happens to a tensor before an operation reads its channels.
 
     Returns:
-        A model with the inputs and outputs of `model`, with all its weights frozen.
-    """
-    pairs: list[tuple[keras.Operation, keras.Operation]] = []
-    spots = iter(graph.nodes)  # in the order of execution, as `replay` makes the calls
+        A model with the inputs and outputs of `model`, in which the layers of `model` are frozen.
 
-    def make(path: str, operation: keras.Operation) -> keras.Operation:
-        clone = clone_operation(path, operation)
-        pairs.append((operation, clone))
-        return clone
+    Raises:
+        GraphError: Nothing reads a channel that another layer makes.
+    """
+    if not any(axes for node in graph.nodes for axes in node.reads):
+        raise GraphError(
+            f"No layer of {model.name!r} reads channels that another layer makes, so nothing can be measured there. "
+            "Use a criterion that looks at weights: 'magnitude'."
+        )
+    spots = iter(graph.nodes)  # in the order of execution, which is the order of the calls below
+    copies: list[keras.layers.Layer] = []
 
     def call(node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
+        if isinstance(operation, keras.layers.Layer):
+            copies.append(operation)
         args, kwargs = _at_reads(next(spots), args, kwargs, at_read)
         return operation(*args, **kwargs)
 
-    copy = replay(model, make, call, nested=False)
-    for source, target in pairs:
-        if isinstance(source, keras.layers.Layer):
-            for old, new in zip(source.weights, target.weights, strict=True):
-                new.assign(keras.ops.copy(old))  # on JAX two models must not share a buffer
-            target.trainable = False
+    copy = Rebuild(graph).run(model, call, nested=False)
+    for layer in copies:
+        layer.trainable = False
     return copy
 
 

@@ -33,8 +33,8 @@ class Magnitude:
         Li et al., Pruning Filters for Efficient ConvNets, ICLR 2017: `score(c) = sum |W[..., c]|`.
     """
 
-    p: int = 1
-    weights: str = "made"
+    p: int = 2
+    weights: str = "all"
     reduction: str = "mean"
     normalization: str = "mean"
 

@@ -137,6 +137,20 @@ class Probe:
         return tracked(checked, what, batch_count(data, self.batch_size, self.limit), self.progress)
 
     @functools.cached_property
+    def unseen(self) -> np.ndarray:
+        """bool (num_ids,): True where a channel is read only inside the layer that makes it, out of sight."""
+        outside, inside = np.zeros((2, self.graph.num_ids), bool)
+        for node in self.graph.nodes:
+            for labels, axes in zip(node.inputs, node.reads, strict=True):
+                for axis in axes:
+                    outside[labels[axis]] = True
+        for weight in self.graph.weights:
+            for axis in weight.inner:
+                if weight.axes[axis] is not None:
+                    inside[weight.axes[axis]] = True
+        return inside & ~outside
+
+    @functools.cached_property
     def _gain_model(self) -> tuple[GainModel, Any]:
         losses, weights = sample_losses(self.model, self.loss)
         model = GainModel(self.model, self.graph, self.batch_size)

@@ -29,13 +29,16 @@ def _squared(rows: np.ndarray) -> np.ndarray:
 class Taylor:
     """The first-order Taylor term of the loss in the gain of a channel, where the channel is read.
 
-    With `g` the derivative of the loss with respect to a gain by which the channel is multiplied everywhere it is
-    read, that is the sum of `z * dloss/dz` over all positions and readers. Needs data with labels, and a loss.
+    It is made of `g`, the derivative of the loss with respect to a gain by which the channel is multiplied
+    everywhere it is read, that is the sum of `z * dloss/dz` over all positions and readers. Needs data with labels,
+    and a loss. A channel that is read only inside the layer that makes it, as in attention, gets +inf and stays.
 
     Args:
         form: "absolute" averages `|g|` over the samples; "squared" averages over the batches the square of a batch's
             mean `g`.
-        normalization: What each group is divided by: "none", "mean", "max" or "l2".
+        normalization: What each group is divided by: "none", "mean", "max" or "l2". Without it the scores are
+            changes of the loss and go with `select(..., ranking="per_cost")`; under the "global" ranking narrow and
+            cheap groups, whose channels matter little one by one, would be emptied first.
 
     Reference:
         "absolute" with "l2": Molchanov et al., Pruning Convolutional Neural Networks for Resource Efficient
@@ -43,8 +46,8 @@ class Taylor:
         Pruning, CVPR 2019, on gates.
     """
 
-    form: str = "absolute"
-    normalization: str = "none"
+    form: str = "squared"
+    normalization: str = "l2"
 
     def __post_init__(self):
         FORMS[self.form], NORMALIZATIONS[self.normalization]
@@ -54,4 +57,5 @@ class Taylor:
         for rows in evidence.probe.gradients(evidence.data):
             total += FORMS[self.form](rows)
             samples += len(rows)
-        return normalize(total / samples, evidence.graph, self.normalization)
+        scores = np.where(evidence.probe.unseen, np.inf, total / samples)
+        return normalize(scores, evidence.graph, self.normalization)

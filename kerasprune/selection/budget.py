@@ -16,6 +16,14 @@ MEASURES = {
 }
 
 
+# The derivative of the same with respect to the keep of every id.
+SAVINGS = {
+    "params": lambda graph, keep: graph.cost_table.params_gradient(keep, graph.num_ids),
+    "flops": lambda graph, keep: graph.cost_table.macs_gradient(keep, graph.num_ids),
+    "channels": lambda graph, keep: np.ones(graph.num_ids),
+}
+
+
 @dataclass(frozen=True)
 class Budget:
     """Upper limits of the slimmed model; all that are given hold together.
@@ -68,10 +76,22 @@ class Budget:
 
     def fractions(self, graph: ChannelGraph) -> dict[str, float]:
         """The limits as fractions kept of the model of this graph, by name; at most 1."""
-        return {name: min(1.0, limit / MEASURES[name](graph)) for name, limit in self.limits(graph).items()}
+        return {
+            name: min(1.0, limit / (MEASURES[name](graph) or limit or 1)) for name, limit in self.limits(graph).items()
+        }
 
     def __str__(self) -> str:
         return ", ".join(f"{name} <= {amount(value)}" for name, value in self.given.items())
+
+
+def costs(graph: ChannelGraph, budget: Budget) -> np.ndarray:
+    """What the removal of each channel alone saves of all that the budget limits, as a fraction of the whole model.
+
+    Returns:
+        float (num_ids,); the fractions of several limits are added.
+    """
+    everything = np.ones(graph.num_ids)
+    return sum(SAVINGS[name](graph, everything) / (MEASURES[name](graph) or 1) for name in budget.given)
 
 
 def fits(graph: ChannelGraph, keep: np.ndarray, limits: dict[str, float]) -> bool:

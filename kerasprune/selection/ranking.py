@@ -10,7 +10,8 @@ from kerasprune.selection.constraints import Plan
 
 RANKINGS = Registry("ranking")
 
-Ranking = Callable[[Plan, np.ndarray], np.ndarray]
+# From a plan, the scores and the costs of all ids to one value per possible removal, the least valued goes first.
+Ranking = Callable[[Plan, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +27,14 @@ class Queue:
     ends: np.ndarray
 
     @classmethod
-    def build(cls, plans: list[Plan], scores: np.ndarray, ranking: Ranking) -> "Queue":
+    def build(cls, plans: list[Plan], scores: np.ndarray, costs: np.ndarray, ranking: Ranking) -> "Queue":
         """Merge the removals of all groups, the least valued first, ties by id."""
         removals: list[np.ndarray] = []
         values: list[np.ndarray] = []
         for plan in plans:
             removals += np.split(plan.order, plan.cuts)[:-1]
             # A group's removals happen in its own order whatever the ranking says.
-            values.append(np.maximum.accumulate(ranking(plan, scores)))
+            values.append(np.maximum.accumulate(ranking(plan, scores, costs)))
         if not removals:
             return cls(np.zeros(0, int), np.zeros(1, int))
         firsts = np.concatenate([_firsts(plan) for plan in plans])
@@ -43,22 +44,36 @@ class Queue:
 
 
 @RANKINGS.register("global")
-def by_score(plan: Plan, scores: np.ndarray) -> np.ndarray:
+def by_score(plan: Plan, scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
     """Value a removal by the mean score of its channels, whichever group they are of: float (len(plan.cuts),)."""
-    if not len(plan.cuts):
-        return np.zeros(0)
-    starts = np.concatenate([[0], plan.cuts[:-1]])
-    gone = plan.order[: plan.cuts[-1]]
-    return np.add.reduceat(scores[gone], starts) / np.diff(plan.cuts, prepend=0)
+    return _sums(plan, scores) / np.diff(plan.cuts, prepend=0)
+
+
+@RANKINGS.register("per_cost")
+def by_score_per_cost(plan: Plan, scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
+    """Value a removal by what it loses for what it saves; one that saves nothing goes last."""
+    lost, saved = _sums(plan, scores), _sums(plan, costs)
+    return np.divide(lost, saved, out=np.full(len(lost), np.inf), where=saved > 0)
 
 
 @RANKINGS.register("per_layer")
-def by_share(plan: Plan, scores: np.ndarray) -> np.ndarray:
+def by_share(plan: Plan, scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
     """Value a removal by the share of its group that is then gone, so that all groups shrink alike."""
     return plan.cuts / plan.group.width
 
 
+def _sums(plan: Plan, values: np.ndarray) -> np.ndarray:
+    """The sum of the values of every removal's channels: float (len(plan.cuts),)."""
+    if not len(plan.cuts):
+        return np.zeros(0)
+    return np.add.reduceat(values[plan.order[: plan.cuts[-1]]], _starts(plan))
+
+
 def _firsts(plan: Plan) -> np.ndarray:
     """The first id of every removal, made nondecreasing so that ties across groups keep each group's own order."""
-    starts = np.concatenate([[0], plan.cuts])[: len(plan.cuts)]
-    return np.maximum.accumulate(plan.order[starts])
+    return np.maximum.accumulate(plan.order[_starts(plan)])
+
+
+def _starts(plan: Plan) -> np.ndarray:
+    """Where in the plan's order every removal starts: int (len(plan.cuts),)."""
+    return np.concatenate([[0], plan.cuts])[: len(plan.cuts)].astype(int)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from kerasprune.core import BudgetError, ChannelGraph
-from kerasprune.selection.budget import MEASURES, Budget, amount, fits
+from kerasprune.selection.budget import MEASURES, Budget, amount, costs, fits
 from kerasprune.selection.constraints import Constraints, Plan
 from kerasprune.selection.ranking import RANKINGS, Queue
 
@@ -33,8 +33,9 @@ def select(
         graph: What can be removed.
         scores: float (num_ids,), higher = more worth keeping; +inf = must stay, -inf = goes first.
         budget: The limits.
-        ranking: "global" compares the scores of all groups with each other; "per_layer" compares only within a
-            group, and takes the same share of every group.
+        ranking: "global" compares the scores of all groups with each other, so they must have one scale;
+            "per_cost" divides them by what a removal saves of the budget first, which suits scores that foretell a
+            change of the loss; "per_layer" compares only within a group, and takes the same share of every group.
         round_to: Widths become multiples of this number; a group that is not cut keeps the width it has. A
             removal then takes several channels and counts with their mean score.
         min_width: No group gets narrower: a number of channels, or a fraction in (0, 1) of each group.
@@ -56,7 +57,7 @@ def select(
     order_by = RANKINGS[ranking]
     scores = _checked(graph, scores)
     plans = Constraints(round_to, min_width, protect, overrides).plans(graph, scores)
-    queue = Queue.build(plans, scores, order_by)
+    queue = Queue.build(plans, scores, costs(graph, budget), order_by)
     start = graph.keep_all()
     for plan in plans:
         start[plan.order[: plan.forced]] = False
