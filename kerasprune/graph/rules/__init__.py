@@ -1,6 +1,7 @@
 """What each kind of layer does to channels: one file per behaviour; importing this package registers them all."""
 
 from kerasprune.graph.rules import (
+    attention,
     channelwise,
     convolution,
     dense,
@@ -10,4 +11,4 @@ from kerasprune.graph.rules import (
     reduction,
 )
 
-__all__ = ["channelwise", "convolution", "dense", "join", "move", "normalization", "reduction"]
+__all__ = ["attention", "channelwise", "convolution", "dense", "join", "move", "normalization", "reduction"]
