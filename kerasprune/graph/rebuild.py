@@ -1,18 +1,69 @@
 """Replaying a model into a new one of stock layers, and carrying weights and settings over."""
 
+import contextlib
+
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Pick, WeightLabels, cut, silence
+from kerasprune.core import ChannelGraph, Count, GraphError, Pick, cut, silence
 from kerasprune.graph.replay import clone_operation, replay
 from kerasprune.graph.walk import Node, operations
 
 
+class Clones:
+    """Clones of the operations of a model, and the weights and settings that they take over.
+
+    The layers are built with zeros in place of their initial random values, which would be overwritten at once; the
+    initializers themselves stay in their configuration.
+    """
+
+    def __init__(self):
+        self.pairs: list[tuple[str, keras.Operation, keras.Operation]] = []
+        self._initializers: list[tuple[keras.layers.Layer, str, object]] = []
+
+    def make(self, path: str, old: keras.Operation, changes: dict | None = None) -> keras.Operation:
+        """A clone of `old`, with other values for the entries of its configuration in `changes`."""
+        new = clone_operation(path, old, changes)
+        if isinstance(new, keras.layers.Layer):
+            self._start_at_zero(new)
+        self.pairs.append((path, old, new))
+        return new
+
+    @contextlib.contextmanager
+    def building(self):
+        """The clones are built in this context; at its end they get their own initializers back."""
+        try:
+            yield self
+        finally:
+            for layer, name, initializer in self._initializers:
+                setattr(layer, name, initializer)
+
+    def carry(self, assign=lambda path, index, source, target: target.assign(source)) -> None:
+        """Give the clones the weights and `trainable` flags of the originals.
+
+        Args:
+            assign: Gets the path of a layer, the position of a weight, the weight and that of the clone.
+        """
+        for path, old, new in self.pairs:
+            if not isinstance(old, keras.layers.Layer) or not old.weights:
+                continue
+            for index, (source, target) in enumerate(zip(old.weights, new.weights, strict=True)):
+                assign(path, index, source, target)
+            if hasattr(new, "finalize_state"):  # preprocessing layers compute with a copy of their weights
+                new.finalize_state()
+        for _, old, new in self.pairs:
+            if isinstance(old, keras.layers.Layer):
+                copy_trainable(old, new)
+
+    def _start_at_zero(self, layer: keras.layers.Layer) -> None:
+        for name, value in list(vars(layer).items()):
+            if isinstance(value, keras.initializers.Initializer):
+                self._initializers.append((layer, name, value))
+                setattr(layer, name, _ZEROS)
+
+
 class Rebuild:
     """One rebuild of a model: clones its layers, then carries the weights over.
-
-    The clones are built with zeros in place of their initial random values, which would be overwritten at once; the
-    initializers themselves stay in their configuration.
 
     Args:
         graph: The trace of the model.
@@ -25,8 +76,8 @@ class Rebuild:
         self.graph = graph
         self.keep = keep
         self.silent = silent
-        self.pairs: list[tuple[str, keras.Operation, keras.Operation]] = []
-        self._initializers: list[tuple[keras.layers.Layer, str, object]] = []
+        self.clones = Clones()
+        self.labels = {(weight.layer, weight.index): weight for weight in graph.weights}
 
     def run(self, model: keras.Model, call=None, *, nested: bool = True) -> keras.Model:
         """The new model, with the weights of the old one as far as they are kept.
@@ -37,27 +88,14 @@ class Rebuild:
             nested: As there.
         """
         check_same(model, self.graph)
-        try:
+        with self.clones.building():
             new = replay(model, self._make, call or self._call_with_cut_constants(), nested=nested)
-        finally:
-            for layer, name, initializer in self._initializers:
-                setattr(layer, name, initializer)
-        self._carry_weights()
+        self.clones.carry(self._carry)
         return new
 
     def _make(self, path: str, old: keras.Operation) -> keras.Operation:
         edits = self.graph.edits.get(path, {}) if self.keep is not None else {}
-        new = clone_operation(path, old, {key: _resolve(value, self.keep) for key, value in edits.items()})
-        if isinstance(new, keras.layers.Layer):
-            self._start_at_zero(new)
-        self.pairs.append((path, old, new))
-        return new
-
-    def _start_at_zero(self, layer: keras.layers.Layer) -> None:
-        for name, value in list(vars(layer).items()):
-            if isinstance(value, keras.initializers.Initializer):
-                self._initializers.append((layer, name, value))
-                setattr(layer, name, _ZEROS)
+        return self.clones.make(path, old, {key: _resolve(value, self.keep) for key, value in edits.items()})
 
     def _call_with_cut_constants(self):
         """How to make a call: plainly, or with the constants among the arguments cut where the graph says so."""
@@ -74,18 +112,8 @@ class Rebuild:
 
         return call
 
-    def _carry_weights(self) -> None:
-        labels = {(weight.layer, weight.index): weight for weight in self.graph.weights}
-        for path, old, new in self.pairs:
-            if not isinstance(old, keras.layers.Layer):
-                continue
-            for index, (source, target) in enumerate(zip(old.weights, new.weights, strict=True)):
-                self._carry(source, target, labels.get((path, index)))
-        for _, old, new in self.pairs:
-            if isinstance(old, keras.layers.Layer):
-                copy_trainable(old, new)
-
-    def _carry(self, source, target, labels: WeightLabels | None) -> None:
+    def _carry(self, path: str, index: int, source, target) -> None:
+        labels = self.labels.get((path, index))
         if labels is not None and self.keep is not None and any(vector is not None for vector in labels.axes):
             target.assign(cut(keras.ops.convert_to_numpy(source), labels.axes, self.keep))
         elif labels is not None and self.silent is not None and labels.inner:

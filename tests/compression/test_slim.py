@@ -142,3 +142,12 @@ def test_a_graph_of_another_model_is_refused():
 def _keep(model):
     graph = kp.trace(model)
     return graph, half_of(graph)
+
+
+def test_statistics_that_a_preprocessing_layer_has_learned_are_those_of_the_slimmed_model():
+    normalization = keras.layers.Normalization()
+    x = 7.0 + 3.0 * np.random.default_rng(0).standard_normal((50, 4)).astype("float32")
+    normalization.adapt(x)
+    model = keras.Sequential([keras.Input((4,)), normalization, keras.layers.Dense(3)])
+    graph = kp.trace(model)
+    np.testing.assert_allclose(kp.slim(model, graph, graph.keep_all())(x), model(x), rtol=1e-5)
