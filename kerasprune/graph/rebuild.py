@@ -115,7 +115,8 @@ class Rebuild:
     def _carry(self, path: str, index: int, source, target) -> None:
         labels = self.labels.get((path, index))
         if labels is not None and self.keep is not None and any(vector is not None for vector in labels.axes):
-            target.assign(cut(keras.ops.convert_to_numpy(source), labels.axes, self.keep))
+            value = np.asarray(keras.ops.stop_gradient(source[...]))  # a slice becomes an array without a copy
+            target.assign(cut(value, labels.axes, self.keep))
         elif labels is not None and self.silent is not None and labels.inner:
             target.assign(silence(keras.ops.convert_to_numpy(source), labels.axes, labels.inner, self.silent))
         else:
