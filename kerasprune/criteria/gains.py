@@ -16,19 +16,47 @@ class Gains(keras.layers.Layer):
         num_ids: Number of channel ids.
     """
 
-    def __init__(self, size: int, num_ids: int, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, size: int, num_ids: int):
+        super().__init__(name="gains", dtype="float32")
         self.size = size
         self.num_ids = num_ids
+        self.supports_masking = True  # the mask of the input is of no concern here
 
     def build(self, input_shape):
         self.gain = self.add_weight(shape=(self.size, self.num_ids), initializer="ones", name="gain")
 
     def call(self, inputs):
-        return ops.convert_to_tensor(self.gain)
+        return ops.convert_to_tensor(self.gain)  # (batch, num_ids)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor((None, self.num_ids), self.compute_dtype)
+
+
+class Gained(keras.layers.Layer):
+    """Multiplies every channel of a tensor by its gain; a layer, because an operation would drop the mask.
+
+    Args:
+        axis: The axis of the channels.
+        labels: int (width,), their ids.
+    """
+
+    def __init__(self, axis: int, labels: np.ndarray):
+        super().__init__(autocast=False)
+        self.axis = axis
+        self.labels = labels
+        self.supports_masking = True
+
+    def call(self, inputs, gains):
+        shape = [-1] + [1] * (len(inputs.shape) - 1)
+        shape[self.axis] = len(self.labels)
+        gain = ops.reshape(ops.take(gains, self.labels, axis=1), shape)  # (batch, 1, ..., channels, ..., 1)
+        return inputs * ops.cast(gain, inputs.dtype)
+
+    def compute_output_spec(self, inputs, gains):
+        return keras.KerasTensor(inputs.shape, inputs.dtype)
 
 
 class GainModel(keras.Model):
@@ -45,19 +73,16 @@ class GainModel(keras.Model):
 
     def __init__(self, model: keras.Model, graph: ChannelGraph, size: int):
         super().__init__(name="gain_model")
-        self.gains = Gains(size, graph.num_ids, dtype="float32")
-        rows = None
+        self.gains = Gains(size, graph.num_ids)
+        gains = None
         done: dict[tuple, keras.KerasTensor] = {}
 
         def multiply(tensor: keras.KerasTensor, axis: int, labels: np.ndarray, reader: str) -> keras.KerasTensor:
-            nonlocal rows
-            rows = self.gains(tensor) if rows is None else rows
+            nonlocal gains
+            gains = self.gains(tensor) if gains is None else gains
             key = (id(tensor), axis, id(labels))
             if key not in done:
-                shape = [-1] + [1] * (len(tensor.shape) - 1)
-                shape[axis] = len(labels)
-                gain = ops.reshape(ops.take(rows, labels, axis=1), shape)  # (batch, 1, ..., channels, ..., 1)
-                done[key] = tensor * ops.cast(gain, tensor.dtype)
+                done[key] = Gained(axis, labels)(tensor, gains)
             return done[key]
 
         self.inner = instrument(model, graph, multiply)

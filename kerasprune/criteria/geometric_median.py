@@ -42,10 +42,10 @@ class GeometricMedian:
         for labels in graph.weights:
             for axis in made_axes(labels) if len(labels.axes) > 1 else ():
                 ids, filters = slices(evidence.weight(labels), labels.axes[axis], axis)
+                evidence.require_finite(labels, filters)
                 for number in np.unique(group_of[ids][group_of[ids] >= 0]):
                     inside = group_of[ids] == number
                     sums = distances(filters[inside]).sum(axis=1)
-                    evidence.require_finite(labels, sums)
                     members.add(ids[inside], sums)
         return normalize(members.result(), graph, self.normalization)
 

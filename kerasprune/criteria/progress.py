@@ -18,9 +18,10 @@ def tracked(items: Iterable, description: str, total: int | None, shown: bool) -
     """
     if not shown:
         return iter(items)
-    from rich.progress import track  # noqa: PLC0415  (only who wants a bar pays for it)
+    from rich.console import Console  # noqa: PLC0415  (only who wants a bar pays for it)
+    from rich.progress import track  # noqa: PLC0415
 
-    return iter(track(items, description, total=total, transient=True))
+    return iter(track(items, description, total=total, transient=True, console=Console(stderr=True)))
 
 
 def batch_count(data: Any, batch_size: int, limit: int | None) -> int | None:

@@ -1,0 +1,97 @@
+"""What every registered criterion obeys."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasprune as kp
+from kerasprune.criteria import CRITERIA, Probe, score
+from tests.laws.random_models import from_generator, random_keep, random_model, randomize
+from tests.small_models import conv_model, images
+
+LOSS = "sparse_categorical_crossentropy"
+
+
+def permuted(model, graph, rng):
+    """A model that computes the same with its channels in another order, and the new place of every id."""
+    place = np.arange(graph.num_ids)
+    for group in graph.free_groups:
+        place[group.ids] = rng.permutation(group.ids)
+    other = keras.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    for weight in graph.weights:
+        variable = other.get_layer(weight.layer).weights[weight.index]
+        value = keras.ops.convert_to_numpy(variable)
+        for axis, labels in enumerate(weight.axes):
+            if labels is not None:
+                value = np.take(value, moved(labels, place), axis)
+        variable.assign(value)
+    return other, place
+
+
+def moved(labels, place):
+    """For every position along an axis, the old position of what moves there: entries keep their rank within the id."""
+    rank = np.zeros(len(labels), int)
+    for label in np.unique(labels):
+        rank[labels == label] = np.arange((labels == label).sum())
+    old = {(place[label], r): position for position, (label, r) in enumerate(zip(labels, rank, strict=True))}
+    return np.array([old[label, r] for label, r in zip(labels, rank, strict=True)])
+
+
+@pytest.mark.parametrize("name", [name for name in CRITERIA if name != "random"])
+def test_permuting_the_channels_permutes_the_scores(name):
+    model = conv_model()
+    graph = kp.trace(model)
+    x, y = images()
+    other, place = permuted(model, graph, np.random.default_rng(1))
+    np.testing.assert_allclose(other.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
+    before = score(model, graph, name, (x, y), loss=LOSS)
+    after = score(other, graph, name, (x, y), loss=LOSS)
+    assert len(np.unique(before[~graph.frozen])) > 3
+    np.testing.assert_allclose(after[place], before, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_the_same_seed_gives_the_same_scores(name):
+    model = conv_model()
+    graph = kp.trace(model)
+    first, second = (score(model, graph, name, images(), loss=LOSS, seed=7) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_another_seed_gives_other_random_scores():
+    model = conv_model()
+    graph = kp.trace(model)
+    assert not np.array_equal(score(model, graph, "random", seed=0), score(model, graph, "random", seed=1))
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_every_free_channel_gets_a_number(name):
+    model = conv_model()
+    graph = kp.trace(model)
+    scores = score(model, graph, name, images(), loss=LOSS)
+    assert scores.shape == (graph.num_ids,) and scores.dtype == float
+    assert not np.isnan(scores).any()
+    assert np.isfinite(scores[graph.groups[0].ids]).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_on_any_model_a_keep_as_gain_is_the_masked_model(seed):
+    assert_gains_mask(np.random.default_rng(seed))
+
+
+def assert_gains_mask(rng):
+    """The loss that the probe measures under a keep is that of the masked model, on a random model."""
+    model = random_model(from_generator(rng))
+    randomize(model, rng)
+    graph = kp.trace(model)
+    if not any(axes for node in graph.nodes for axes in node.reads):
+        return
+    keep = graph.complete(random_keep(graph, rng))
+    x = [rng.normal(size=(3, *shape[1:])).astype("float32") for shape in graph.input_shapes]
+    masked = keras.tree.flatten(kp.masked(model, graph, keep)(x, training=False))
+    outputs = [keras.ops.convert_to_numpy(output) for output in masked]
+    expected = sum(np.square(output.astype(float)).mean() for output in outputs)
+    data = (x, [np.zeros_like(output) for output in outputs])
+    found = Probe(model, graph, loss=["mse"] * len(outputs), batch_size=2).mean_loss(data, keep)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
