@@ -123,7 +123,7 @@ def test_the_same_graph_and_keep_serve_other_weights_of_the_model():
 def test_constants_in_operations_are_cut_with_their_channel():
     x = keras.Input((4,))
     h = layers.Dense(3, name="dense")(x) * np.array([1.0, 2.0, 3.0], "float32") + 1.0
-    model = keras.Model(x, layers.Dense(2)(layers.Rescaling([4.0, 5.0, 6.0])(h)))
+    model = keras.Model(x, layers.Dense(2, name="out")(layers.Rescaling([4.0, 5.0, 6.0])(h)))
     graph = kp.trace(model)
     keep = graph.keep_all()
     keep[graph.groups[0].ids[1]] = False
