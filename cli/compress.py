@@ -10,7 +10,7 @@ from kerasprune_cli.console import print_json, say, stdout
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
-from kerasprune_cli.lazy import core, criteria, keras, kp, selection, strategies
+from kerasprune_cli.lazy import core, criteria, kp, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
     budget_options,
@@ -60,7 +60,6 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     limits = kp.Budget(**budget)
     model = open_model(model_file)
     data = Data(None, None) if source is None else read_data(source, model, pixel_range)
-    keras.utils.set_random_seed(seed)
     result = kp.compress(
         model,
         limits,

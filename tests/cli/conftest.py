@@ -31,8 +31,8 @@ def files(tmp_path_factory):
     rng = np.random.default_rng(0)
     np.savez(
         folder / "data.npz",
-        x_train=rng.normal(size=(40, 6, 6, 1)).astype("float32"),
-        y_train=np.arange(40) % 3,
+        x_train=rng.normal(size=(150, 6, 6, 1)).astype("float32"),
+        y_train=np.arange(150) % 3,
         x_test=rng.normal(size=(9, 6, 6, 1)).astype("float32"),
         y_test=np.arange(9) % 3,
     )

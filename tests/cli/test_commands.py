@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from kerasprune.export import run_tflite
+
 
 def answer_of(run, *arguments):
     """The JSON that a successful command prints."""
@@ -82,10 +84,10 @@ def test_compress_obeys_protection_overrides_and_rounding(run, files, tmp_path):
 def test_dry_runs_decide_the_same_and_write_nothing(run, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ("compress", files / "model.keras", "--flops", "0.5")
-    dry = answer_of(run, *arguments, "--dry-run")
+    dry = answer_of(run, *arguments, "--dry-run", "-o", tmp_path / "small.keras")
     assert dry["output"] is None and not list(tmp_path.iterdir())
     assert dry["report"] == answer_of(run, *arguments, "-o", tmp_path / "small.keras")["report"]
-    dry = answer_of(run, "export", files / "model.keras", "--dry-run")
+    dry = answer_of(run, "export", files / "model.keras", "--dry-run", "-o", tmp_path / "small.tflite")
     assert dry["output"] is None and not list(tmp_path.glob("*.tflite"))
 
 
@@ -110,6 +112,11 @@ def test_export_int8_calibrates_on_the_data_and_reports_the_difference(run, file
     assert told["size"] == (tmp_path / "m.tflite").stat().st_size
     assert 0 < told["max_difference"] < 0.5
     assert "DEQUANTIZE" not in told["ops"] and "CONV_2D" in told["ops"]
+    with np.load(files / "data.npz") as data:
+        x = data["x_train"]
+    expected = keras.saving.load_model(files / "model.keras").predict(x, verbose=0)
+    found = next(iter(run_tflite(tmp_path / "m.tflite", x).values()))
+    assert np.abs(found - expected).max() < 0.05
 
 
 def test_benchmark_compares_two_files_in_one_run(run, dense):

@@ -69,14 +69,16 @@ def test_function_is_found_in_the_working_folder(classifier, tmp_path, monkeypat
     assert data.train.x.shape == (3, 4, 4, 1) and data.train.y.tolist() == [0, 1, 2]
 
 
-def test_image_folder_numbers_the_classes_alphabetically_and_resizes(classifier, tmp_path):
-    for name, grey in (("cat", 10), ("ant", 200)):
+def test_image_folder_numbers_the_classes_alphabetically_and_resizes(tmp_path):
+    classifier = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(5)])
+    greys = {"eel": 50, "dog": 40, "bee": 20, "cat": 30, "ant": 10}
+    for name, grey in greys.items():
         (tmp_path / name).mkdir()
         Image.new("RGB", (8, 6), (grey, grey, grey)).save(tmp_path / name / "a.png")
     data = read_data(str(tmp_path), classifier)
-    assert data.train.x.shape == (2, 4, 4, 1)
-    assert data.train.y.tolist() == [0, 1]
-    assert data.train.x[:, 0, 0, 0].tolist() == [200, 10]
+    assert data.train.x.shape == (5, 4, 4, 1)
+    assert data.train.y.tolist() == [0, 1, 2, 3, 4]
+    assert data.train.x[:, 0, 0, 0].tolist() == [10, 20, 30, 40, 50]
 
 
 def assert_refused(source, model, *words, **options):
