@@ -91,17 +91,17 @@ def test_dry_runs_decide_the_same_and_write_nothing(run, files, tmp_path, monkey
     assert dry["output"] is None and not list(tmp_path.glob("*.tflite"))
 
 
-def test_the_same_seed_gives_the_same_weights(run, files, tmp_path):
-    weights = []
-    for name in ("a", "b"):
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(run, files, tmp_path):
+    kernels = []
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
         output = tmp_path / f"{name}.keras"
         assert run(
             "compress", files / "model.keras", "-o", output, "--flops", "0.5", "--data", files / "data.npz",
-            "--criterion", "random", "--seed", "7", "--finetune-epochs", "1",
+            "--seed", seed, "--finetune-epochs", "1",
         ).exit_code == 0  # fmt: skip
-        weights.append(keras.saving.load_model(output).get_weights())
-    for first, second in zip(*weights, strict=True):
-        np.testing.assert_array_equal(first, second)
+        kernels.append(keras.saving.load_model(output).get_layer("second").get_weights()[0])
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert kernels[0].shape == kernels[2].shape and (kernels[0] != kernels[2]).any()
 
 
 def test_export_int8_calibrates_on_the_data_and_reports_the_difference(run, files, tmp_path):
