@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kerasprune.graph import operations
+
 
 def randomize(model: keras.Model, rng: np.random.Generator) -> None:
     """Draw kernels at the scale that keeps the variance of a ReLU network; no statistic, scale or bias is trivial."""
@@ -21,6 +23,6 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
             fan_in = np.prod(shape[:-2]) if depthwise else np.prod(shape[:-1])
             value = rng.standard_normal(shape) * np.sqrt(2.0 / max(fan_in, 1))
         variable.assign(value.astype("float32"))
-    for layer in model._flatten_layers():
+    for layer in operations(model).values():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with a copy of its statistics

@@ -15,7 +15,7 @@ from kerasprune.core import (
 from kerasprune.criteria import criterion, score
 from kerasprune.export import benchmark, export, recipe
 from kerasprune.files import load_model, save_model
-from kerasprune.graph import rule, trace
+from kerasprune.graph import rule, trace, unroll
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
 from kerasprune.strategies import Compression, compress, strategy
@@ -48,5 +48,6 @@ __all__ = [
     "slim",
     "strategy",
     "trace",
+    "unroll",
     "verify",
 ]

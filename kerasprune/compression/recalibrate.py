@@ -3,7 +3,7 @@
 import keras
 
 from kerasprune.core import DataError, batches
-from kerasprune.graph import Rebuild, compile_like, operations, trace
+from kerasprune.graph import Rebuild, compile_like, operations, trace, unroll
 
 
 def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
@@ -24,6 +24,7 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
     Raises:
         DataError: The data is empty or does not fit the model.
     """
+    model = unroll(model)
     graph = trace(model)
     new = Rebuild(graph).run(model)
     runner, norms = _training_statistics(model, graph)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Node, Rebuild, compile_like, trace
+from kerasprune.graph import Node, Rebuild, compile_like, trace, unrolled
 from kerasprune.layers import NeuronMask
 
 
@@ -32,9 +32,10 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     >>> slim(model, graph, keep).layers[0].units
     1
     """
-    graph = graph or trace(model)
+    flat, _ = unrolled(model)
+    graph = graph or trace(flat)
     keep = graph.complete(graph.keep_all() if keep is None else keep)
-    small = Rebuild(graph, keep).run(model)
+    small = Rebuild(graph, keep).run(flat)
     compile_like(small, model)
     return small
 
@@ -51,7 +52,7 @@ def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.M
         GraphError: As in `slim`.
     """
     keep = graph.complete(keep)
-    return Rebuild(graph, silent=keep).run(model, masking_call(graph, keep))
+    return Rebuild(graph, silent=keep).run(unrolled(model)[0], masking_call(graph, keep))
 
 
 def masking_call(graph: ChannelGraph, keep: np.ndarray):

@@ -6,7 +6,7 @@ import numpy as np
 from kerasprune.compression.inputs import random_inputs
 from kerasprune.compression.slim import masked, masking_call
 from kerasprune.core import ChannelGraph, VerificationError, batches, cut
-from kerasprune.graph import Rebuild, trace
+from kerasprune.graph import Rebuild, trace, unrolled
 
 
 def verify(
@@ -20,6 +20,9 @@ def verify(
     seed: int = 0,
 ) -> float:
     """Check that `small` computes the same function as `masked(model, graph, keep)`.
+
+    A copy of the model in which nothing is masked is compared with the model itself, too, so that a mistake in copying
+    cannot hide in both sides.
 
     Args:
         model: The model before.
@@ -39,12 +42,19 @@ def verify(
         VerificationError: The difference is larger than the tolerance or not a number; the message has the difference
             and the layer where it first appears.
     """
-    x = random_inputs(model, graph, seed) if inputs is None else next(batches(inputs, 32)).x
+    flat, _ = unrolled(model)
+    x = random_inputs(flat, graph, seed) if inputs is None else next(batches(inputs, 32)).x
     tolerance = _tolerance(model) if tolerance is None else tolerance
-    expected = masked(model, graph, keep)(x, training=False)
+    copied = _difference(model(x, training=False), Rebuild(graph).run(flat)(x, training=False))
+    if not copied <= tolerance:
+        raise VerificationError(
+            f"A copy of {model.name!r} with nothing masked differs from it by {copied:.3g} of the output's scale "
+            f"(allowed: {tolerance:g}): a layer computes with something that is neither weight nor configuration."
+        )
+    expected = masked(flat, graph, keep)(x, training=False)
     difference = _difference(expected, small(x, training=False))
     if not difference <= tolerance:
-        where = _first_difference(model, graph, graph.complete(keep), small, x, tolerance)
+        where = _first_difference(flat, graph, graph.complete(keep), small, x, tolerance)
         raise VerificationError(
             f"The slimmed model differs from the masked one by {difference:.3g} of the output's scale "
             f"(allowed: {tolerance:g}), first at `{where}`."
@@ -82,7 +92,7 @@ def _first_difference(model, graph, keep, small, x, tolerance) -> str:
     actual = _tensors(small, trace(small), x)
     for node in graph.nodes:
         pairs = zip(expected[node.key], actual.get(node.key, ()), node.outputs, strict=False)
-        if any(_difference(cut(_array(a), labels, keep), b) > tolerance for a, b, labels in pairs):
+        if not all(_difference(cut(_array(a), labels, keep), b) <= tolerance for a, b, labels in pairs):
             return node.operation
     return "the outputs"
 

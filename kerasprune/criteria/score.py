@@ -9,6 +9,7 @@ import numpy as np
 from kerasprune.core import ChannelGraph, DataError
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.registry import CRITERIA
+from kerasprune.graph import unroll
 
 
 def score(
@@ -53,7 +54,7 @@ def score(
     >>> score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")  # doctest: +SKIP
     """
     judge = _judge(criterion, options)
-    evidence = Evidence(model, graph, data, loss, batch_size, limit, seed, progress)
+    evidence = Evidence(unroll(model), graph, data, loss, batch_size, limit, seed, progress)
     scores = np.asarray(judge(evidence))
     if scores.shape != (graph.num_ids,) or scores.dtype.kind not in "fiub":
         raise DataError(

@@ -5,6 +5,7 @@ from kerasprune.graph.registry import RULES, Rule, find_rule, rule
 from kerasprune.graph.replay import clone_operation, replay
 from kerasprune.graph.site import Site
 from kerasprune.graph.trace import trace
+from kerasprune.graph.unroll import unroll, unrolled
 from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
 
 __all__ = [
@@ -23,4 +24,6 @@ __all__ = [
     "replay",
     "rule",
     "trace",
+    "unroll",
+    "unrolled",
 ]

@@ -14,7 +14,8 @@ class Rule:
 
     Attributes:
         function: Gets a `Site`, says what the call does to labels, returns the labels of the outputs.
-        target: A class of layers, or the class name of an operation of `keras.ops`.
+        target: A class of layers, the class name of an operation of `keras.ops`, or "package.Class" for a layer
+            whose class cannot be imported by a public name.
         behaviour: One of `BEHAVIOURS`.
     """
 
@@ -34,7 +35,8 @@ def rule(*targets: type | str, behaviour: str = "source") -> Callable:
 
     Args:
         targets: Classes of layers. A subclass is covered too as long as it inherits `call` and `build`.
-            Operations of `keras.ops` are named by their class name ("Reshape").
+            Operations of `keras.ops` are named by their class name ("Reshape"), layers whose class has no public name
+            by that of its package and its own ("keras.LayerScale").
         behaviour: What the rule does, for the table of supported layers: "source", "carry", "channelwise", "move",
             "join", "composite" or "barrier".
 
@@ -75,4 +77,4 @@ def find_rule(operation: keras.Operation) -> Rule | None:
         if base in RULES:
             same = cls is base or (cls.call is base.call and cls.build is base.build)
             return RULES[base] if same else None
-    return None
+    return RULES.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")

@@ -1,6 +1,6 @@
 """One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating replay the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 
@@ -46,10 +46,10 @@ def replay(
     Returns:
         A model with the same names and structure of inputs and outputs. A Sequential stays one where `call` is None.
     """
-    return _Replay(make, call, nested).model(model, "")
+    return Replay(make, call, nested).model(model, "")
 
 
-class _Replay:
+class Replay:
     """The state of one replay: what was made for each of the old operations."""
 
     def __init__(self, make: Make, call: Call | None, nested: bool):
@@ -76,7 +76,12 @@ class _Replay:
         """Carry `inputs` through the calls of `model`; returns the flat outputs."""
         graph = functional(model)
         tensors = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
-        for node in nodes(model, prefix):
+        self.play(nodes(model, prefix), tensors, training)
+        return [tensors[id(tensor)] for tensor in graph.outputs]
+
+    def play(self, calls: Iterable[Node], tensors: dict[int, object], training: bool | None = None) -> None:
+        """Make the calls one after the other; `tensors` maps the ids of their old tensors to the new ones."""
+        for node in calls:
             args, kwargs = node.fill(tensors)
             flat = [tensors[id(tensor)] for tensor in node.inputs]
             if is_graph(node.operation) and not self.nested:
@@ -87,7 +92,6 @@ class _Replay:
                     kwargs = {"training": training, **kwargs}
                 outputs = self.call(node, operation, args, kwargs) if self.call else operation(*args, **kwargs)
             tensors.update(zip(map(id, node.outputs), keras.tree.flatten(outputs), strict=True))
-        return [tensors[id(tensor)] for tensor in graph.outputs]
 
     def operation(self, path: str, old: keras.Operation, arguments: list | None = None) -> keras.Operation:
         """What stands for `old`, made at its first call."""

@@ -1,7 +1,7 @@
 """Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
@@ -10,6 +10,7 @@ from kerasprune.graph import rules  # noqa: F401  (importing the rules registers
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.registry import find_rule
 from kerasprune.graph.site import Site, symbolic
+from kerasprune.graph.unroll import unrolled
 from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
 
 # What an unknown dimension counts as, by the rank of the input; see `trace`.
@@ -21,7 +22,8 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> Channel
     """Find the channels of a model.
 
     Args:
-        model: A built Functional or Sequential model, nested or not; it is only read.
+        model: A built model, nested or not; it is only read. Of a subclassed model, and of subclassed layers without a
+            rule, the parts are traced; see `unroll`.
         input_shape: The shape of one sample at which multiply-accumulates are counted, where the model leaves
             dimensions open; a list of shapes for several inputs. By default an open dimension counts as 224 in images,
             32 in volumes and 64 elsewhere.
@@ -30,7 +32,7 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> Channel
         The graph. What cannot be removed stands in it with the reason.
 
     Raises:
-        GraphError: The model is not built, is subclassed, or `input_shape` does not fit it.
+        GraphError: The model is not built or cannot be unrolled, or `input_shape` does not fit it.
 
     Example:
 
@@ -39,9 +41,10 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> Channel
     >>> [(group.width, group.frozen) for group in graph.groups]
     [(4, None), (2, '`out` is an output of the model')]
     """
+    model, reasons = unrolled(model)
     graph = functional(model)
     sizes = _input_sizes(graph.inputs, input_shape)
-    tracer = _Tracer()
+    tracer = _Tracer(reasons)
     inputs = [(None,) * len(tensor.shape) for tensor in graph.inputs]
     outputs = tracer.run(model, "", inputs, sizes)
     for labels, tensor in zip(outputs, graph.outputs, strict=True):
@@ -56,7 +59,8 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> Channel
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
-    def __init__(self):
+    def __init__(self, reasons: Mapping[str, str]):
+        self.reasons = reasons
         self.ledger = Ledger()
         self.paths: dict[int, str] = {}
         self.first_inputs: dict[int, list[Labels]] = {}
@@ -104,7 +108,8 @@ class _Tracer:
         rule = find_rule(site.layer)
         if rule is None:
             kind = type(site.layer).__name__
-            outputs = site.decline(f"{site.name} is a {kind}, for which there is no rule; teach it with `@rule`")
+            why = self.reasons.get(site.path, f"{site.name} is a {kind}")
+            outputs = site.decline(f"{why}; there is no rule for it: teach it with `@rule`")
         elif getattr(site.layer, "quantization_mode", None) or getattr(site.layer, "lora_enabled", False):
             outputs = site.decline(f"{site.name} is quantized or carries LoRA weights; prune before that")
         else:

@@ -96,6 +96,42 @@ def nodes(model: keras.Model, prefix: str = "") -> Iterator[Node]:
             )
 
 
+def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> list[Node]:
+    """The calls that lead from `inputs`, tensors that no call made, to `outputs`, in the order of execution."""
+    done = {id(tensor) for tensor in inputs}
+    found: list[Node] = []
+    pending = list(outputs)[::-1]
+    while pending:
+        tensor = pending[-1]
+        if id(tensor) in done:
+            pending.pop()
+            continue
+        history = tensor._keras_history
+        node = history.operation._inbound_nodes[history.node_index]
+        missing = [other for other in node.arguments.keras_tensors if id(other) not in done]
+        if missing:
+            pending += missing[::-1]
+            continue
+        done.update(map(id, node.outputs))
+        name = node.operation.name
+        arguments = (node.arguments.args, node.arguments.kwargs)
+        found.append(
+            Node(name, name, node.operation, tuple(node.arguments.keras_tensors), tuple(node.outputs), arguments)
+        )
+    return found
+
+
+def number_of_calls(operation: keras.Operation) -> tuple[int, int]:
+    """How many calls Keras has noted that an operation made, and that used its outputs."""
+    return len(operation._inbound_nodes), len(operation._outbound_nodes)
+
+
+def forget_calls_since(operation: keras.Operation, number: tuple[int, int]) -> None:
+    """Remove the calls that were noted after `number_of_calls` gave `number`."""
+    del operation._inbound_nodes[number[0] :]
+    del operation._outbound_nodes[number[1] :]
+
+
 def operations(model: keras.Model) -> dict[str, keras.Operation]:
     """Every layer and operation that is not itself a model, by path; an object met twice has its first path."""
     found: dict[str, keras.Operation] = {}

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import DataError
-from kerasprune.graph import trace
+from kerasprune.graph import trace, unroll
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
 from kerasprune.strategies.registry import STRATEGIES
@@ -87,6 +87,7 @@ def compress(
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     if recalibrate and data is None:
         raise DataError("`recalibrate=True` needs data. Pass data=x, without labels if there are none.")
+    model = unroll(model)
     graph = trace(model)
     rounds = Rounds(
         model=model,

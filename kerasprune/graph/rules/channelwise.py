@@ -22,6 +22,7 @@ layers = keras.layers
     layers.SpatialDropout1D,
     layers.SpatialDropout2D,
     layers.SpatialDropout3D,
+    "keras.StochasticDepth",
     behaviour="channelwise",
 )
 def elementwise(site: Site) -> Labels:

@@ -30,6 +30,7 @@ _BINARY = (
     layers.Minimum,
     layers.Multiply,
     layers.Subtract,
+    "keras.CustomScaleLayer",  # of InceptionResNetV2: the first input and a multiple of the second
     behaviour="join",
 )
 def merge(site: Site) -> Labels:

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasprune.core import Labels
+from kerasprune.core import Count, Labels
 from kerasprune.graph.registry import rule
 from kerasprune.graph.site import Site
 
@@ -23,6 +23,16 @@ def prelu(site: Site) -> Labels:
     alpha = site.layer.alpha
     pairs = zip(site.labels[1:], alpha.shape, strict=True)
     site.weight(alpha, tuple(vector if vector is not None and len(vector) == size else None for vector, size in pairs))
+    return site.labels
+
+
+@rule("keras.LayerScale", behaviour="carry")
+def layer_scale(site: Site) -> Labels:
+    """ConvNeXt multiplies every channel by a weight of its own."""
+    channels = site.labels[-1]
+    site.weight(site.layer.gamma, (channels,))
+    if channels is not None:
+        site.set("projection_dim", Count(channels))
     return site.labels
 
 

@@ -1,0 +1,206 @@
+"""The call of a layer that is made of Keras layers and operations, recorded as calls of these parts."""
+
+import contextlib
+import inspect
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasprune.graph.walk import Node, calls_between, forget_calls_since, number_of_calls
+
+
+class RecordError(Exception):
+    """A call cannot be recorded; the text says why, without naming the layer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What one call of a layer does.
+
+    Attributes:
+        inputs: Stand-ins for the tensors among the arguments of the call, in their order.
+        nodes: The calls of the parts, in the order of execution; keys and paths are the names of the parts.
+        outputs: The result, in its structure.
+    """
+
+    inputs: tuple[keras.KerasTensor, ...]
+    nodes: tuple[Node, ...]
+    outputs: object
+
+
+def record(layer: keras.layers.Layer, args: tuple, kwargs: dict) -> Recording:
+    """Run `layer.call` on stand-ins for its tensors and list the calls that it makes.
+
+    The layer and its parts are left as they were. A call that needs to know the batch size is recorded for one sample
+    and then compared with the layer on two.
+
+    Args:
+        layer: A built layer or model.
+        args: The positional arguments of the call, with `KerasTensor`s. kwargs: the others.
+
+    Raises:
+        RecordError: The call does more than to call Keras layers and operations, or not the same in training.
+    """
+    _refuse_state(layer, args, kwargs)
+    try:
+        recording = _record_twice(layer, args, kwargs, batch=None)
+    except RecordError:
+        if not _sizes_are_known((args, kwargs)):
+            raise
+        recording = _record_twice(layer, args, kwargs, batch=1)
+        _compare_on_two_samples(layer, recording, args, kwargs)
+    return recording
+
+
+def _refuse_state(layer, args, kwargs) -> None:
+    if not layer.built:
+        raise RecordError("it is not built; call the model once on data")
+    if layer.activity_regularizer is not None:
+        raise RecordError("it has an activity regularizer")
+    if any(getattr(leaf, "_keras_mask", None) is not None for leaf in keras.tree.flatten((args, kwargs))):
+        raise RecordError("its input carries a mask, which its parts could treat otherwise")
+
+
+def _record_twice(layer, args, kwargs, batch) -> Recording:
+    """The recording for inference, after checking that training makes the same calls."""
+    takes_training = "training" in inspect.signature(layer.call).parameters
+    if not takes_training or kwargs.get("training") is not None:
+        return _record(layer, args, kwargs, batch)
+    recording = _record(layer, args, {**kwargs, "training": None}, batch)
+    try:
+        in_training = _record(layer, args, {**kwargs, "training": True}, batch)
+    except RecordError as error:
+        raise RecordError(f"it computes otherwise in training: {error}") from error
+    if _outline(recording) != _outline(in_training):
+        raise RecordError("it computes otherwise in training")
+    return recording
+
+
+def _record(layer, args, kwargs, batch) -> Recording:
+    stand_ins = []
+
+    def stand_in(leaf):
+        if not isinstance(leaf, keras.KerasTensor):
+            return leaf
+        dtype = layer.input_dtype if needs_cast(layer, leaf) else leaf.dtype
+        stand_ins.append(keras.KerasTensor((batch, *leaf.shape[1:]), dtype=dtype, sparse=leaf.sparse))
+        return stand_ins[-1]
+
+    args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
+    with _untouched(layer), _ReadWeights() as scope:
+        try:
+            outputs = layer.call(*args, **kwargs)
+        except Exception as error:  # the user's code may raise anything
+            raise RecordError(f"its call fails on symbolic tensors ({_first_line(error)})") from error
+        _refuse_outputs(outputs)
+        found = calls_between(stand_ins, keras.tree.flatten(outputs))
+    _refuse_weights(scope, found)
+    return Recording(tuple(stand_ins), tuple(found), outputs)
+
+
+def _refuse_outputs(outputs) -> None:
+    for leaf in keras.tree.flatten(outputs):
+        if not isinstance(leaf, keras.KerasTensor):
+            raise RecordError(f"its call returns a {type(leaf).__name__} that does not depend on its inputs")
+        if getattr(leaf, "_keras_mask", None) is not None:
+            raise RecordError("its output carries a mask")
+
+
+def _refuse_weights(scope: "_ReadWeights", found: list[Node]) -> None:
+    """A weight that no part holds would become a constant."""
+    leaves = [leaf for node in found for leaf in keras.tree.flatten(node.arguments)]
+    weights = scope.read + [leaf for leaf in leaves if isinstance(leaf, keras.Variable)]
+    if weights:
+        raise RecordError(f"its call uses the weight `{weights[0].name}` outside of a layer")
+
+
+def needs_cast(layer: keras.layers.Layer, tensor: keras.KerasTensor) -> bool:
+    """Whether the layer converts this input to the dtype that it computes with."""
+    is_float = keras.backend.is_float_dtype(tensor.dtype)
+    return layer.autocast and is_float and keras.backend.standardize_dtype(tensor.dtype) != layer.input_dtype
+
+
+class _ReadWeights(keras.StatelessScope):
+    """Nothing changes a variable here, and those whose values are read are noted."""
+
+    def __init__(self):
+        super().__init__()
+        self.read: list[keras.Variable] = []
+
+    def get_current_value(self, variable):
+        self.read.append(variable)
+        return super().get_current_value(variable)
+
+
+@contextlib.contextmanager
+def _untouched(layer: keras.layers.Layer):
+    """Afterwards the layer and its parts have the attributes and the recorded calls that they had before."""
+    parts = layer._flatten_layers()
+    before = [(part, dict(vars(part)), number_of_calls(part)) for part in parts]
+    try:
+        yield
+    finally:
+        for part, attributes, calls in before:
+            forget_calls_since(part, calls)
+            now = vars(part)
+            for name in [name for name in now if name not in attributes]:
+                del now[name]
+            now.update(attributes)
+
+
+def _outline(recording: Recording) -> list:
+    """What two recordings have in common that make the same calls, but for the argument `training`."""
+    number = {id(tensor): place for place, tensor in enumerate(recording.inputs)}
+    lines = []
+    for node in recording.nodes:
+        args, kwargs = node.arguments
+        kwargs = {name: value for name, value in kwargs.items() if name != "training"}
+        leaves = [number.get(id(leaf), repr(leaf)) for leaf in keras.tree.flatten((args, kwargs))]
+        is_layer = isinstance(node.operation, keras.layers.Layer)
+        lines.append((id(node.operation) if is_layer else type(node.operation).__name__, leaves))
+        for tensor in node.outputs:
+            number[id(tensor)] = len(number)
+    return [*lines, [number.get(id(tensor)) for tensor in keras.tree.flatten(recording.outputs)]]
+
+
+def _sizes_are_known(arguments) -> bool:
+    tensors = [leaf for leaf in keras.tree.flatten(arguments) if isinstance(leaf, keras.KerasTensor)]
+    return all(None not in tensor.shape[1:] for tensor in tensors)
+
+
+def _compare_on_two_samples(layer, recording: Recording, args, kwargs) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [_random(rng, tensor) for tensor in recording.inputs]
+    left = iter(arrays)
+    args, kwargs = keras.tree.map_structure(
+        lambda leaf: next(left) if isinstance(leaf, keras.KerasTensor) else leaf, (args, kwargs)
+    )
+    tensors = dict(zip(map(id, recording.inputs), arrays, strict=True))
+    try:
+        for node in recording.nodes:
+            node_args, node_kwargs = node.fill(tensors)
+            outputs = keras.tree.flatten(node.operation(*node_args, **node_kwargs))
+            tensors.update(zip(map(id, node.outputs), outputs, strict=True))
+        expected = keras.tree.flatten(layer(*args, **kwargs))
+        actual = [tensors[id(tensor)] for tensor in keras.tree.flatten(recording.outputs)]
+        same = all(np.allclose(*map(_array, pair), rtol=1e-4, atol=1e-4) for pair in zip(expected, actual, strict=True))
+    except Exception as error:  # a size of one sample was written into a call
+        raise RecordError(f"its calls depend on the batch size ({_first_line(error)})") from error
+    if not same:
+        raise RecordError("its calls depend on the batch size")
+
+
+def _random(rng: np.random.Generator, tensor: keras.KerasTensor):
+    shape = (2, *tensor.shape[1:])
+    values = rng.standard_normal(shape) if keras.backend.is_float_dtype(tensor.dtype) else rng.integers(0, 2, shape)
+    return keras.ops.convert_to_tensor(values, dtype=tensor.dtype)
+
+
+def _array(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor).astype("float64")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

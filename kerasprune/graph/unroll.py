@@ -1,0 +1,226 @@
+"""Subclassed layers and models, taken apart into the Keras layers and operations that they are made of."""
+
+import dataclasses
+import inspect
+import re
+
+import keras
+
+from kerasprune.core import GraphError
+from kerasprune.graph.rebuild import Clones, compile_like
+from kerasprune.graph.record import RecordError, Recording, needs_cast, record
+from kerasprune.graph.registry import find_rule
+from kerasprune.graph.replay import Replay
+from kerasprune.graph.walk import Node, functional, is_graph, nodes
+
+
+def unroll(model: keras.Model, inputs=None) -> keras.Model:
+    """Build the functional model of the parts of a model that is subclassed, or has subclassed layers.
+
+    `trace`, `slim` and all else do this by themselves where it is needed; call it to choose the inputs, or to keep the
+    result. Layers that cannot be taken apart stay whole; `trace` then says why.
+
+    Args:
+        model: A built model; it is not touched.
+        inputs: A `keras.Input`, or the list, tuple or dict of them that the model is called with. By default those of
+            the model; a subclassed model gets the shapes that it was built with, as float32.
+
+    Returns:
+        A model of copies of the parts with the same weights, which computes the same. Parts are named by the path to
+        them. `model` itself where there is nothing to take apart.
+
+    Raises:
+        GraphError: The model is subclassed and its call does more than to call Keras layers and operations.
+
+    Example:
+
+    >>> class Block(keras.layers.Layer):
+    ...     def __init__(self, units, **options):
+    ...         super().__init__(**options)
+    ...         self.units, self.dense = units, keras.layers.Dense(units, name="dense")
+    ...     def build(self, shape): self.dense.build(shape)
+    ...     def call(self, x): return keras.ops.relu(self.dense(x))
+    >>> x = keras.Input((3,))
+    >>> [layer.name for layer in unroll(keras.Model(x, Block(4, name="block")(x))).layers[1:]]
+    ['block_dense']
+    """
+    flat, _ = unrolled(model, inputs)
+    if flat is not model:
+        compile_like(flat, model)
+    return flat
+
+
+def unrolled(model: keras.Model, inputs=None) -> tuple[keras.Model, dict[str, str]]:
+    """The unrolled model, not compiled, and for every layer that stays whole the reason, by path."""
+    if not isinstance(model, keras.Model):
+        raise GraphError(f"A model must be a keras.Model. Received: {type(model).__name__}.")
+    return _Unroll(model).result(inputs)
+
+
+class _Unroll(Replay):
+    """A replay in which the calls of some layers are replaced by those of their parts."""
+
+    def __init__(self, model: keras.Model):
+        self.clones = Clones()
+        super().__init__(self._make, self._call, nested=True)
+        self.source = model
+        self.reasons: dict[str, str] = {}
+        self.recordings: dict[str, Recording] = {}
+        self.unrolled: set[int] = set()
+        self.names: dict[int, str] = {}
+        self.taken: set[str] = set()
+
+    def result(self, inputs) -> tuple[keras.Model, dict[str, str]]:
+        with self.clones.building():
+            new = self._graph(inputs) if is_graph(self.source) else self._subclassed(inputs)
+        self.clones.carry()
+        return new, self.reasons
+
+    def _graph(self, inputs) -> keras.Model:
+        """The model itself where nothing in it can be taken apart."""
+        graph = functional(self.source)
+        self._decide(_all_nodes(self.source))
+        if not self.recordings and inputs is None:
+            return self.source
+        if inputs is None:
+            return self.model(self.source, "")
+        if len(keras.tree.flatten(inputs)) != len(graph.inputs):
+            raise GraphError(f"{self.source.name!r} has {len(graph.inputs)} inputs. Received: {inputs!r}.")
+        outputs = self.run(self.source, "", keras.tree.flatten(inputs))
+        return keras.Model(inputs, keras.tree.pack_sequence_as(graph._outputs_struct, outputs), name=self.source.name)
+
+    def _subclassed(self, inputs) -> keras.Model:
+        model = self.source
+        why = "it is not built; call it once on data"
+        if model.built:
+            inputs = _built_inputs(model) if inputs is None else inputs
+            args, kwargs = _call_arguments(model, inputs)
+            try:
+                recording = record(model, args, kwargs)
+                outputs = self._play_parts(recording, "", keras.tree.flatten((args, kwargs)))
+                return keras.Model(inputs, outputs, name=model.name)
+            except RecordError as error:
+                why = str(error)
+        raise GraphError(
+            f"{type(model).__name__} {model.name!r} is subclassed and cannot be unrolled: {why}. "
+            "Build it with the functional API, or pass one of its functional parts."
+        )
+
+    def operation(self, path: str, old: keras.Operation, arguments: list | None = None) -> keras.Operation:
+        """As in any replay; parts get the name that was chosen for them."""
+        is_new = id(old) not in self.made
+        new = super().operation(path, old, arguments)
+        if is_new and id(old) in self.names and id(old) not in self.unrolled:
+            new.name = self.names[id(old)]
+        return new
+
+    def _make(self, path: str, old: keras.Operation) -> keras.Operation:
+        return old if id(old) in self.unrolled else self.clones.make(path, old)
+
+    def _call(self, node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
+        recording = self.recordings.get(node.key)
+        if recording is None:
+            return operation(*args, **kwargs)
+        tensors = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, keras.KerasTensor)]
+        return self._play_parts(recording, node.path, [self._cast(node, tensor) for tensor in tensors])
+
+    def _cast(self, node: Node, tensor: keras.KerasTensor) -> keras.KerasTensor:
+        if not needs_cast(node.operation, tensor):
+            return tensor
+        cast = keras.ops.cast(tensor, node.operation.input_dtype)
+        cast._keras_history.operation.name = self._name(node.path, "cast")
+        return cast
+
+    def _play_parts(self, recording: Recording, path: str, given: list):
+        """Make the recorded calls with clones of the parts; returns the outputs in their structure."""
+        enclosing, _, box = path.rpartition("/")
+        parts = []
+        for number, node in enumerate(recording.nodes):
+            part = node.operation
+            name = self.names[id(part)] = self.names.get(id(part)) or self._name(box, _readable(part))
+            full = f"{enclosing}/{name}" if enclosing else name
+            parts.append(dataclasses.replace(node, key=f"{path}#{number}:{full}", path=full))
+        inside = [node for part in parts if is_graph(part.operation) for node in _all_nodes(part.operation, part.path)]
+        self._decide([*parts, *inside])
+        tensors = dict(zip(map(id, recording.inputs), given, strict=True))
+        self.play(parts, tensors)
+        return keras.tree.map_structure(lambda tensor: tensors[id(tensor)], recording.outputs)
+
+    def _decide(self, calls: list[Node]) -> None:
+        """Record the calls of layers without a rule; a layer of which one call cannot be recorded stays whole."""
+        self.taken.update(node.operation.name for node in calls)
+        found: dict[str, Recording] = {}
+        whole: set[int] = {id(node.operation) for node in calls if id(node.operation) in self.made} - self.unrolled
+        candidates = [node for node in calls if _is_candidate(node.operation)]
+        for node in candidates:
+            try:
+                found[node.key] = record(node.operation, *node.arguments)
+                if any(getattr(tensor, "_keras_mask", None) is not None for tensor in node.outputs):
+                    raise RecordError("its output carries a mask")
+            except RecordError as error:
+                whole.add(id(node.operation))
+                kind = type(node.operation).__name__
+                self.reasons[node.path] = f"`{node.path}` is a {kind}, which cannot be unrolled: {error}"
+        for node in candidates:
+            if id(node.operation) not in whole:
+                self.unrolled.add(id(node.operation))
+                self.recordings[node.key] = found[node.key]
+
+    def _name(self, box: str, part: str) -> str:
+        """A name for a part that no other operation has."""
+        base = name = f"{box}_{part}" if box else part
+        count = 0
+        while name in self.taken:
+            count += 1
+            name = f"{base}_{count}"
+        self.taken.add(name)
+        return name
+
+
+def _is_candidate(operation: keras.Operation) -> bool:
+    return isinstance(operation, keras.layers.Layer) and not is_graph(operation) and find_rule(operation) is None
+
+
+def _all_nodes(model: keras.Model, prefix: str = "") -> list[Node]:
+    """The calls of a model, those inside nested models too."""
+    found = []
+    for node in nodes(model, prefix):
+        found.append(node)
+        if is_graph(node.operation):
+            found += _all_nodes(node.operation, node.path)
+    return found
+
+
+def _readable(operation: keras.Operation) -> str:
+    """The name of a layer; for an operation that of its class, because its own has a number that changes."""
+    if isinstance(operation, keras.layers.Layer):
+        return operation.name
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
+
+
+def _built_inputs(model: keras.Model):
+    """Inputs of the shapes with which a subclassed model was built."""
+    config = model.get_build_config()
+    if not config:
+        raise GraphError(f"It is not known which inputs {model.name!r} takes: pass `inputs` to `unroll`.")
+    if "shapes_dict" in config:
+        shapes = {name.removesuffix("_shape"): shape for name, shape in config["shapes_dict"].items()}
+        return _inputs(shapes, "")
+    return _inputs(config["input_shape"], next(iter(inspect.signature(model.call).parameters)))
+
+
+def _inputs(shapes, name: str):
+    """A `keras.Input` for every shape in a structure; those of a dict are named by their keys, all others by `name`."""
+    if isinstance(shapes, dict):
+        return {key: _inputs(shape, key) for key, shape in shapes.items()}
+    if all(size is None or isinstance(size, int) for size in shapes):
+        return keras.Input(batch_shape=(None, *shapes[1:]), name=name)
+    return [_inputs(shape, f"{name}_{number}") for number, shape in enumerate(shapes)]
+
+
+def _call_arguments(model: keras.Model, inputs) -> tuple[tuple, dict]:
+    """Inputs whose names are those of the arguments of `call` are passed by name, all others as the first argument."""
+    names = list(inspect.signature(model.call).parameters)
+    if isinstance(inputs, dict) and set(inputs) <= set(names):
+        return (), dict(inputs)
+    return (inputs,), {}
