@@ -1,13 +1,16 @@
 """The call of a layer that is made of Keras layers and operations, recorded as calls of these parts."""
 
 import contextlib
+import functools
 import inspect
+import re
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from kerasprune.graph.walk import Node, calls_between, forget_calls_since, number_of_calls
+from kerasprune.graph.registry import find_rule
+from kerasprune.graph.walk import Node, calls_between, forget_calls_since, is_graph, number_of_calls
 
 
 class RecordError(Exception):
@@ -88,7 +91,10 @@ def _record(layer, args, kwargs, batch) -> Recording:
         return stand_ins[-1]
 
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
-    with _untouched(layer), _ReadWeights() as scope:
+    with _untouched(layer) as parts, _ReadWeights() as scope:
+        for part in parts:
+            if part is not layer and is_opaque(part):
+                vars(part)["compute_output_spec"] = functools.partial(_specification, part)
         try:
             outputs = layer.call(*args, **kwargs)
         except Exception as error:  # the user's code may raise anything
@@ -121,6 +127,24 @@ def needs_cast(layer: keras.layers.Layer, tensor: keras.KerasTensor) -> bool:
     return layer.autocast and is_float and keras.backend.standardize_dtype(tensor.dtype) != layer.input_dtype
 
 
+def is_opaque(operation: keras.Operation) -> bool:
+    """Whether this is a layer of which neither a rule nor Keras says what it does."""
+    return isinstance(operation, keras.layers.Layer) and not is_graph(operation) and find_rule(operation) is None
+
+
+def _specification(part: keras.layers.Layer, *args, **kwargs):
+    """The shapes and dtypes of what a part returns, found by calling it.
+
+    Its own `compute_output_spec` may be that of another class, with fewer arguments than its `call`.
+    """
+    try:
+        with keras.StatelessScope():  # what it reads is looked at when it is recorded itself
+            outputs = part.call(*args, **kwargs)
+        return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype, sparse=x.sparse), outputs)
+    except Exception:  # it does more than to call Keras layers and operations
+        return type(part).compute_output_spec(part, *args, **kwargs)
+
+
 class _ReadWeights(keras.StatelessScope):
     """Nothing changes a variable here, and those whose values are read are noted."""
 
@@ -139,7 +163,7 @@ def _untouched(layer: keras.layers.Layer):
     parts = layer._flatten_layers()
     before = [(part, dict(vars(part)), number_of_calls(part)) for part in parts]
     try:
-        yield
+        yield parts
     finally:
         for part, attributes, calls in before:
             forget_calls_since(part, calls)
@@ -202,5 +226,7 @@ def _array(tensor) -> np.ndarray:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    """What an error says, without the frame that Keras puts around it."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("Exception encountered")]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

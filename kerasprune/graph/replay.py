@@ -1,9 +1,11 @@
 """One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating replay the model."""
 
+import inspect
 from collections.abc import Callable, Iterable
 
 import keras
 
+from kerasprune.core import GraphError
 from kerasprune.graph.walk import Node, functional, is_graph, join, nodes
 
 Make = Callable[[str, keras.Operation], keras.Operation]
@@ -19,7 +21,7 @@ def clone_operation(path: str, operation: keras.Operation, changes: dict | None 
         changes: Entries of the configuration that get other values.
     """
     if isinstance(operation, keras.layers.Layer):
-        return type(operation).from_config({**operation.get_config(), **(changes or {})})
+        return _clone_layer(path, operation, changes or {})
     if changes:
         clone = type(operation)(**{**_constructor_arguments(operation), **changes})
     else:
@@ -27,6 +29,25 @@ def clone_operation(path: str, operation: keras.Operation, changes: dict | None 
         vars(clone).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
     clone.name = operation.name
     return clone
+
+
+def _clone_layer(path: str, layer: keras.layers.Layer, changes: dict) -> keras.layers.Layer:
+    """From its configuration; entries that the constructor does not take are left out where nothing is lost."""
+    try:
+        config = layer.get_config()
+        try:
+            return type(layer).from_config({**config, **changes})
+        except (TypeError, ValueError):
+            taken = {"name", "trainable", "dtype", *inspect.signature(type(layer).__init__).parameters}
+            clone = type(layer).from_config({key: value for key, value in config.items() if key in taken} | changes)
+            if clone.get_config() == {**config, **changes}:
+                return clone
+            raise
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise GraphError(
+            f"`{path}` is a {type(layer).__name__}, which cannot be made anew from its configuration: "
+            "its `get_config` must return every argument of its `__init__`, and nothing else."
+        ) from error
 
 
 def replay(

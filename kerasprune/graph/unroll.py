@@ -8,8 +8,7 @@ import keras
 
 from kerasprune.core import GraphError
 from kerasprune.graph.rebuild import Clones, compile_like
-from kerasprune.graph.record import RecordError, Recording, needs_cast, record
-from kerasprune.graph.registry import find_rule
+from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
 from kerasprune.graph.replay import Replay
 from kerasprune.graph.walk import Node, functional, is_graph, nodes
 
@@ -151,7 +150,7 @@ class _Unroll(Replay):
         self.taken.update(node.operation.name for node in calls)
         found: dict[str, Recording] = {}
         whole: set[int] = {id(node.operation) for node in calls if id(node.operation) in self.made} - self.unrolled
-        candidates = [node for node in calls if _is_candidate(node.operation)]
+        candidates = [node for node in calls if is_opaque(node.operation)]
         for node in candidates:
             try:
                 found[node.key] = record(node.operation, *node.arguments)
@@ -175,10 +174,6 @@ class _Unroll(Replay):
             name = f"{base}_{count}"
         self.taken.add(name)
         return name
-
-
-def _is_candidate(operation: keras.Operation) -> bool:
-    return isinstance(operation, keras.layers.Layer) and not is_graph(operation) and find_rule(operation) is None
 
 
 def _all_nodes(model: keras.Model, prefix: str = "") -> list[Node]:
