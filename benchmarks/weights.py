@@ -3,18 +3,14 @@
 import keras
 import numpy as np
 
-from kerasprune.graph import operations
-
 
 def randomize(model: keras.Model, rng: np.random.Generator) -> None:
     """Draw kernels at the scale that keeps the variance of a ReLU network; no statistic, scale or bias is trivial."""
     for variable in model.weights:
-        if not keras.backend.is_float_dtype(variable.dtype):
-            continue
         shape, kind = tuple(variable.shape), variable.path.rsplit("/", 1)[-1]
         if kind in ("mean", "variance", "count"):  # of the data, at the model's front
             continue
-        if kind in ("moving_variance", "variance", "gamma"):
+        if kind in ("moving_variance", "gamma"):
             value = rng.uniform(0.8, 1.2, shape)
         elif len(shape) < 2:
             value = 0.1 * rng.standard_normal(shape)
@@ -23,6 +19,3 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
             fan_in = np.prod(shape[:-2]) if depthwise else np.prod(shape[:-1])
             value = rng.standard_normal(shape) * np.sqrt(2.0 / max(fan_in, 1))
         variable.assign(value.astype("float32"))
-    for layer in operations(model).values():
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with a copy of its statistics
