@@ -4,10 +4,11 @@ import keras
 import numpy as np
 from keras import layers
 
+from tests.laws.random_models import randomize
+
 
 def conv_model(seed: int = 0) -> keras.Model:
     """Convolutions, batch norm, a residual addition, dropout, Flatten and two Dense; 5 classes."""
-    keras.utils.set_random_seed(seed)
     inputs = keras.Input((8, 8, 2))
     x = layers.Conv2D(6, 3, padding="same", name="first")(inputs)
     x = layers.BatchNormalization(name="norm")(x)
@@ -19,8 +20,7 @@ def conv_model(seed: int = 0) -> keras.Model:
     x = layers.Flatten()(x)
     x = layers.Dense(7, activation="relu", name="hidden")(x)
     model = keras.Model(inputs, layers.Dense(5, activation="softmax", name="classes")(x))
-    rng = np.random.default_rng(seed)
-    model.set_weights([w + rng.uniform(0.05, 0.2, w.shape).astype(w.dtype) for w in model.get_weights()])
+    randomize(model, np.random.default_rng(seed))
     return model
 
 

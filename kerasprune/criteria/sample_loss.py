@@ -8,6 +8,20 @@ from keras import ops
 from kerasprune.core import DataError
 
 
+class PerPosition(keras.losses.Loss):
+    """A function of labels and outputs, not reduced, with zeros at masked positions.
+
+    Keras keeps the mask of a tensor in a place of each backend's own and gives it to no one but a loss.
+    """
+
+    def __init__(self, function):
+        super().__init__(name="per_position", reduction="none")
+        self.function = function
+
+    def call(self, y_true, y_pred):
+        return self.function(y_true, y_pred)
+
+
 class SampleLoss(keras.losses.Loss):
     """The sum over the samples of a loss that is averaged over all positions of one sample.
 
@@ -26,18 +40,21 @@ class SampleLoss(keras.losses.Loss):
         super().__init__(name=name, reduction="sum")
         self.of_keras = function.__module__.partition(".")[0] == "keras"
         self.sparse = "sparse" in name
-        self.values = loss.call if isinstance(loss, keras.losses.Loss) else loss
+        values = loss.call if isinstance(loss, keras.losses.Loss) else loss
+        self.values = PerPosition(values)
+        self.valid = PerPosition(lambda y_true, y_pred: ops.ones_like(values(y_true, y_pred)))
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The weighted sum over the samples; a mask of the outputs leaves positions out."""
-        mask = getattr(y_pred, "_keras_mask", None)
-        y_pred = ops.convert_to_tensor(y_pred)
-        y_true = ops.convert_to_tensor(y_true)
-        if not self.sparse:
-            y_true = ops.cast(y_true, y_pred.dtype)
-        values = ops.cast(self.values(y_true, y_pred), "float32")  # (batch, ...)
+        values = self.values(y_true, y_pred)  # (batch, ...)
+        if len(values.shape) == 0:
+            raise DataError(
+                f"The loss {self.name!r} returns one number for a whole batch. It must return one per sample."
+            )
         if len(values.shape) > 1:
-            values = _mean_per_sample(values, mask)
+            positions = tuple(range(1, len(values.shape)))
+            valid = ops.sum(self.valid(y_true, y_pred), axis=positions)
+            values = ops.sum(values, axis=positions) / ops.maximum(valid, 1.0)  # (batch,)
         if sample_weight is not None:
             values = values * ops.cast(ops.reshape(sample_weight, (-1,)), values.dtype)
         return ops.sum(values)
@@ -73,11 +90,3 @@ def _sample_loss(loss):
         raise DataError(
             f"There is no loss {loss!r}. Pass the name of a Keras loss, a keras.losses.Loss or a callable."
         ) from error
-
-
-def _mean_per_sample(values, mask):
-    axes = tuple(range(1, len(values.shape)))
-    if mask is None or len(mask.shape) != len(values.shape):
-        return ops.mean(values, axis=axes)
-    mask = ops.cast(mask, values.dtype)
-    return ops.sum(values * mask, axis=axes) / ops.maximum(ops.sum(mask, axis=axes), 1.0)

@@ -8,6 +8,7 @@ from keras import ops
 import kerasprune as kp
 from kerasprune.core import DataError, GraphError
 from kerasprune.criteria import Probe, score
+from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
 layers = keras.layers
@@ -147,6 +148,7 @@ def test_masked_positions_do_not_count():
     x = keras.Input((4,), dtype="int32")
     h = layers.Embedding(6, 5, mask_zero=True)(x)
     model = keras.Model(x, layers.Dense(2, "softmax")(layers.Dense(3, "relu")(h)))
+    randomize(model, np.random.default_rng(0))
     tokens = np.array([[1, 2, 0, 0], [3, 4, 0, 0]])
     labels = np.array([[0, 1, 0, 1], [1, 1, 1, 1]])
     model.compile(loss=LOSS)
@@ -198,6 +200,15 @@ def test_a_missing_loss_and_an_unknown_one_are_clear_errors():
         score(model, kp.trace(model), "taylor", data)
     with pytest.raises(DataError, match="There is no loss 'mze'"):
         score(model, kp.trace(model), "taylor", data, loss="mze")
+
+
+def test_a_loss_that_is_one_number_for_a_whole_batch_is_refused():
+    def whole(y_true, y_pred):
+        return ops.mean(ops.square(y_pred - y_true))
+
+    model = dense_model(4, 3)
+    with pytest.raises(DataError, match="'whole' returns one number for a whole batch"):
+        score(model, kp.trace(model), "taylor", (np.ones((5, 4)), np.ones((5, 3))), loss=whole)
 
 
 def test_the_first_layer_that_reads_nan_is_named():

@@ -1,0 +1,167 @@
+"""From a model and a budget to a verified smaller model: what comes back, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasprune as kp
+from kerasprune.core import BudgetError, DataError, GraphError
+from kerasprune.criteria import Magnitude
+from kerasprune.strategies import SCHEDULES, STRATEGIES, Iterative, compress
+from tests.small_models import conv_model, images
+
+LOSS = "sparse_categorical_crossentropy"
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = conv_model()
+    model.compile("sgd", LOSS)
+    return model
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("criterion", ["magnitude", "taylor"])
+def test_the_result_is_within_the_budget_and_is_the_slimmed_model(model, strategy, criterion):
+    result = compress(model, kp.Budget(flops=0.4), criterion, strategy, images())
+    graph = kp.trace(model)
+    assert graph.macs(result.keep) <= 0.4 * graph.macs()
+    assert result.model.count_params() == graph.params(result.keep) == result.report.params.after
+    assert result.report.difference < 1e-5
+    kp.verify(model, graph, result.keep, result.model)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_model_that_is_given_stays_as_it_is(model, strategy):
+    before = [w.copy() for w in model.get_weights()]
+    compress(model, kp.Budget(flops=0.4), "taylor", strategy, images())
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("criterion", ["taylor", "random"])
+def test_the_same_seed_gives_the_same_keep_weights_and_report(model, strategy, criterion):
+    first, second = (compress(model, kp.Budget(params=0.3), criterion, strategy, images(), seed=5) for _ in range(2))
+    np.testing.assert_array_equal(first.keep, second.keep)
+    assert first.report.to_json() == second.report.to_json()
+    for a, b in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_iterative_strategy_ranks_what_training_left(model):
+    seen = []
+
+    def train(small):
+        seen.append(small.count_params())
+        weights = small.get_layer("hidden").get_weights()
+        weights[0] = weights[0] * np.linspace(1, 50, weights[0].shape[1])[::-1]  # the last ones become the least
+        weights[0][:, -1] *= 1e-3
+        small.get_layer("hidden").set_weights(weights)
+
+    result = compress(model, kp.Budget(channels=0.7), strategy=Iterative(3), train=train)
+    assert len(result.report.steps) == 3
+    assert seen == [step.params for step in result.report.steps]
+    assert seen == sorted(seen, reverse=True)
+    hidden = next(group for group in kp.trace(model).groups if group.name == "hidden")
+    untrained = compress(model, kp.Budget(channels=0.7), strategy=Iterative(3))
+    assert not np.array_equal(result.keep[hidden.ids], untrained.keep[hidden.ids])
+
+
+def test_a_trained_model_may_be_returned_instead(model):
+    def train(small):
+        other = keras.models.clone_model(small)
+        other.set_weights([0 * w for w in small.get_weights()])
+        return other
+
+    result = compress(model, kp.Budget(flops=0.5), train=train)
+    assert all((w == 0).all() for w in result.model.get_weights())
+
+
+def test_train_that_returns_something_else_is_told_so(model):
+    with pytest.raises(TypeError, match="`train` must train.*It returned: dict"):
+        compress(model, kp.Budget(flops=0.5), train=lambda small: {})
+
+
+def test_options_of_select_hold_over_all_steps(model):
+    result = compress(
+        model, kp.Budget(flops=0.5), strategy=Iterative(4), overrides={"hidden": 0.5}, protect=["third"], round_to=2
+    )
+    widths = {group.name: int(result.keep[group.ids].sum()) for group in kp.trace(model).groups}
+    assert widths["hidden"] == 4 and widths["third"] == 4 and widths["first"] % 2 == 0
+
+
+def test_a_fraction_as_minimum_width_is_that_of_the_original(model):
+    result = compress(model, kp.Budget(channels=0.65), strategy=Iterative(5), min_width=0.5)
+    assert all(result.keep[group.ids].mean() >= 0.5 for group in kp.trace(model).groups)
+
+
+def test_an_absolute_budget_works_in_steps(model):
+    result = compress(model, kp.Budget(params=400, flops=0.9), strategy=Iterative(3, "cubic"))
+    assert result.report.params.after <= 400
+    targets = [step.target["params"] for step in result.report.steps]
+    assert targets == sorted(targets, reverse=True) and targets[-1] == pytest.approx(400)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_falls_from_all_to_the_final_fraction(name):
+    kept = [SCHEDULES[name](0.2, step / 10) for step in range(11)]
+    assert kept[0] == pytest.approx(1) and kept[-1] == pytest.approx(0.2)
+    assert all(now < before for before, now in zip(kept, kept[1:], strict=False))
+
+
+def test_recalibration_changes_the_statistics_only(model):
+    plain = compress(model, kp.Budget(flops=0.5)).model
+    fresh = compress(model, kp.Budget(flops=0.5), data=images(), recalibrate=True).model
+    for a, b in zip(plain.weights, fresh.weights, strict=True):
+        assert np.array_equal(a, b) != a.path.endswith(("moving_mean", "moving_variance"))
+
+
+def test_the_report_says_how_it_was_done(model):
+    report = compress(model, kp.Budget(flops=0.5), Magnitude(p=1), Iterative(2), seed=3, round_to=2).report
+    assert report.settings["criterion"].startswith("Magnitude(p=1")
+    assert report.settings["strategy"] == "Iterative(steps=2, schedule='geometric')"
+    assert (report.settings["budget"], report.settings["seed"]) == ("flops <= 50 %", "3")
+    assert report.settings["round_to"] == "2"
+
+
+def test_verification_can_be_left_out(model):
+    assert compress(model, kp.Budget(flops=0.5), verify=False).report.difference is None
+
+
+def test_an_unreachable_budget_fails_before_any_training(model):
+    with pytest.raises(BudgetError, match="cannot be reached"):
+        compress(model, kp.Budget(params=0.01), strategy="iterative", train=lambda small: pytest.fail("trained"))
+
+
+def test_a_misspelt_option_fails_before_any_work(model):
+    with pytest.raises(TypeError, match="min_widht"):
+        compress(model, kp.Budget(flops=0.5), criterion=lambda evidence: pytest.fail("scored"), min_widht=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"strategy": "iterativ"}, ValueError, "Did you mean 'iterative'"),
+        ({"recalibrate": True}, DataError, "`recalibrate=True` needs data"),
+        ({"criterion": "taylor"}, DataError, "There is no data"),
+    ],
+)
+def test_bad_arguments_are_one_clear_error(model, arguments, error, message):
+    with pytest.raises(error, match=message):
+        compress(model, kp.Budget(flops=0.5), **arguments)
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": 1.5}, {"schedule": "cubc"}])
+def test_bad_options_of_iterative_are_refused(options):
+    with pytest.raises(ValueError, match=str(next(iter(options.values())))):
+        Iterative(**options)
+
+
+def test_a_subclassed_model_is_refused():
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(GraphError, match="subclassed"):
+        compress(Own(), kp.Budget(flops=0.5))
