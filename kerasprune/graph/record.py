@@ -1,10 +1,10 @@
 """The call of a layer that is made of Keras layers and operations, recorded as calls of these parts."""
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import re
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ class RecordError(Exception):
     """A call cannot be recorded; the text says why, without naming the layer."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Recording:
     """What one call of a layer does.
 
@@ -47,11 +47,11 @@ def record(layer: keras.layers.Layer, args: tuple, kwargs: dict) -> Recording:
     """
     _refuse_state(layer, args, kwargs)
     try:
-        recording = _record_twice(layer, args, kwargs, batch=None)
+        recording = _for_any_batch(_record_twice(layer, args, kwargs, batch=None))
     except RecordError:
         if not _sizes_are_known((args, kwargs)):
             raise
-        recording = _record_twice(layer, args, kwargs, batch=1)
+        recording = _for_any_batch(_record_twice(layer, args, kwargs, batch=1))
         _compare_on_two_samples(layer, recording, args, kwargs)
     return recording
 
@@ -103,6 +103,22 @@ def _record(layer, args, kwargs, batch) -> Recording:
         found = calls_between(stand_ins, keras.tree.flatten(outputs))
     _refuse_weights(scope, found)
     return Recording(tuple(stand_ins), tuple(found), outputs)
+
+
+def _for_any_batch(recording: Recording) -> Recording:
+    """The recording with reshapes that take any batch in place of those that were told the size of the batch."""
+    sizes = {tensor.shape[0] for tensor in recording.inputs}
+    return dataclasses.replace(recording, nodes=tuple(_without_batch(node, sizes) for node in recording.nodes))
+
+
+def _without_batch(node: Node, batch_sizes: set) -> Node:
+    shape = getattr(node.operation, "newshape", None)
+    if shape is not None and shape[0] in batch_sizes and node.inputs[0].shape[0] in batch_sizes:
+        return dataclasses.replace(node, operation=keras.layers.Reshape(shape[1:], name="reshape"))
+    for given in vars(node.operation).values() if not isinstance(node.operation, keras.layers.Layer) else ():
+        if isinstance(given, (tuple, list)) and None in given:
+            raise RecordError(f"{type(node.operation).__name__} is given a size that is not known: {given}")
+    return node
 
 
 def _refuse_outputs(outputs) -> None:

@@ -18,7 +18,8 @@ def clone_operation(path: str, operation: keras.Operation, changes: dict | None 
     Args:
         path: Where it stands; not used, so that this function can serve as `make` in `replay`.
         operation: What to clone; it is not touched.
-        changes: Entries of the configuration that get other values.
+        changes: Entries of the configuration that get other values; "layer/config/units" is the entry `units` in the
+            configuration of the layer inside.
     """
     if isinstance(operation, keras.layers.Layer):
         return _clone_layer(path, operation, changes or {})
@@ -34,13 +35,17 @@ def clone_operation(path: str, operation: keras.Operation, changes: dict | None 
 def _clone_layer(path: str, layer: keras.layers.Layer, changes: dict) -> keras.layers.Layer:
     """From its configuration; entries that the constructor does not take are left out where nothing is lost."""
     try:
-        config = layer.get_config()
+        changed = layer.get_config()
+        if any(layer._flatten_layers(include_self=False)):
+            changed = _unbuilt(changed)
+        for key, value in changes.items():
+            changed = _changed(changed, key.split("/"), value)
         try:
-            return type(layer).from_config({**config, **changes})
+            return type(layer).from_config(changed)
         except (TypeError, ValueError):
             taken = {"name", "trainable", "dtype", *inspect.signature(type(layer).__init__).parameters}
-            clone = type(layer).from_config({key: value for key, value in config.items() if key in taken} | changes)
-            if clone.get_config() == {**config, **changes}:
+            clone = type(layer).from_config({key: value for key, value in changed.items() if key in taken})
+            if clone.get_config() == changed:
                 return clone
             raise
     except (NotImplementedError, TypeError, ValueError) as error:
@@ -140,6 +145,21 @@ def _new_input(tensor: keras.KerasTensor, argument: keras.KerasTensor) -> keras.
         sparse=tensor.sparse,
         optional=getattr(layer, "optional", False),
     )
+
+
+def _unbuilt(config):
+    """A copy of the configuration in which no layer inside is to be built for the shape that it has now."""
+    if isinstance(config, dict):
+        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
+    return [_unbuilt(item) for item in config] if isinstance(config, list) else config
+
+
+def _changed(config: dict | list, path: list[str], value: object) -> dict | list:
+    """A copy of the configuration with another value at the end of the path; lists are entered by number."""
+    copy = list(config) if isinstance(config, (list, tuple)) else dict(config)
+    key = int(path[0]) if isinstance(copy, list) else path[0]
+    copy[key] = value if len(path) == 1 else _changed(copy[key], path[1:], value)
+    return copy
 
 
 def _constructor_arguments(operation: keras.Operation) -> dict:

@@ -102,7 +102,7 @@ class _Unroll(Replay):
                 why = str(error)
         raise GraphError(
             f"{type(model).__name__} {model.name!r} is subclassed and cannot be unrolled: {why}. "
-            "Build it with the functional API, or pass one of its functional parts."
+            "Choose its inputs with `kerasprune.unroll(model, inputs)`, or build it with the functional API."
         )
 
     def operation(self, path: str, old: keras.Operation, arguments: list | None = None) -> keras.Operation:
