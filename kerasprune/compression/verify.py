@@ -6,7 +6,7 @@ import numpy as np
 from kerasprune.compression.inputs import random_inputs
 from kerasprune.compression.slim import masked, masking_call
 from kerasprune.core import ChannelGraph, VerificationError, batches, cut
-from kerasprune.graph import Rebuild, trace, unrolled
+from kerasprune.graph import Rebuild, fresh_states, trace, unrolled
 
 
 def verify(
@@ -45,14 +45,16 @@ def verify(
     flat, _ = unrolled(model)
     x = random_inputs(flat, graph, seed) if inputs is None else next(batches(inputs, 32)).x
     tolerance = _tolerance(model) if tolerance is None else tolerance
-    copied = _difference(model(x, training=False), Rebuild(graph).run(flat)(x, training=False))
+    with fresh_states(model):
+        copied = _difference(model(x, training=False), Rebuild(graph).run(flat)(x, training=False))
     if not copied <= tolerance:
         raise VerificationError(
             f"A copy of {model.name!r} with nothing masked differs from it by {copied:.3g} of the output's scale "
             f"(allowed: {tolerance:g}): a layer computes with something that is neither weight nor configuration."
         )
     expected = masked(flat, graph, keep)(x, training=False)
-    difference = _difference(expected, small(x, training=False))
+    with fresh_states(small):
+        difference = _difference(expected, small(x, training=False))
     if not difference <= tolerance:
         where = _first_difference(flat, graph, graph.complete(keep), small, x, tolerance)
         raise VerificationError(

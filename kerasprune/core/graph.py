@@ -81,7 +81,7 @@ class NodeLabels:
     inputs: tuple[Labels, ...]
     outputs: tuple[Labels, ...]
     reads: tuple[tuple[int, ...], ...]
-    arguments: Mapping[int, "Count | Pick"] = field(default_factory=dict)
+    arguments: Mapping[int, "Count | Pick | slice"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

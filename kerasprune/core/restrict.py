@@ -90,6 +90,8 @@ class _Cut:
             return Pick(value.under(self.keep), self.axes(value.axes))
         if isinstance(value, (tuple, list)):
             return type(value)(self.value(item) for item in value)
+        if isinstance(value, slice):
+            return slice(self.value(value.start), self.value(value.stop), value.step)
         if isinstance(value, Mapping):
             return {key: self.value(item) for key, item in value.items()}
         return value

@@ -4,6 +4,7 @@ from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.registry import RULES, Rule, find_rule, rule
 from kerasprune.graph.replay import clone_operation, replay
 from kerasprune.graph.site import Site
+from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled
 from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
@@ -17,6 +18,7 @@ __all__ = [
     "clone_operation",
     "compile_like",
     "find_rule",
+    "fresh_states",
     "functional",
     "is_graph",
     "nodes",

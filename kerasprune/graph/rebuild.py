@@ -56,10 +56,11 @@ class Clones:
                 copy_trainable(old, new)
 
     def _start_at_zero(self, layer: keras.layers.Layer) -> None:
-        for name, value in list(vars(layer).items()):
-            if isinstance(value, keras.initializers.Initializer):
-                self._initializers.append((layer, name, value))
-                setattr(layer, name, _ZEROS)
+        for part in layer._flatten_layers():  # the layer itself, and the cell or layer inside
+            for name, value in list(vars(part).items()):
+                if isinstance(value, keras.initializers.Initializer):
+                    self._initializers.append((part, name, value))
+                    setattr(part, name, _ZEROS)
 
 
 class Rebuild:
@@ -106,7 +107,7 @@ class Rebuild:
         def call(node: Node, operation, args, kwargs):
             leaves = keras.tree.flatten((args, kwargs))
             for position, value in edits.get(node.key, {}).items():
-                leaves[position] = keras.ops.convert_to_tensor(_resolve(value, self.keep), leaves[position].dtype)
+                leaves[position] = _like(_resolve(value, self.keep), leaves[position])
             args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
             return operation(*args, **kwargs)
 
@@ -172,6 +173,11 @@ def _fresh(item):
     return item
 
 
+def _like(value, old):
+    """An argument of a call in the place of `old`: a tensor for an array, anything else as it is."""
+    return keras.ops.convert_to_tensor(value, old.dtype) if hasattr(old, "dtype") else value
+
+
 def _resolve(value, keep: np.ndarray):
     """The value of a configuration entry under `keep`; arrays become lists, which a configuration can hold."""
     if isinstance(value, Count):
@@ -180,6 +186,8 @@ def _resolve(value, keep: np.ndarray):
         return value.under(keep).tolist()
     if isinstance(value, (tuple, list)):
         return type(value)(_resolve(item, keep) for item in value)
+    if isinstance(value, slice):
+        return slice(_resolve(value.start, keep), _resolve(value.stop, keep), value.step)
     if isinstance(value, dict):
         return {key: _resolve(item, keep) for key, item in value.items()}
     return value

@@ -39,7 +39,7 @@ class Site:
         self.output_sizes: tuple[tuple[int, ...], ...] = tuple(output_sizes)
         self._ledger = ledger
         self._reads: list[set[int]] = [set() for _ in inputs]
-        self._picks: dict[int, Pick | Count] = {}
+        self._picks: dict[int, Pick | Count | slice] = {}
 
     @property
     def name(self) -> str:
@@ -118,8 +118,8 @@ class Site:
         edits = self._ledger.edits.setdefault(self.path, {})
         self._agree(edits.setdefault(key, value), value)
 
-    def argument(self, position: int, value: Pick | Count) -> None:
-        """A constant among the flattened `(args, kwargs)` of the call follows the channels."""
+    def argument(self, position: int, value: Pick | Count | slice) -> None:
+        """A constant among the flattened `(args, kwargs)` of the call follows the channels; a slice may hold counts."""
         self._picks[position] = value
 
     def macs(self, variable, over: Labels = (), sizes: Sequence[int] = (), factor: float = 1.0) -> None:

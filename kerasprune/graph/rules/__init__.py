@@ -8,7 +8,8 @@ from kerasprune.graph.rules import (
     join,
     move,
     normalization,
+    recurrent,
     reduction,
 )
 
-__all__ = ["attention", "channelwise", "convolution", "dense", "join", "move", "normalization", "reduction"]
+__all__ = ["attention", "channelwise", "convolution", "dense", "join", "move", "normalization", "recurrent", "reduction"]
