@@ -1,10 +1,10 @@
-"""Halve the multiply-accumulates of the networks of keras.applications, prove the result, and time it.
+"""Halve the multiply-accumulates of every network, prove the result, and time it.
 
-    python -m benchmarks.architectures [--only ResNet50 ...] [--export] [--output benchmarks/results]
+    python -m benchmarks.architectures [--only ResNet50 "KerasHub ViT" ...] [--export] [--again]
 
-Each network runs in a process of its own, with random weights at which no batch-norm statistic is trivial and without
-the softmax, behind which differences vanish. `time` is that of trace + score("magnitude") + select + slim, `clone` that
-of `keras.models.clone_model`; both are run in turn in one process, and the medians stand in the table.
+Each network runs in a process of its own, with random weights at which no batch-norm statistic is trivial. The times are
+medians of runs that take turns with `keras.models.clone_model` in one process. The table grows with every run: what
+stands in it already is measured anew only with `--again` or under `--only`.
 """
 
 import argparse
@@ -20,26 +20,20 @@ from pathlib import Path
 
 import numpy as np
 
-FIRST = "ResNet50 MobileNetV2 MobileNetV3Small EfficientNetB0 DenseNet121 VGG16 InceptionV3 Xception".split()
+from benchmarks.memory import peak
+from benchmarks.networks import APPLICATIONS, HUB, application, hub, transfer
+
 BUDGET = 0.5
-ROUNDS = 5
-COLUMNS = {
-    "prunable params": lambda row: f"{100 * row['prunable_params']:.0f} %",
-    "prunable MACs": lambda row: f"{100 * row['prunable_macs']:.0f} %",
-    "params": lambda row: f"{row['params'] / 1e6:.2f} M -> {row['params_after'] / 1e6:.2f} M",
-    "MACs": lambda row: f"{row['macs'] / 1e6:,.0f} M -> {row['macs_after'] / 1e6:,.0f} M",
-    "masked vs slim": lambda row: f"{row['difference']:.1e}",
-    "time": lambda row: f"{row['seconds']:.2f} s",
-    "clone": lambda row: f"{row['clone_seconds']:.2f} s",
-    "ratio": lambda row: f"{row['seconds'] / row['clone_seconds']:.2f}",
-    "TFLite vs Keras": lambda row: f"{row['tflite_difference']:.1e}" if "tflite_difference" in row else "not run",
-}
+ROUNDS = 3
+STEPS = ("trace", "score", "select", "slim")
+TOLERANCE = 1e-4
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", default=FIRST, metavar="NAME", help="networks (default: eight well-known)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[*APPLICATIONS, *HUB], help="these networks")
     parser.add_argument("--export", action="store_true", help="also export to float32 TFLite and compare")
+    parser.add_argument("--again", action="store_true", help="measure what stands in the table, too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
@@ -47,14 +41,24 @@ def main() -> int:
     if options.here:
         print(json.dumps(measure(options.only[0], options.seed, options.export)))
         return 0
-    rows, failed = [], []
-    for name in options.only:
+    rows = known_rows(options.output)
+    failed = False
+    for name in options.only or [*APPLICATIONS, *HUB]:
+        if name in rows and not (options.again or options.only):
+            continue
         row = in_child(name, options)
-        (rows if "error" not in row else failed).append(row)
-        print(line(row) if "error" not in row else f"{name}: {row['error']}", flush=True)
-    if rows:
-        write(rows, options)
+        print(line(row), flush=True)
+        failed = failed or "error" in row
+        if "error" not in row:
+            rows[name] = row
+            write(rows, options)
     return 1 if failed else 0
+
+
+def known_rows(folder: Path) -> dict[str, dict]:
+    """The rows measured so far, by name."""
+    path = folder / "architectures.json"
+    return {row["name"]: row for row in json.loads(path.read_text())["rows"]} if path.exists() else {}
 
 
 def in_child(name: str, options) -> dict:
@@ -64,7 +68,9 @@ def in_child(name: str, options) -> dict:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if result.returncode:
-        return {"name": name, "error": result.stderr.strip().splitlines()[-1]}
+        last = result.stderr.strip().splitlines()[-1]
+        why = "keras-hub is not installed: pip install keras-hub" if "keras_hub" in last else last
+        return {"name": name, "error": why}
     return json.loads(result.stdout.strip().splitlines()[-1])
 
 
@@ -76,66 +82,146 @@ def measure(name: str, seed: int, export: bool) -> dict:
     from benchmarks.weights import randomize
 
     keras.utils.set_random_seed(seed)
-    model = getattr(keras.applications, name)(weights=None, classifier_activation=None)
+    model = hub(name) if name in HUB else application(name)
     randomize(model, np.random.default_rng(seed))
-    small, graph, keep = halve(kp, model)
-    free = np.where(graph.frozen, 1.0, 0.0)  # what is left when every free channel goes
+    work = Work(kp, model)
+    with peak() as memory:
+        small = work.run()
+    graph, keep = work.graph, work.keep
+    everything_free_gone = np.where(graph.frozen, 1.0, 0.0)
     row = {
         "name": name,
-        "prunable_params": 1 - graph.params(free) / graph.params(),
-        "prunable_macs": 1 - graph.macs(free) / graph.macs(),
+        "prunable_params": 1 - graph.params(everything_free_gone) / graph.params(),
+        "prunable_macs": 1 - graph.macs(everything_free_gone) / graph.macs(),
         "params": graph.params(),
         "params_after": small.count_params(),
         "macs": graph.macs(),
         "macs_after": kp.trace(small).macs(),
+        "left_alone": len(graph.declined),
         "difference": kp.verify(model, graph, keep, small),
-        **timed(lambda: halve(kp, model), lambda: keras.models.clone_model(model)),
+        "memory": None if memory.bytes is None else memory.bytes / sum(weight_bytes(w) for w in model.weights),
+        **timed(work, lambda: keras.models.clone_model(model)),
     }
     if export:
-        with tempfile.TemporaryDirectory() as folder:
-            shapes = {tensor.name: shape[1:] for tensor, shape in zip(small.inputs, graph.input_shapes, strict=True)}
-            path = Path(folder) / "small.tflite"
-            result = kp.export(small, path, "float32", input_shapes=shapes, seed=seed)
-        row |= {"tflite_difference": result.max_difference, "tflite_ops": sorted(result.ops)}
+        row |= exported(kp, small, graph, seed)
+    if name not in HUB:
+        row["odd_difference"] = odd_difference(kp, name, seed, randomize)
     return row
 
 
-def halve(kp, model):
-    """The slimmed model with its graph and keep."""
-    graph = kp.trace(model)
-    keep = kp.select(graph, kp.score(model, graph, "magnitude"), kp.Budget(flops=BUDGET))
-    return kp.slim(model, graph, keep), graph, keep
+class Work:
+    """The four steps on one model, timed."""
+
+    def __init__(self, kp, model):
+        self.kp = kp
+        self.model = model
+        self.seconds: dict[str, list[float]] = {step: [] for step in STEPS}
+
+    def run(self):
+        """The slimmed model; `graph` and `keep` are kept."""
+        kp, model = self.kp, self.model
+        self.graph = self._time("trace", lambda: kp.trace(model))
+        scores = self._time("score", lambda: kp.score(model, self.graph, "magnitude"))
+        self.keep = self._time("select", lambda: kp.select(self.graph, scores, kp.Budget(flops=BUDGET)))
+        return self._time("slim", lambda: kp.slim(model, self.graph, self.keep))
+
+    def _time(self, step, function):
+        start = time.perf_counter()
+        result = function()
+        self.seconds[step].append(time.perf_counter() - start)
+        return result
 
 
-def timed(ours, floor) -> dict:
-    """Median seconds of both, run in turn; each has run once before."""
-    floor()
-    times = ([], [])
+def timed(work: Work, clone) -> dict:
+    """Median seconds of every step and of a clone, run in turn; each has run once before."""
+    clone()
+    clones = []
     for _ in range(ROUNDS):
-        for record, function in zip(times, (ours, floor), strict=True):
-            start = time.perf_counter()
-            function()
-            record.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(times[0]), "clone_seconds": statistics.median(times[1])}
+        work.run()
+        start = time.perf_counter()
+        clone()
+        clones.append(time.perf_counter() - start)
+    medians = {f"{step}_seconds": statistics.median(work.seconds[step][-ROUNDS:]) for step in STEPS}
+    return {**medians, "clone_seconds": statistics.median(clones)}
+
+
+def exported(kp, small, graph, seed: int) -> dict:
+    """How far the TFLite file of the slimmed model is from it, and which operations it holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        shapes = {tensor.name: shape[1:] for tensor, shape in zip(small.inputs, graph.input_shapes, strict=True)}
+        path = Path(folder) / "small.tflite"
+        result = kp.export(small, path, "float32", input_shapes=shapes, seed=seed)
+    return {"tflite_difference": result.max_difference, "tflite_ops": sorted(result.ops)}
+
+
+def odd_difference(kp, name: str, seed: int, randomize) -> float:
+    """The difference for the same architecture as a nested base, at an odd size, under a new head."""
+    model = transfer(name)
+    randomize(model, np.random.default_rng(seed))
+    work = Work(kp, model)
+    small = work.run()
+    return kp.verify(model, work.graph, work.keep, small)
+
+
+def weight_bytes(variable) -> int:
+    return int(np.prod(variable.shape)) * np.dtype(str(variable.dtype)).itemsize
+
+
+def ours(row: dict) -> float:
+    """Seconds of all four steps."""
+    return sum(row[f"{step}_seconds"] for step in STEPS)
+
+
+COLUMNS = {
+    "prunable params": lambda row: f"{100 * row['prunable_params']:.0f} %",
+    "prunable MACs": lambda row: f"{100 * row['prunable_macs']:.0f} %",
+    "params": lambda row: f"{row['params'] / 1e6:.2f} M -> {row['params_after'] / 1e6:.2f} M",
+    "MACs": lambda row: f"{row['macs'] / 1e6:,.1f} M -> {row['macs_after'] / 1e6:,.1f} M",
+    "masked vs slim": lambda row: f"{row['difference']:.1e}",
+    "at an odd size": lambda row: f"{row['odd_difference']:.1e}" if "odd_difference" in row else "",
+    **{step: lambda row, step=step: f"{row[f'{step}_seconds']:.2f} s" for step in STEPS},
+    "clone_model": lambda row: f"{row['clone_seconds']:.2f} s",
+    "ratio": lambda row: f"{ours(row) / row['clone_seconds']:.2f}",
+    "memory / weights": lambda row: "" if row["memory"] is None else f"{row['memory']:.1f}",
+    "TFLite vs Keras": lambda row: f"{row['tflite_difference']:.1e}" if "tflite_difference" in row else "not run",
+}
 
 
 def line(row: dict) -> str:
+    if "error" in row:
+        return f"{row['name']}: {row['error']}"
     return f"{row['name']}: " + ", ".join(f"{title} {show(row)}" for title, show in COLUMNS.items())
 
 
-def write(rows: list[dict], options) -> None:
-    """The table as JSON and as Markdown."""
+def write(rows: dict[str, dict], options) -> None:
+    """The table as JSON and as Markdown, in the order of the list of networks."""
     from kerasprune.core import write_text
 
     options.output.mkdir(parents=True, exist_ok=True)
-    total = sum(row["seconds"] for row in rows) / sum(row["clone_seconds"] for row in rows)
+    ordered = [rows[name] for name in [*APPLICATIONS, *HUB] if name in rows]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, seed {options.seed}"
     table = ["| network | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    table += [f"| {row['name']} | " + " | ".join(show(row) for show in COLUMNS.values()) + " |" for row in rows]
-    summary = f"{len(rows)} networks; {machine}; the sum of all times is {total:.2f} times that of `clone_model`."
-    write_text(options.output / "architectures.md", "\n".join(["# Half the MACs", "", summary, "", *table, ""]))
-    write_text(options.output / "architectures.json", json.dumps({"machine": machine, "rows": rows}, indent=1))
-    print(summary)
+    table += [f"| {row['name']} | " + " | ".join(show(row) for show in COLUMNS.values()) + " |" for row in ordered]
+    text = ["# Half the MACs", "", *summary(ordered, machine), "", *table, ""]
+    write_text(options.output / "architectures.md", "\n".join(text))
+    write_text(options.output / "architectures.json", json.dumps({"machine": machine, "rows": ordered}, indent=1))
+
+
+def summary(rows: list[dict], machine: str) -> list[str]:
+    """What the table says in short: how many pass, and how the times compare with those of a clone."""
+    lines = [f"Measured on {machine}; times are medians of {ROUNDS} runs."]
+    for title, names in (("keras.applications", APPLICATIONS), ("KerasHub", HUB)):
+        part = [row for row in rows if row["name"] in names]
+        if not part:
+            continue
+        passed = sum(max(row["difference"], row.get("odd_difference", 0)) <= TOLERANCE for row in part)
+        ratios = [ours(row) / row["clone_seconds"] for row in part]
+        total = sum(map(ours, part)) / sum(row["clone_seconds"] for row in part)
+        lines.append(
+            f"{title}: {passed} of {len(names)} are within {TOLERANCE:g}; trace + score + select + slim take "
+            f"{total:.2f} times as long as `clone_model` in sum, at most {max(ratios):.2f} times."
+        )
+    return lines
 
 
 if __name__ == "__main__":
