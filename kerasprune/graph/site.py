@@ -113,6 +113,11 @@ class Site:
             if first is not None or second is not None:
                 self.tie(_vector(first), _vector(second), why)
 
+    def labels_of(self, variable) -> Labels | None:
+        """The labels of a weight that a rule has spoken for."""
+        known = self._ledger.weights.get(id(variable))
+        return None if known is None else known.axes
+
     def set(self, key: str, value: object) -> None:
         """An entry of the layer's configuration follows the channels: a number, `Count`, `Pick` or a tuple of them."""
         edits = self._ledger.edits.setdefault(self.path, {})

@@ -10,6 +10,18 @@ from kerasprune.graph.rules import (
     normalization,
     recurrent,
     reduction,
+    wrapper,
 )
 
-__all__ = ["attention", "channelwise", "convolution", "dense", "join", "move", "normalization", "recurrent", "reduction"]
+__all__ = [
+    "attention",
+    "channelwise",
+    "convolution",
+    "dense",
+    "join",
+    "move",
+    "normalization",
+    "recurrent",
+    "reduction",
+    "wrapper",
+]

@@ -79,7 +79,7 @@ class _Cell:
 
 
 def _cells(layer: keras.layers.Layer, key: str) -> list[_Cell] | None:
-    """The stock cells of a recurrent layer, in the order in which a step runs through them; None if one is not stock."""
+    """The stock cells of a recurrent layer, in the order of a step; None if one is not stock."""
     if not isinstance(layer, layers.RNN):
         return None
     cell, key = layer.cell, key if type(layer) in _STOCK else f"{key}cell/config/"
@@ -120,7 +120,9 @@ def _run(site: Site, cells: Sequence[_Cell], channels: np.ndarray | None) -> lis
     return states
 
 
-def _convolutional_run(site: Site, layer: keras.layers.Layer, key: str, channels: np.ndarray | None) -> list[np.ndarray]:
+def _convolutional_run(
+    site: Site, layer: keras.layers.Layer, key: str, channels: np.ndarray | None
+) -> list[np.ndarray]:
     cell = layer.cell
     window = (None,) * cell.rank
     made = site.make(cell.filters)
