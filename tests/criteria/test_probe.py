@@ -231,6 +231,23 @@ def test_a_model_in_which_nothing_is_read_is_refused_with_advice():
         score(model, kp.trace(model), "activation", np.ones((2, 4)))
 
 
+def test_what_is_read_only_inside_a_layer_stays():
+    x = keras.Input((6, 8))
+    h = layers.Dense(4, name="before")(x)
+    h = layers.MultiHeadAttention(2, 3, name="attention")(h, h)
+    model = keras.Model(x, layers.Dense(3)(layers.Dense(5, name="after")(h)))
+    graph = kp.trace(model)
+    inside = np.zeros(graph.num_ids, bool)
+    for weight in graph.weights:
+        for axis in weight.inner:
+            inside[weight.axes[axis]] = True
+    assert inside.any()
+    data = (np.random.default_rng(0).normal(size=(5, 6, 8)), np.zeros((5, 6, 3)))
+    for name in ("activation", "taylor"):
+        scores = score(model, graph, name, data, loss="mse")
+        np.testing.assert_array_equal(np.isposinf(scores), graph.frozen | inside)
+
+
 def test_a_progress_bar_is_shown_on_request_only_and_beside_the_output(model, graph, monkeypatch):
     shown = []
 

@@ -19,7 +19,11 @@ from tests.small_models import conv_model
 def report():
     graph = dense_chain(4, 4, 2)
     keep = np.array([1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1], bool)
-    steps = [Step({"flops": 30.0}, 9, 40, 30, 2e-7), Step({"flops": 24.0}, 8, 37, 24, None)]
+    steps = [
+        Step({"flops": 30.0}, 9, 40, 30, 2e-7),
+        Step({"flops": 25.0}, 8, 37, 24, None),
+        Step({"flops": 24.0}, 8, 37, 24, 1e-7),
+    ]
     return Report.of(graph, keep, {"criterion": "magnitude", "seed": 0}, steps)
 
 
@@ -55,7 +59,7 @@ def test_json_says_all_and_equal_reports_give_equal_text(report, tmp_path):
         "macs": {"before": 16, "after": 8},
     }
     assert read["left_alone"] == {"dense2": "`dense2` is an output of the model"}
-    assert [step["macs"] for step in read["steps"]] == [30, 24]
+    assert [step["macs"] for step in read["steps"]] == [30, 24, 24]
     report.save(tmp_path / "report.json")
     assert (tmp_path / "report.json").read_text() == report.to_json()
 
@@ -76,7 +80,7 @@ def test_as_text_it_is_a_table_with_remarks(report):
         "------  --------  ----------  --------  ---------",
         "total    10 -> 8    50 -> 32  40 -> 24     60.0 %",
         "criterion: magnitude, seed: 0",
-        "2 steps, MACs after each: 30, 24",
+        "3 steps, MACs after each: 30, 24, 24",
         "masked and slimmed outputs differ by at most 2e-07 of their scale",
         "left alone: dense2: `dense2` is an output of the model",
     ]

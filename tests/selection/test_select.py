@@ -1,7 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from kerasprune.core import BudgetError
+from kerasprune.core import BudgetError, Term
 from kerasprune.selection import Budget, select
 from tests.hand_graphs import dense_chain
 
@@ -40,6 +42,23 @@ def test_frozen_channels_stay_whatever_their_score(graph):
 def test_per_layer_takes_the_same_share_of_every_group(graph, scores):
     keep = select(graph, scores * np.where(np.arange(18) < 9, 1, 100), Budget(channels=10), ranking="per_layer")
     assert widths(graph, keep) == [4, 3, 3]
+
+
+def test_per_cost_weighs_a_score_against_what_a_removal_saves():
+    graph = dense_chain(4, 4, 1, inputs=9)  # a channel of dense0 saves 9 + 4 MACs, one of dense1 4 + 1
+    scores = np.array([0, 3, 3, 3, 3, 2, 2, 2, 2, 0])
+    flops = Budget(flops=graph.macs() - 13)
+    assert widths(graph, select(graph, scores, flops, ranking="per_cost")) == [3, 4, 1]
+    assert widths(graph, select(graph, scores, flops, ranking="global")) == [4, 1, 1]
+    assert widths(graph, select(graph, scores, Budget(channels=8), ranking="per_cost")) == [4, 3, 1]
+
+
+def test_what_saves_nothing_goes_last():
+    graph = dense_chain(4, 4, 1)
+    free = Term("dense0", 0, (graph.groups[0].ids,))
+    graph = dataclasses.replace(graph, macs_terms=(free, *graph.macs_terms[2:]))
+    scores = np.array([0, 1, 1, 1, 1, 9, 9, 9, 9, 0])
+    assert widths(graph, select(graph, scores, Budget(flops=0.5), ranking="per_cost")) == [4, 2, 1]
 
 
 def test_widths_become_multiples_and_the_remainder_goes_first():

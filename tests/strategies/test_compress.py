@@ -68,6 +68,26 @@ def test_the_iterative_strategy_ranks_what_training_left(model):
     assert not np.array_equal(result.keep[hidden.ids], untrained.keep[hidden.ids])
 
 
+def test_what_is_gone_stays_gone_whatever_the_scores():
+    """Scores below zero for what is left must not bring back what was removed."""
+    model = conv_model()
+    kept = []
+
+    def criterion(evidence):
+        return -1.0 - np.arange(evidence.graph.num_ids)
+
+    def follow(rounds, budget):
+        state = rounds.start()
+        for channels in (0.8, 0.7, 0.6):
+            state = rounds.shrink(state, kp.Budget(channels=channels))
+            kept.append(set(state.origin.tolist()))
+        return state
+
+    result = compress(model, kp.Budget(channels=0.6), criterion, follow)
+    assert kept[2] < kept[1] < kept[0]
+    assert result.report.channels.kept <= 0.6
+
+
 def test_a_trained_model_may_be_returned_instead(model):
     def train(small):
         other = keras.models.clone_model(small)
