@@ -10,7 +10,7 @@ from kerasprune_cli.console import print_json, say, stdout
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
-from kerasprune_cli.lazy import core, criteria, kp, selection, strategies
+from kerasprune_cli.lazy import core, criteria, keras, kp, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
     budget_options,
@@ -56,15 +56,16 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
         raise BadInput("--finetune-epochs and --recalibrate need data: name it with --data.")
     if not budget:
         raise BadInput("There is no budget: give at least one of --flops, --params, --channels; 0.5 keeps half.")
-    ways = _ways(options, seed, dry_run)
+    ways = _ways(options, dry_run)
     limits = kp.Budget(**budget)
+    keras.utils.set_random_seed(seed)  # before the model is opened: its dropout takes a seed when it is made
     model = open_model(model_file)
     data = Data(None, None) if source is None else read_data(source, model, pixel_range)
     result = kp.compress(
         model,
         limits,
         data=data.train and data.train.pair,
-        train=None if dry_run else _trainer(data.train, options, seed),
+        train=None if dry_run else _trainer(data.train, options),
         seed=seed,
         progress=not as_json and sys.stdout.isatty(),
         **ways,
@@ -89,7 +90,7 @@ def report_path(output: Path) -> Path:
     return output.with_suffix(".report.json")
 
 
-def _ways(options: dict, seed: int, dry_run: bool) -> dict:
+def _ways(options: dict, dry_run: bool) -> dict:
     """How to compress, as arguments of `kerasprune.compress`."""
     steps = () if options["steps"] is None else (f"steps={options['steps']}",)
     lookup(selection.RANKINGS, options["ranking"])
@@ -107,7 +108,7 @@ def _ways(options: dict, seed: int, dry_run: bool) -> dict:
     }
 
 
-def _trainer(samples: Samples | None, options: dict, seed: int):
+def _trainer(samples: Samples | None, options: dict):
     """What trains the model after every cut; None where no training is wanted."""
     if not options["finetune_epochs"]:
         return None
@@ -116,7 +117,6 @@ def _trainer(samples: Samples | None, options: dict, seed: int):
         epochs=options["finetune_epochs"],
         learning_rate=options["learning_rate"],
         loss=options["loss"],
-        seed=seed,
     )
 
 

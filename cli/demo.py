@@ -14,7 +14,7 @@ import click
 from kerasprune_cli.console import print_json, print_table, say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.files import OutputFolder
-from kerasprune_cli.lazy import core, export, kp, models
+from kerasprune_cli.lazy import core, export, keras, kp, models
 from kerasprune_cli.options import json_option, seed_option
 from kerasprune_cli.training import accuracy, tuner
 
@@ -79,6 +79,7 @@ def command(output, seed, as_json):
 
 def run(folder: Path, seed: int) -> dict:
     """Do the work, with all files in `folder`; returns what was measured as plain data."""
+    keras.utils.set_random_seed(seed)  # before the model is loaded: its dropout takes a seed when it is made
     with models.fashion_cnn() as path:
         dense = kp.load_model(path)
     images = models.fashion_mnist()
@@ -91,7 +92,7 @@ def run(folder: Path, seed: int) -> dict:
     recalibrated = kp.recalibrate(compression.model, train.x)
     tuned = kp.slim(recalibrated)
     say(f"Fine-tuning on {train.size} images ...")
-    tuner(train, epochs=EPOCHS, learning_rate=LEARNING_RATE, loss=None, seed=seed)(tuned)
+    tuner(train, epochs=EPOCHS, learning_rate=LEARNING_RATE, loss=None)(tuned)
     kp.save_model(tuned, folder / "small.keras")
     compression.report.save(folder / "small.report.json")
     networks = (

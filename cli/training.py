@@ -12,7 +12,7 @@ from kerasprune_cli.lazy import keras
 BATCH_SIZE = 64
 
 
-def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | None, seed: int) -> Callable:
+def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | None) -> Callable:
     """A function that trains the model it is given, in place; the model's own optimizer is not used.
 
     The rate falls from `learning_rate` to zero along a cosine, so that the last epoch settles.
@@ -22,7 +22,6 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         epochs: Passes over the samples.
         learning_rate: Of Adam, at the start.
         loss: Name of a Keras loss; None for the one the model was compiled with.
-        seed: Of the order of the samples and of dropout.
 
     Raises:
         BadInput: There are no labels, or (raised by the returned function) no loss is known.
@@ -34,7 +33,6 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         chosen = loss or getattr(model, "loss", None)
         if chosen is None:
             raise BadInput("The model was saved without a loss: name one, for example --loss mse.")
-        keras.utils.set_random_seed(seed)
         steps = epochs * -(-samples.size // BATCH_SIZE)
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
         # The same layers under another roof: the moments of this optimizer do not end up in the model's file.

@@ -18,6 +18,7 @@ def small_classifier() -> keras.Model:
     x = layers.ReLU(name="relu")(x)
     x = layers.Conv2D(8, 3, name="second")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dropout(0.5, name="dropout")(x)
     model = keras.Model(image, layers.Dense(3, activation="softmax", name="classes")(x), name="small_classifier")
     model.compile("sgd", "sparse_categorical_crossentropy")
     return model
