@@ -84,7 +84,9 @@ class Site:
         """The call consumes the channels on these axes of input `index`: a removed one must read zero there."""
         rank = len(self.shapes[index])
         for axis in axes:
-            if self.inputs[index][axis] is not None:
+            if axis % rank == 0:
+                self.freeze(self.inputs[index][:1], f"{self.name} reads these channels along the axis of the samples")
+            elif self.inputs[index][axis] is not None:
                 self._reads[index].add(axis % rank)
 
     def weight(self, variable, axes: Labels, reads: tuple[int, ...] = (), inner: tuple[int, ...] = ()) -> None:

@@ -51,7 +51,8 @@ class NeuronMask(keras.layers.Layer):
     def call(self, inputs):
         shape = [1] * len(inputs.shape)
         shape[self.axis] = inputs.shape[self.axis]
-        return inputs * keras.ops.cast(keras.ops.reshape(self.factor, shape), inputs.dtype)
+        factor = keras.ops.cast(keras.ops.reshape(self.factor, shape), inputs.dtype)
+        return keras.ops.logical_and(inputs, factor) if inputs.dtype == "bool" else inputs * factor
 
     def compute_output_shape(self, input_shape):
         return input_shape

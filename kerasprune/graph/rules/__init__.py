@@ -1,27 +1,35 @@
 """What each kind of layer does to channels: one file per behaviour; importing this package registers them all."""
 
 from kerasprune.graph.rules import (
+    arrange,
     attention,
     channelwise,
+    contraction,
     convolution,
     dense,
     join,
     move,
     normalization,
+    preprocessing,
     recurrent,
     reduction,
+    slicing,
     wrapper,
 )
 
 __all__ = [
+    "arrange",
     "attention",
     "channelwise",
+    "contraction",
     "convolution",
     "dense",
     "join",
     "move",
     "normalization",
+    "preprocessing",
     "recurrent",
     "reduction",
+    "slicing",
     "wrapper",
 ]

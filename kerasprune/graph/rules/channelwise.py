@@ -1,6 +1,7 @@
 """Layers that change nothing on the channel axis: activations, pooling, padding, dropout, noise."""
 
 import keras
+import numpy as np
 
 from kerasprune.core import Labels, Pick
 from kerasprune.graph.registry import rule
@@ -46,6 +47,24 @@ def softmax(site: Site) -> Labels:
     return site.labels
 
 
+@rule(layers.Masking, behaviour="channelwise")
+def masking(site: Site) -> Labels:
+    """Hides the steps in which all channels have one value; if that is zero, a channel that reads zero has no say."""
+    if site.layer.mask_value == 0:
+        site.read(-1)
+    else:
+        site.freeze((site.labels[-1],), f"{site.name} compares these channels with {site.layer.mask_value}")
+    return site.labels
+
+
+@rule("Clip", behaviour="channelwise")
+def clip(site: Site) -> Labels | list[Labels]:
+    """Every element for itself, unless its bounds differ from channel to channel."""
+    if any(np.size(bound) > 1 for bound in (site.layer.x_min, site.layer.x_max)):
+        return site.decline(f"{site.name} has bounds that differ from place to place")
+    return site.labels
+
+
 @rule(layers.Rescaling, behaviour="channelwise")
 def rescaling(site: Site) -> Labels:
     """A factor and an offset for all, or one for each channel, which follow."""
@@ -58,23 +77,43 @@ def rescaling(site: Site) -> Labels:
 
 
 @rule(
+    layers.AdaptiveAveragePooling1D,
+    layers.AdaptiveAveragePooling2D,
+    layers.AdaptiveAveragePooling3D,
+    layers.AdaptiveMaxPooling1D,
+    layers.AdaptiveMaxPooling2D,
+    layers.AdaptiveMaxPooling3D,
     layers.AveragePooling1D,
     layers.AveragePooling2D,
     layers.AveragePooling3D,
     layers.Cropping1D,
     layers.Cropping2D,
+    layers.CenterCrop,
     layers.Cropping3D,
     layers.MaxPooling1D,
     layers.MaxPooling2D,
     layers.MaxPooling3D,
+    layers.RandomCrop,
+    layers.RandomErasing,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomShear,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+    layers.Resizing,
     layers.UpSampling1D,
     layers.UpSampling2D,
     layers.UpSampling3D,
     layers.ZeroPadding1D,
     layers.ZeroPadding2D,
     layers.ZeroPadding3D,
+    "AdaptiveAveragePool",
+    "AdaptiveMaxPool",
     "AveragePool",
+    "CropImages",
     "MaxPool",
+    "PadImages",
+    "Resize",
     behaviour="channelwise",
 )
 def spatial(site: Site) -> Labels:

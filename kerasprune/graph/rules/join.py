@@ -10,16 +10,18 @@ from kerasprune.graph.site import Site
 layers = keras.layers
 
 _UNARY = (
-    "Abs Absolute Arccos Arccosh Arcsin Arcsinh Arctan Arctanh Cast Cbrt Ceil Celu Clip Conj Cos Cosh Elu Erf Erfinv "
-    "Exp Exp2 Expm1 Floor Gelu HardShrink HardSigmoid HardSilu HardTanh Identity Imag Isfinite Isinf Isnan LeakyRelu "
-    "Log Log10 Log1p Log2 LogSigmoid LogicalNot NanToNum Negative Real Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid "
-    "Sign Signbit Silu Sin Sinc Sinh SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sqrt Square Squareplus "
-    "StopGradient Tan Tanh TanhShrink Threshold Trunc"
+    "Abs Absolute Angle Arccos Arccosh Arcsin Arcsinh Arctan Arctanh BitwiseInvert BitwiseNot Cast Cbrt Ceil Celu "
+    "Conj Conjugate ConvertToTensor Copy Cos Cosh Deg2rad Elu Erf Erfc Erfinv Exp Exp2 Expm1 Fabs Floor Gelu "
+    "HardShrink HardSigmoid HardSilu HardTanh I0 Identity Imag Isfinite Isinf Isnan Isneginf Isposinf Isreal "
+    "LeakyRelu Log Log10 Log1p Log2 LogSigmoid LogicalNot NanToNum Negative Rad2deg Real Reciprocal Relu Relu6 Round "
+    "Rsqrt SaturateCast Selu Sigmoid Sign Signbit Silu Sin Sinc Sinh SoftShrink Softplus Softsign SparsePlus "
+    "SparseSigmoid Sqrt Square Squareplus StopGradient Tan Tanh TanhShrink Threshold Trunc"
 ).split()
 _BINARY = (
-    "Add Arctan2 BitwiseAnd BitwiseOr BitwiseXor Divide DivideNoNan Equal FloorDivide Greater GreaterEqual Hypot Less "
-    "LessEqual LogicalAnd LogicalOr LogicalXor Logaddexp Maximum Minimum Mod Multiply NotEqual Power Subtract "
-    "TrueDivide Where"
+    "Add Arctan2 BitwiseAnd BitwiseLeftShift BitwiseOr BitwiseRightShift BitwiseXor Divide DivideNoNan Equal "
+    "FloorDivide Fmax Fmin Fmod Gcd Greater GreaterEqual Heaviside Hypot Isclose Lcm Ldexp LeftShift Less LessEqual "
+    "Logaddexp Logaddexp2 LogicalAnd LogicalOr LogicalXor Maximum Minimum Mod Multiply Nextafter NotEqual Power "
+    "RightShift Subtract TrueDivide Where"
 ).split()
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import Count, Labels
+from kerasprune.graph.operands import Operand, operands
 from kerasprune.graph.registry import rule
 from kerasprune.graph.reshape import reshape_labels
 from kerasprune.graph.site import Site
@@ -86,27 +87,27 @@ def squeeze(site: Site) -> Labels:
 @rule(layers.Concatenate, "Concatenate", behaviour="move")
 def concatenate(site: Site) -> Labels:
     """Along the axis the labels stand one after the other; along all others they are tied."""
-    rank = len(site.labels)
-    along = site.layer.axis % rank
-    outputs = [_equal_axes(site, axis) for axis in range(rank)]
-    sizes = [shape[along] for shape in site.shapes]
-    vectors = [labels[along] for labels in site.inputs]
-    if any(vector is not None for vector in vectors):
-        if None in sizes:
-            for labels in site.inputs:
-                site.freeze((labels[along],), f"{site.name} joins them along an axis of unknown length")
-            outputs[along] = None
-        else:
-            pairs = zip(vectors, sizes, strict=True)
-            outputs[along] = np.concatenate([np.zeros(size, int) if v is None else v for v, size in pairs])
-    else:
+    parts = operands(site)
+    along = site.layer.axis % len(site.labels)
+    outputs = [_equal_axes(site, axis, parts) for axis in range(len(site.labels))]
+    sizes = [part.shape[along] for part in parts]
+    vectors = [part.labels[along] for part in parts]
+    if all(vector is None for vector in vectors):
         outputs[along] = None
+    elif None in sizes:
+        site.freeze(vectors, f"{site.name} joins them along an axis of unknown length")
+        outputs[along] = None
+    else:
+        pairs = zip(vectors, sizes, strict=True)
+        outputs[along] = np.concatenate([np.zeros(size, int) if v is None else v for v, size in pairs])
+    for part in parts:
+        part.follow(site, (*outputs[:along], None, *outputs[along + 1 :]))
     return tuple(outputs)
 
 
-def _equal_axes(site: Site, axis: int) -> np.ndarray | None:
-    """Tie what the inputs carry on one axis."""
-    vectors = [labels[axis] for labels in site.inputs]
+def _equal_axes(site: Site, axis: int, parts: list[Operand]) -> np.ndarray | None:
+    """Tie what the tensors carry on one axis; constants follow."""
+    vectors = [part.labels[axis] for part in parts if part.index is not None]
     first = next((vector for vector in vectors if vector is not None), None)
     if first is None or axis == site.layer.axis % len(site.labels):
         return None

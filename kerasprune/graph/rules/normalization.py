@@ -45,10 +45,22 @@ def layer_normalization(site: Site) -> Labels:
     return _frozen(site, axes)
 
 
-@rule(keras.layers.GroupNormalization, behaviour="barrier")
+@rule(keras.layers.GroupNormalization, behaviour="carry")
 def group_normalization(site: Site) -> Labels:
-    """The statistics are taken over groups of channels."""
-    return _frozen(site, set(range(len(site.labels))))
+    """A whole group of channels can go: the statistics of the other groups are their own."""
+    layer = site.layer
+    axis = layer.axis % len(site.labels)
+    labels = site.freeze_other_axes(axis, f"{site.name} takes its statistics over these channels")
+    channels = labels[axis]
+    if channels is not None:
+        rows = channels.reshape(layer.groups, -1)
+        if layer.groups == 1:
+            site.freeze(channels, f"{site.name} has one group, and takes its statistics over all channels")
+        site.tie(rows[:, :1], rows, f"{site.name} takes its statistics over groups of them, which go as a whole")
+        site.set("groups", Count(rows[:, 0].copy()))
+    for variable in (layer.gamma, layer.beta):
+        site.weight(variable, (channels,))
+    return labels
 
 
 @rule(keras.layers.UnitNormalization, behaviour="channelwise")
