@@ -22,8 +22,9 @@ def supported_layers() -> str:
     lines = ["| behaviour | layers | operations of `keras.ops` |", "|---|---|---|"]
     for behaviour in BEHAVIOURS:
         targets = [target for target, rule in RULES.items() if rule.behaviour == behaviour]
-        layers = sorted(target.__name__ for target in targets if isinstance(target, type))
-        operations = sorted(target for target in targets if isinstance(target, str))
+        named = [target.rpartition(".")[2] for target in targets if "." in str(target) and isinstance(target, str)]
+        layers = sorted([*named, *(target.__name__ for target in targets if isinstance(target, type))])
+        operations = sorted(target for target in targets if isinstance(target, str) and "." not in target)
         lines.append(f"| **{behaviour}**: {MEANING[behaviour]} | {', '.join(layers)} | {', '.join(operations)} |")
     return "\n".join(lines)
 

@@ -1,0 +1,142 @@
+"""Time kerasprune beside Torch-Pruning: the same networks, the same share of every layer, the same run.
+
+    python -m benchmarks.torch_pruning [--torch-python PATH]
+
+Each side runs in a process of its own, by turns. It removes half of the channels of every group by the sum of their
+absolute weights, classes excepted; loading the libraries and building the network do not count. Torch-Pruning changes
+the network in place, kerasprune builds a new one. PATH is the Python that has torch and torch-pruning, by default this
+one: `pip install torch torch-pruning`.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NETWORKS = {"ResNet50": "resnet50", "MobileNetV2": "mobilenet_v2"}
+SHARE = 0.5
+ROUNDS = 5
+TURNS = 2
+LIMIT = 0.5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--torch-python", default=sys.executable, help="the Python that has torch and torch-pruning")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--here", choices=["kerasprune", "torch"], help=argparse.SUPPRESS)
+    parser.add_argument("--network", choices=NETWORKS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.here:
+        print(json.dumps(SIDES[options.here](options.network)))
+        return 0
+    probe = [options.torch_python, "-c", "import torch_pruning"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode:
+        print(f"{options.torch_python} has no torch-pruning: pip install torch torch-pruning, or pass --torch-python.")
+        return 2
+    rows = [compare(name, options.torch_python) for name in NETWORKS]
+    write(rows, options.output)
+    return 0 if all(row["ratio"] <= LIMIT for row in rows) else 1
+
+
+def compare(name: str, torch_python: str) -> dict:
+    """Both sides on one network, by turns; the medians of all rounds."""
+    results = {"kerasprune": [], "torch": []}
+    for _ in range(TURNS):
+        for side, python in (("kerasprune", sys.executable), ("torch", torch_python)):
+            results[side].append(in_child(side, name, python))
+    medians = {side: statistics.median(sum((r["seconds"] for r in runs), [])) for side, runs in results.items()}
+    row = {"name": name, "seconds": medians, "ratio": medians["kerasprune"] / medians["torch"]}
+    return row | {"params": {side: runs[0]["params"] for side, runs in results.items()}}
+
+
+def in_child(side: str, name: str, python: str) -> dict:
+    command = [python, "-m", "benchmarks.torch_pruning", "--here", side, "--network", name]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if result.returncode:
+        raise RuntimeError(f"{side} failed on {name}: {result.stderr.strip().splitlines()[-1]}")
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+def with_kerasprune(name: str) -> dict:
+    """Seconds of trace, score, select and slim, and the parameters before and after."""
+    import keras
+
+    import kerasprune as kp
+
+    model = getattr(keras.applications, name)(weights=None, classifier_activation=None)
+
+    def prune():
+        graph = kp.trace(model)
+        scores = kp.score(model, graph, "magnitude")
+        return kp.slim(model, graph, kp.select(graph, scores, kp.Budget(params=1.0), overrides={"*": SHARE}))
+
+    small = prune()
+    return {"seconds": [timed(prune) for _ in range(ROUNDS)], "params": [model.count_params(), small.count_params()]}
+
+
+def with_torch(name: str) -> dict:
+    """Seconds of the dependency graph, the importance and the pruning, and the parameters before and after."""
+    import copy
+
+    import torch
+    import torch_pruning
+
+    from benchmarks import torch_networks
+
+    model = getattr(torch_networks, NETWORKS[name])().eval()
+    image = torch.randn(1, 3, 224, 224)
+
+    def prune(network):
+        torch_pruning.pruner.MagnitudePruner(
+            network,
+            image,
+            importance=torch_pruning.importance.MagnitudeImportance(p=1),
+            pruning_ratio=SHARE,
+            ignored_layers=[network[-1]],
+        ).step()
+        return network
+
+    def count(network):
+        return sum(weight.numel() for weight in network.state_dict().values() if weight.dim())
+
+    small = prune(copy.deepcopy(model))
+    small(image)
+    copies = [copy.deepcopy(model) for _ in range(ROUNDS)]
+    return {"seconds": [timed(lambda c=c: prune(c)) for c in copies], "params": [count(model), count(small)]}
+
+
+SIDES = {"kerasprune": with_kerasprune, "torch": with_torch}
+
+
+def timed(function) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def write(rows: list[dict], folder: Path) -> None:
+    """The table as JSON and as Markdown, and on the screen."""
+    from kerasprune.core import write_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["# Beside Torch-Pruning", "", f"{100 * (1 - SHARE):.0f} % of every group stays; medians, in one run.", ""]
+    lines += ["| network | kerasprune | Torch-Pruning | ratio | parameters | of Torch-Pruning |", "|---" * 6 + "|"]
+    for row in rows:
+        ours, theirs = (row["seconds"][side] for side in ("kerasprune", "torch"))
+        params = ["{:.2f} M -> {:.2f} M".format(*(p / 1e6 for p in row["params"][side])) for side in row["params"]]
+        times = f"{ours:.2f} s | {theirs:.2f} s | {row['ratio']:.2f}"
+        lines.append(f"| {row['name']} | {times} | {' | '.join(params)} |")
+    text = "\n".join([*lines, ""])
+    print(text)
+    write_text(folder / "torch_pruning.md", text)
+    write_text(folder / "torch_pruning.json", json.dumps({"share": SHARE, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
