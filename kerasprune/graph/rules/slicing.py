@@ -20,7 +20,8 @@ def split(site: Site) -> list[Labels]:
     bounds = [0, *itertools.accumulate(shape[axis] for shape in site.output_shapes)]
     if not isinstance(cuts, int) and list(cuts) != bounds[1:-1]:
         return site.decline(f"{site.name} cuts the axis of these channels at {cuts}, which is not in order")
-    site.set("indices_or_sections", tuple(Count(channels[:cut]) for cut in bounds[1:-1]))
+    if len(bounds) > 2:
+        site.set("indices_or_sections", tuple(Count(channels[:cut]) for cut in bounds[1:-1]))
     parts = [channels[start:stop] for start, stop in itertools.pairwise(bounds)]
     return [(*site.labels[:axis], part, *site.labels[axis + 1 :]) for part in parts]
 
