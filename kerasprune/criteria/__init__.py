@@ -3,8 +3,11 @@
 from kerasprune.criteria.activation import Activation
 from kerasprune.criteria.bn_scale import BatchNormalizationScale
 from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.gauss_newton import GaussNewton
 from kerasprune.criteria.geometric_median import GeometricMedian
+from kerasprune.criteria.linear import Linear
 from kerasprune.criteria.magnitude import Magnitude
+from kerasprune.criteria.oracle import Oracle
 from kerasprune.criteria.probe import Probe
 from kerasprune.criteria.random import Random
 from kerasprune.criteria.registry import CRITERIA, criterion
@@ -16,8 +19,11 @@ __all__ = [
     "Activation",
     "BatchNormalizationScale",
     "Evidence",
+    "GaussNewton",
     "GeometricMedian",
+    "Linear",
     "Magnitude",
+    "Oracle",
     "Probe",
     "Random",
     "Taylor",

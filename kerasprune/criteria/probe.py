@@ -57,14 +57,15 @@ class Probe:
         self.limit = limit
         self.progress = progress
 
-    def gradients(self, data: Any) -> Iterator[np.ndarray]:
-        """The derivative of every sample's loss with respect to the gain of every channel, at a gain of 1.
+    def gradients(self, data: Any, gain: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """The derivative of every sample's loss with respect to the gain of every channel.
 
         For a channel with the values `z` this is the sum of `z * dloss/dz` over all positions and all readers: what
         the loss would lose to first order if the channel read zero.
 
         Args:
             data: Data with labels; its sample weights count.
+            gain: float (num_ids,), where the derivative is taken, as in `mean_loss`. None for all ones.
 
         Yields:
             float32 (samples of one batch, num_ids); 0 for ids that nothing reads.
@@ -74,7 +75,7 @@ class Probe:
         """
         gain_model, losses = self._gain_model
         size = gain_model.gains.size
-        gain_model.gains.gain.assign(np.ones((size, self.graph.num_ids)))
+        gain_model.gains.gain.assign(self._per_sample(gain))
         for batch in self._feed(data, "gradients", losses):
             full = filled(batch, size)
             gain_model.train_on_batch(full.x, full.y, full.sample_weight)
@@ -93,8 +94,7 @@ class Probe:
         """
         gain_model, losses = self._gain_model
         size = gain_model.gains.size
-        gain = np.ones(self.graph.num_ids) if gain is None else np.asarray(gain, float)
-        gain_model.gains.gain.assign(np.tile(np.where(np.arange(len(gain)) == 0, 1.0, gain), (size, 1)))
+        gain_model.gains.gain.assign(self._per_sample(gain))
         total, samples = 0.0, 0
         for batch in self._feed(data, "loss", losses):
             full = filled(batch, size)
@@ -131,6 +131,20 @@ class Probe:
             totals[ids] += values
             counts[ids] += by_id(labels, np.ones(len(labels)))[1]
         return np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)
+
+    def require_finite(self, data: Any) -> None:
+        """Check what is read, for a loss that clips its inputs can hide NaN.
+
+        Raises:
+            DataError: An activation is not finite.
+        """
+        self.statistics(data, lambda tensor, axes: ops.mean(tensor, axis=axes) if axes else tensor)
+
+    def _per_sample(self, gain: np.ndarray | None) -> np.ndarray:
+        """The gain of every sample, float (batch_size, num_ids); that of id 0 is 1."""
+        gain = np.ones(self.graph.num_ids) if gain is None else np.array(gain, float)
+        gain[0] = 1.0
+        return np.tile(gain, (self.batch_size, 1))
 
     def _feed(self, data: Any, what: str, losses: Any = None) -> Iterator[Batch]:
         checked = feed(self.model, data, self.batch_size, self.limit, losses)
@@ -175,5 +189,5 @@ class Probe:
 
     def _explain_not_finite(self, x) -> None:
         """Raise the most telling error for a derivative that is not finite."""
-        self.statistics([Batch(x)], lambda tensor, axes: ops.mean(tensor, axis=axes) if axes else tensor)
+        self.require_finite([Batch(x)])
         raise DataError("The derivatives of the loss hold NaN or infinity. Check the labels and the loss.")
