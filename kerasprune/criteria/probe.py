@@ -120,7 +120,7 @@ class Probe:
         samples = 0
         for batch in self._feed(data, "activations"):
             rows = measured.predict_on_batch(filled(batch, self.batch_size).x)
-            for place, values in enumerate(rows):
+            for place, values in enumerate(keras.tree.flatten(rows)):  # one output comes without its list
                 sums[place] += values[: batch.size].sum(axis=0, dtype=float)
             samples += batch.size
         totals, counts = np.zeros((2, self.graph.num_ids))
