@@ -103,6 +103,8 @@ class Site:
         if variable is None:
             return
         axes = tuple(axes)
+        if self.path in self._ledger.declined:
+            self.freeze(axes, self._ledger.declined[self.path])
         known = self._ledger.weights.get(id(variable))
         if known is None:
             index = next(i for i, weight in enumerate(self.layer.weights) if weight is variable)
@@ -168,6 +170,8 @@ class Site:
         for labels in self.inputs:
             self.freeze(labels, why)
         self._ledger.declined.setdefault(self.path, why)
+        for variable in getattr(self.layer, "weights", ()):  # an earlier call of the layer may have given them labels
+            self.freeze(self.labels_of(variable), why)
         return [self.unlabelled(index) for index in range(len(self.output_shapes))]
 
     def _agree(self, first: object, second: object) -> None:

@@ -8,6 +8,7 @@ import keras
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
 from kerasprune.graph.ledger import Ledger
+from kerasprune.graph.probe import probe
 from kerasprune.graph.registry import find_rule
 from kerasprune.graph.site import Site, symbolic
 from kerasprune.graph.unroll import unrolled
@@ -109,7 +110,7 @@ class _Tracer:
         if rule is None:
             kind = type(site.layer).__name__
             why = self.reasons.get(site.path, f"{site.name} is a {kind}")
-            outputs = site.decline(f"{why}; there is no rule for it: teach it with `@rule`")
+            outputs = probe(site) or site.decline(f"{why}; there is no rule for it: teach it with `@rule`")
         elif getattr(site.layer, "quantization_mode", None) or getattr(site.layer, "lora_enabled", False):
             outputs = site.decline(f"{site.name} is quantized or carries LoRA weights; prune before that")
         else:

@@ -96,7 +96,7 @@ def along_an_axis(pick, pool, tensor):
             lambda t: ops.cumsum(t, axis=axis),
             lambda t: ops.cumprod(t, axis=axis),
             lambda t: ops.normalize(t, axis=axis),
-            lambda t: ops.norm(t, axis=axis, keepdims=True),
+            lambda t: ops.norm(t, axis=(axis,), keepdims=True),
             lambda t: ops.softmax(t, axis=axis),
             lambda t: ops.sort(t, axis=axis),
             lambda t: ops.take(t, [0, t.shape[axis] - 1], axis=axis),

@@ -63,7 +63,6 @@ FREE = {
     "matmul with itself": lambda t: ops.matmul(t, ops.transpose(t, (0, 2, 1))),
     "matmul the other way": lambda t: layers.Dense(2)(ops.matmul(ops.transpose(t, (0, 2, 1)), t)),
     "matmul with a vector": lambda t: ops.matmul(t, VECTOR),
-    "matmul of another rank": lambda t: ops.matmul(t[:, None], layers.Permute((2, 1))(layers.Dense(6)(t[:1, :4]))),
     "dot": lambda t: ops.dot(t, MATRIX),
     "tensordot": lambda t: ops.tensordot(t, MATRIX, axes=1),
     "tensordot of axes": lambda t: ops.tensordot(t, BLOCK, axes=[[1, 2], [1, 2]]),
