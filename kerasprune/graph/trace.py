@@ -144,7 +144,8 @@ def _output_sizes(node: Node, shapes: dict[int, tuple]) -> list[tuple]:
     known = [tensor.shape for tensor in node.outputs]
     if all(None not in shape[1:] for shape in known) and not is_graph(node.operation):
         return [(1, *shape[1:]) for shape in known]
-    filled = {id(tensor): symbolic(shapes[id(tensor)], tensor) for tensor in node.inputs}
+    tensors = [leaf for leaf in keras.tree.flatten(node.arguments) if isinstance(leaf, keras.KerasTensor)]
+    filled = {id(tensor): symbolic(shapes[id(tensor)], tensor) for tensor in tensors}
     args, kwargs = node.fill(filled)
     specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
     return [_without_none(tuple(spec.shape), shapes[id(node.inputs[0])]) for spec in specs]

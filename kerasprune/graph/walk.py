@@ -16,7 +16,7 @@ class Node:
         key: Path of the operation, "#" and the number of this call among its calls in the model.
         path: Names of the enclosing nested models and of the operation, separated by "/".
         operation: The `keras.Operation` (a layer is one).
-        inputs: The input `KerasTensor`s, flattened.
+        inputs: The input `KerasTensor`s, flattened; of a nested model those of its inputs, without masks.
         outputs: The output `KerasTensor`s, flattened.
         arguments: The `(args, kwargs)` of the call, with `KerasTensor`s in the tensors' places.
     """
@@ -90,7 +90,7 @@ def nodes(model: keras.Model, prefix: str = "") -> Iterator[Node]:
                 key=f"{path}#{number}",
                 path=path,
                 operation=operation,
-                inputs=tuple(node.arguments.keras_tensors),
+                inputs=_inputs(operation, node.arguments),
                 outputs=tuple(node.outputs),
                 arguments=(node.arguments.args, node.arguments.kwargs),
             )
@@ -130,6 +130,13 @@ def forget_calls_since(operation: keras.Operation, number: tuple[int, int]) -> N
     """Remove the calls that were noted after `number_of_calls` gave `number`."""
     del operation._inbound_nodes[number[0] :]
     del operation._outbound_nodes[number[1] :]
+
+
+def _inputs(operation: keras.Operation, arguments) -> tuple[keras.KerasTensor, ...]:
+    if not is_graph(operation):
+        return tuple(arguments.keras_tensors)
+    given = arguments.args[0] if arguments.args else arguments.kwargs["inputs"]
+    return tuple(leaf for leaf in keras.tree.flatten(given) if isinstance(leaf, keras.KerasTensor))
 
 
 def operations(model: keras.Model) -> dict[str, keras.Operation]:

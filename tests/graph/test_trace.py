@@ -153,6 +153,18 @@ def test_nested_models_have_paths_and_are_traced_inside():
     assert group(graph, "base/inner_dense") == (5, None)
 
 
+def test_a_nested_model_may_be_called_with_a_mask():
+    inner = keras.Sequential([keras.Input((5, 4)), layers.Dense(6, name="inside")], name="base")
+    tokens = keras.Input((5,), dtype="int32")
+    h = layers.GlobalAveragePooling1D()(inner(layers.Embedding(7, 4, mask_zero=True, name="table")(tokens)))
+    model = keras.Model(tokens, layers.Dense(2)(h))
+    graph = kp.trace(model)
+    assert [(g.name, g.width) for g in graph.free_groups] == [("table", 4), ("base/inside", 6)]
+    keep = graph.keep_all()
+    keep[[1, 5, 6]] = False
+    kp.verify(model, graph, keep, kp.slim(model, graph, keep))
+
+
 def test_unknown_dimensions_count_as_said():
     x = keras.Input((None, None, 3))
     model = keras.Model(x, layers.Conv2D(2, 1, name="conv")(x))
