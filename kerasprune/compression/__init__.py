@@ -3,6 +3,6 @@
 from kerasprune.compression.inputs import random_inputs
 from kerasprune.compression.recalibrate import recalibrate
 from kerasprune.compression.slim import masked, slim
-from kerasprune.compression.verify import verify
+from kerasprune.compression.verify import measure_inexact, verify
 
-__all__ = ["masked", "random_inputs", "recalibrate", "slim", "verify"]
+__all__ = ["masked", "measure_inexact", "random_inputs", "recalibrate", "slim", "verify"]

@@ -43,6 +43,9 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
 def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:
     """Build the model of the same size in which everything that reads a removed channel reads zero.
 
+    Layers in `graph.inexact` do not see removed channels at all: they normalise the others among themselves, as in the
+    slimmed model. With `dataclasses.replace(graph, inexact={})` they read zero, too; see `measure_inexact`.
+
     Args:
         model: The model; it is not touched.
         graph: Its trace.
@@ -63,6 +66,8 @@ def masking_call(graph: ChannelGraph, keep: np.ndarray):
         spot = by_key.get(node.key)
         if spot is None or not any(spot.reads):
             return operation(*args, **kwargs)
+        if node.path in graph.inexact:
+            return _among_the_kept(operation, args[0], keep[spot.inputs[0][-1]])
         leaves = keras.tree.flatten((args, kwargs))
         places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, keras.KerasTensor)]
         for index, axes in enumerate(spot.reads):
@@ -75,3 +80,10 @@ def masking_call(graph: ChannelGraph, keep: np.ndarray):
         return operation(*args, **kwargs)
 
     return call
+
+
+def _among_the_kept(operation, tensor, stays: np.ndarray):
+    """The operation on the kept channels alone, with zeros in the places of the others; channels on the last axis."""
+    kept = keras.ops.take(tensor, np.flatnonzero(stays), axis=-1)
+    places = np.eye(len(stays))[stays]  # (kept, channels)
+    return keras.ops.matmul(operation(kept), keras.ops.convert_to_tensor(places, tensor.dtype))

@@ -1,5 +1,7 @@
 """The proof that ships with every slimmed model: it equals the masked one, on given or random inputs."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 
@@ -62,6 +64,29 @@ def verify(
             f"(allowed: {tolerance:g}), first at `{where}`."
         )
     return difference
+
+
+def measure_inexact(
+    model: keras.Model, graph: ChannelGraph, keep: np.ndarray, small: keras.Model, inputs=None, *, seed: int = 0
+) -> float:
+    """How far `small` is from the model in which the layers of `graph.inexact` read zero for removed channels.
+
+    Args:
+        model: The model before.
+        graph: Its trace.
+        keep: bool (num_ids,), what `small` was made with.
+        small: The slimmed model.
+        inputs: As in `verify`.
+        seed: As there.
+
+    Returns:
+        The largest difference of an output element, divided by the largest output element of that model; 0 up to
+        rounding where `graph.inexact` is empty.
+    """
+    flat, _ = unrolled(model)
+    x = random_inputs(flat, graph, seed) if inputs is None else next(batches(inputs, 32)).x
+    with fresh_states(small):
+        return _difference(masked(flat, replace(graph, inexact={}), keep)(x, training=False), small(x, training=False))
 
 
 def _tolerance(model: keras.Model) -> float:

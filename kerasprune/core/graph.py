@@ -124,6 +124,8 @@ class ChannelGraph:
         input_shapes: The input shapes at which multiply-accumulates are counted.
         params_terms: The parameters, as sums of products of channel counts.
         macs_terms: The multiply-accumulates, likewise.
+        inexact: Sentences about layers that will not see a removed channel at all, where exactly they would read zero,
+            by layer path; empty unless the trace was asked for it.
     """
 
     num_ids: int
@@ -135,6 +137,7 @@ class ChannelGraph:
     input_shapes: tuple[tuple[int, ...], ...]
     params_terms: tuple[Term, ...]
     macs_terms: tuple[Term, ...]
+    inexact: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def cost_table(self) -> CostTable:
@@ -225,6 +228,7 @@ class ChannelGraph:
             f"can be removed; {self.params():,.0f} parameters, {self.macs():,.0f} MACs."
         )
         lines += [f"left alone: {layer}: {reason}" for layer, reason in self.declined.items()]
+        lines += [f"inexact: {layer}: {reason}" for layer, reason in self.inexact.items()]
         return "\n".join(lines)
 
     def _default(self, keep):

@@ -40,6 +40,7 @@ def restrict(graph: ChannelGraph, keep: np.ndarray) -> tuple[ChannelGraph, np.nd
         input_shapes=graph.input_shapes,
         params_terms=tuple(cut.term(term) for term in graph.params_terms),
         macs_terms=tuple(cut.term(term) for term in graph.macs_terms),
+        inexact=graph.inexact,
     )
     return restricted, origin
 

@@ -1,6 +1,6 @@
 """The notebook of a trace: rules write into it, `close` makes the immutable graph of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +13,14 @@ class Ledger:
 
     The ids handed out here are provisional: `close` joins those that are tied and numbers them anew, in the order in
     which they were made.
+
+    Args:
+        inexact: Class names of layers that shall lose channels though the others change by it.
     """
 
-    def __init__(self):
+    def __init__(self, inexact: Collection[str] = ()):
+        self.wanted = frozenset(inexact)
+        self.inexact: dict[str, str] = {}
         self.next_id = 1
         self.made: list[tuple[str, np.ndarray]] = []
         self.ties: list[tuple[np.ndarray, np.ndarray, str]] = []
@@ -67,6 +72,7 @@ class Ledger:
             input_shapes=input_shapes,
             params_terms=tuple(renumber.term(term) for term in self.params),
             macs_terms=tuple(renumber.term(term) for term in self.macs),
+            inexact=dict(self.inexact),
         )
 
     def _groups(self, final: np.ndarray, vectors: list[np.ndarray]) -> tuple[ChannelGroup, ...]:

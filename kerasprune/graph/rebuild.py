@@ -70,7 +70,7 @@ class Rebuild:
         graph: The trace of the model.
         keep: bool (num_ids,), completed; None to cut nothing.
         silent: bool (num_ids,), completed: nothing is cut, but where a layer reads channels that it makes itself, those
-            that are False read zero.
+            that are False read zero. Layers in `graph.inexact` are cut: they do not see what is False.
     """
 
     def __init__(self, graph: ChannelGraph, keep: np.ndarray | None = None, silent: np.ndarray | None = None):
@@ -115,9 +115,10 @@ class Rebuild:
 
     def _carry(self, path: str, index: int, source, target) -> None:
         labels = self.labels.get((path, index))
-        if labels is not None and self.keep is not None and any(vector is not None for vector in labels.axes):
+        keep = self.silent if path in self.graph.inexact and self.keep is None else self.keep
+        if labels is not None and keep is not None and any(vector is not None for vector in labels.axes):
             value = np.asarray(keras.ops.stop_gradient(source[...]))  # a slice becomes an array without a copy
-            target.assign(cut(value, labels.axes, self.keep))
+            target.assign(cut(value, labels.axes, keep))
         elif labels is not None and self.silent is not None and labels.inner:
             target.assign(silence(keras.ops.convert_to_numpy(source), labels.axes, labels.inner, self.silent))
         else:

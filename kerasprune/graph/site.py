@@ -165,6 +165,13 @@ class Site:
             self.freeze(labels[axis], f"the activation {name} of {self.name} mixes the channels")
         return labels
 
+    def inexact(self, why: str) -> bool:
+        """Whether the trace was asked to let this kind of layer lose channels inexactly; if so, `why` is filed."""
+        wanted = type(self.layer).__name__ in self._ledger.wanted
+        if wanted:
+            self._ledger.inexact.setdefault(self.path, why)
+        return wanted
+
     def decline(self, why: str) -> list[Labels]:
         """Leave the call alone: all that goes in stays, what comes out carries no channels."""
         for labels in self.inputs:

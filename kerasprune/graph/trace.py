@@ -1,7 +1,7 @@
 """Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import keras
 
@@ -10,6 +10,7 @@ from kerasprune.graph import rules  # noqa: F401  (importing the rules registers
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.probe import probe
 from kerasprune.graph.registry import find_rule
+from kerasprune.graph.rules.normalization import INEXACT
 from kerasprune.graph.site import Site, symbolic
 from kerasprune.graph.unroll import unrolled
 from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
@@ -19,7 +20,9 @@ _UNKNOWN = {4: 224, 5: 32}
 _UNKNOWN_ELSE = 64
 
 
-def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> ChannelGraph:
+def trace(
+    model: keras.Model, *, input_shape: Sequence | None = None, inexact: Collection[str] = ()
+) -> ChannelGraph:
     """Find the channels of a model.
 
     Args:
@@ -28,12 +31,16 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> Channel
         input_shape: The shape of one sample at which multiply-accumulates are counted, where the model leaves
             dimensions open; a list of shapes for several inputs. By default an open dimension counts as 224 in images,
             32 in volumes and 64 elsewhere.
+        inexact: Names of normalisations over channels, of "LayerNormalization" and "RMSNormalization", that shall lose
+            channels all the same. Their statistics are then those of the channels that remain, so these change a
+            little; `measure_inexact` says by how much. By default such channels stay.
 
     Returns:
         The graph. What cannot be removed stands in it with the reason.
 
     Raises:
-        GraphError: The model is not built or cannot be unrolled, or `input_shape` does not fit it.
+        GraphError: The model is not built or cannot be unrolled, `input_shape` does not fit it, or `inexact` names
+            something else.
 
     Example:
 
@@ -45,7 +52,9 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> Channel
     model, reasons = unrolled(model)
     graph = functional(model)
     sizes = _input_sizes(graph.inputs, input_shape)
-    tracer = _Tracer(reasons)
+    if isinstance(inexact, str) or not set(inexact) <= INEXACT:
+        raise GraphError(f"`inexact` must be a collection of names from {sorted(INEXACT)}. Received: {inexact!r}.")
+    tracer = _Tracer(reasons, inexact)
     inputs = [(None,) * len(tensor.shape) for tensor in graph.inputs]
     outputs = tracer.run(model, "", inputs, sizes)
     for labels, tensor in zip(outputs, graph.outputs, strict=True):
@@ -60,9 +69,9 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None) -> Channel
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
-    def __init__(self, reasons: Mapping[str, str]):
+    def __init__(self, reasons: Mapping[str, str], inexact: Collection[str]):
         self.reasons = reasons
-        self.ledger = Ledger()
+        self.ledger = Ledger(inexact)
         self.paths: dict[int, str] = {}
         self.first_inputs: dict[int, list[Labels]] = {}
 

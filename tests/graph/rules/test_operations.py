@@ -1,4 +1,4 @@
-"""Operations of `keras.ops`: each, behind a layer whose channels can go, is cut right and holds back no more than it must."""
+"""Each operation of `keras.ops`, behind a layer whose channels can go, is cut right and holds back only what it must."""
 
 import keras
 import numpy as np
