@@ -9,7 +9,12 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from tests.laws import growths_layers, growths_operations, growths_recurrent  # noqa: F401  (they register themselves)
+from tests.laws import (  # noqa: F401  (they register themselves)
+    growths_attention,
+    growths_layers,
+    growths_operations,
+    growths_recurrent,
+)
 from tests.laws.growth import GROWTHS, Pick
 
 layers = keras.layers

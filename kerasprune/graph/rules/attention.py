@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasprune.core import Count, Labels
 from kerasprune.graph.registry import rule
+from kerasprune.graph.rules.dense import keep_clear_of_bias_add
 from kerasprune.graph.site import Site
 
 layers = keras.layers
@@ -25,17 +26,18 @@ def multi_head_attention(site: Site) -> Labels | list[Labels]:
     values = site.make(layer.value_dim)
     if keras.backend.backend() == "jax" and not layer.dropout:
         site.freeze(values, f"on JAX {site.name} needs values as wide as its keys")
-    query, key, value = call.channels()
+    call.read_channels()
     call.freeze_by_masks(heads)
-    _projection(site, layer.query_dense, query, (heads, None), call.targets)
-    _projection(site, layer.key_dense, key, (heads, None), call.sources)
-    _projection(site, layer.value_dense, value, (heads, values), call.sources)
+    _projection(site, layer.query_dense, call.query, (heads, None))
+    _projection(site, layer.key_dense, call.key, (heads, None))
+    _projection(site, layer.value_dense, call.value, (heads, values))
     if getattr(layer, "_use_gate", False):
-        _projection(site, layer._gate_dense, query, (heads, values), call.targets)
+        _projection(site, layer._gate_dense, call.query, (heads, values))
     width = layer.output_dense.kernel.shape[2:]
     made = tuple(site.make(size) for size in width)
     site.weight(layer.output_dense.kernel, (heads, values, *made), reads=(0, 1), inner=(0, 1))
     site.weight(layer.output_dense.bias, made)
+    keep_clear_of_bias_add(site, layer.output_dense.bias, (None, None, *made), site.shapes[call.query][1])
     site.macs(layer.output_dense.kernel, (None,), (call.targets,))
     site.set("num_heads", Count(heads))
     site.set("value_dim", Count(values))
@@ -53,16 +55,17 @@ def grouped_query_attention(site: Site) -> Labels | list[Labels]:
     layer, call = site.layer, _Call(site)
     groups = site.make(layer.num_key_value_heads)
     heads = np.repeat(groups, layer.num_query_heads // layer.num_key_value_heads)
-    query, key, value = call.channels()
+    call.read_channels()
+    query, value = (site.inputs[index][-1] for index in (call.query, call.value))
     if query is not None or value is not None:
         first, second = (np.zeros(1, int) if vector is None else vector for vector in (query, value))
         site.tie(first, second, f"{site.name} needs values as wide as its queries")
     call.freeze_by_masks(heads)
-    _projection(site, layer._query_dense, query, (heads, None), call.targets)
-    _projection(site, layer._key_dense, key, (groups, None), call.sources)
-    _projection(site, layer._value_dense, value, (groups, None), call.sources)
+    _projection(site, layer._query_dense, call.query, (heads, None))
+    _projection(site, layer._key_dense, call.key, (groups, None))
+    _projection(site, layer._value_dense, call.value, (groups, None))
     if getattr(layer, "use_gate", False):
-        _projection(site, layer._gate_dense, query, (heads, None), call.targets)
+        _projection(site, layer._gate_dense, call.query, (heads, None))
     site.weight(layer._output_dense.kernel, (heads, None, query), reads=(0,), inner=(0,))
     site.weight(layer._output_dense.bias, (query,))
     site.macs(layer._output_dense.kernel, (None,), (call.targets,))
@@ -130,7 +133,7 @@ class _Call:
 
     Attributes:
         query: Position of the query among the inputs of the site. value, key: likewise; the key may be the value.
-        targets: The number of queries of one sample. sources: that of its keys.
+        targets: The number of queries of one sample.
     """
 
     def __init__(self, site: Site):
@@ -145,17 +148,14 @@ class _Call:
         self.places = {name: places[name] for name in given if isinstance(given[name], keras.KerasTensor)}
         self.query, self.value = self.places["query"], self.places["value"]
         self.key = self.places.get("key", self.value)
-        self.targets, self.sources = (math.prod(site.sizes[index][1:-1]) for index in (self.query, self.value))
+        self.targets = math.prod(site.sizes[self.query][1:-1])
 
-    def channels(self) -> list[np.ndarray | None]:
-        """The channels of query, key and value, which the projections read; other axes with channels stay."""
+    def read_channels(self) -> None:
+        """The projections read the channels of query, key and value; other axes with channels stay."""
         why = f"{self.site.name} attends along the axis of these channels"
-        vectors = []
         for index in (self.query, self.key, self.value):
-            rank = len(self.site.inputs[index])
-            vectors.append(self.site.freeze_other_axes(rank - 1, why, index)[-1])
+            self.site.freeze_other_axes(len(self.site.inputs[index]) - 1, why, index)
             self.site.read(-1, index=index)
-        return vectors
 
     def freeze_by_masks(self, heads: np.ndarray | None) -> None:
         """A mask or bias with an entry per head fixes the heads; one with channels fixes these."""
@@ -191,8 +191,9 @@ class _Call:
         return [result, self.site.unlabelled(1)]
 
 
-def _projection(site: Site, dense: layers.EinsumDense, read: np.ndarray | None, made: Labels, positions: int) -> None:
-    """A projection of one input to heads: kernel (channels, heads, size), bias (heads, size)."""
-    site.weight(dense.kernel, (read, *made), reads=(0,))
+def _projection(site: Site, dense: layers.EinsumDense, index: int, made: Labels) -> None:
+    """A projection of input `index` to heads: kernel (channels, heads, size), bias (heads, size)."""
+    site.weight(dense.kernel, (site.inputs[index][-1], *made), reads=(0,))
     site.weight(dense.bias, made)
-    site.macs(dense.kernel, (None,), (positions,))
+    keep_clear_of_bias_add(site, dense.bias, (None, None, *made), site.shapes[index][1])
+    site.macs(dense.kernel, (None,), (math.prod(site.sizes[index][1:-1]),))

@@ -54,7 +54,7 @@ def einsum_dense(site: Site) -> Labels | list[Labels]:
     result = tuple(by_letter.get(letter) for letter in outputs)
     if layer.bias is not None:
         site.weight(layer.bias, _aligned(result, layer.bias.shape))
-        _keep_clear_of_bias_add(site, result)
+        keep_clear_of_bias_add(site, layer.bias, result, site.output_shapes[0][1])
     site.set("output_shape", _output_shape(layer, result))
     over = [axis for axis, letter in enumerate(inputs) if letter not in weights and axis and letter not in lost]
     sizes = site.sizes[0]
@@ -89,11 +89,23 @@ def _output_shape(layer, labels: Labels):
     )
 
 
-def _keep_clear_of_bias_add(site: Site, result: Labels) -> None:
-    """Freeze the output of a layer whose bias does not lie along the last axis.
+def keep_clear_of_bias_add(site: Site, bias, labels: Labels, second: int | None) -> None:
+    """Freeze what a cut could make `keras.ops.add` on TensorFlow add along a wrong axis.
 
-    `keras.ops.add` on TensorFlow takes any second argument with one long axis for a bias of the last axis, as soon as
-    the lengths agree, whichever axis it lies along; a cut could make them agree.
+    It takes any second argument with one long axis for a bias of the last axis, or else of the second one, as soon as
+    the lengths agree, whichever axis it lies along. So the last axis of a bias of several axes must not shrink to 1
+    where another one can become as long as the second axis of the sum.
+
+    Args:
+        site: The call.
+        bias: The bias, or None.
+        labels: Those of the sum.
+        second: The length of the second axis of the sum, which is not one of the bias; None where it is not known.
     """
-    if len(site.layer.bias.shape) > 1 and site.layer.bias.shape[-1] == 1:
-        site.freeze(result, f"the bias of {site.name} does not lie along the last axis")
+    if bias is None or len(bias.shape) < 2:
+        return
+    why = f"the bias of {site.name} does not lie along the last axis"
+    if bias.shape[-1] == 1:
+        site.freeze(labels, why)
+    elif labels[1] is not None or any(second is not None and 1 < second <= width for width in bias.shape[:-1]):
+        site.freeze(labels[-1:], f"with one of these left, {why}")
