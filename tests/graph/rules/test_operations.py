@@ -1,4 +1,4 @@
-"""Each operation of `keras.ops`, behind a layer whose channels can go, is cut right and holds back only what it must."""
+"""Operations of `keras.ops`: each, behind a layer whose channels can go, is cut right and holds back only its own."""
 
 import keras
 import numpy as np
