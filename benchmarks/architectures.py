@@ -9,6 +9,7 @@ with `--again` or under `--only`.
 """
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -138,7 +139,9 @@ def timed(work: Work, clone) -> dict:
     clone()
     clones = []
     for _ in range(ROUNDS):
+        gc.collect()  # models are full of cycles; each pays for its own
         work.run()
+        gc.collect()
         start = time.perf_counter()
         clone()
         clones.append(time.perf_counter() - start)
