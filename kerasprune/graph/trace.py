@@ -20,9 +20,7 @@ _UNKNOWN = {4: 224, 5: 32}
 _UNKNOWN_ELSE = 64
 
 
-def trace(
-    model: keras.Model, *, input_shape: Sequence | None = None, inexact: Collection[str] = ()
-) -> ChannelGraph:
+def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: Collection[str] = ()) -> ChannelGraph:
     """Find the channels of a model.
 
     Args:

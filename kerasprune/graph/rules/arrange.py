@@ -10,6 +10,9 @@ from kerasprune.graph.registry import rule
 from kerasprune.graph.rules.join import join
 from kerasprune.graph.site import Site
 
+# Keras 3.15 puts blocks before channels on TensorFlow and channels before blocks on JAX.
+_UNSETTLED = "{} orders channels differently on each backend where they come first"
+
 
 @rule("Stack", behaviour="join")
 def stack(site: Site) -> Labels:
@@ -94,9 +97,11 @@ def broadcast_to(site: Site) -> Labels:
 
 
 @rule("DepthToSpace", behaviour="move")
-def depth_to_space(site: Site) -> Labels:
+def depth_to_space(site: Site) -> Labels | list[Labels]:
     """Blocks of channels become neighbouring pixels: channel c of every block goes with the others."""
     axis = site.channel_axis()
+    if axis == 1:
+        return site.decline(_UNSETTLED.format(site.name))
     labels = site.freeze_other_axes(axis, f"{site.name} moves entries along the axis of these channels")
     outputs = list(site.unlabelled())
     if labels[axis] is not None:
@@ -107,8 +112,10 @@ def depth_to_space(site: Site) -> Labels:
 
 
 @rule("SpaceToDepth", behaviour="move")
-def space_to_depth(site: Site) -> Labels:
+def space_to_depth(site: Site) -> Labels | list[Labels]:
     """Neighbouring pixels become blocks of channels."""
+    if site.channel_axis() == 1:
+        return site.decline(_UNSETTLED.format(site.name))
     return _tiled(site, site.layer.block_size**2)
 
 
