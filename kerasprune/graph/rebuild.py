@@ -1,6 +1,7 @@
 """Replaying a model into a new one of stock layers, and carrying weights and settings over."""
 
 import contextlib
+import tempfile
 
 import keras
 import numpy as np
@@ -45,12 +46,14 @@ class Clones:
             assign: Gets the path of a layer, the position of a weight, the weight and that of the clone.
         """
         for path, old, new in self.pairs:
-            if not isinstance(old, keras.layers.Layer) or not old.weights:
+            if not isinstance(old, keras.layers.Layer):
                 continue
             for index, (source, target) in enumerate(zip(old.weights, new.weights, strict=True)):
                 assign(path, index, source, target)
-            if hasattr(new, "finalize_state"):  # preprocessing layers compute with a copy of their weights
+            if old.weights and hasattr(new, "finalize_state"):  # preprocessing layers compute with a copy of these
                 new.finalize_state()
+            if hasattr(old, "save_assets"):
+                _carry_assets(old, new)
         for _, old, new in self.pairs:
             if isinstance(old, keras.layers.Layer):
                 copy_trainable(old, new)
@@ -124,6 +127,16 @@ class Rebuild:
         else:
             # A copy, because JAX gives the memory of a model's weights away when the model runs.
             target.assign(keras.ops.copy(source))
+
+
+def _carry_assets(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
+    """Give a layer the vocabulary that another has learned, which is neither weight nor configuration."""
+    variables: dict = {}
+    old.save_own_variables(variables)
+    new.load_own_variables(variables)
+    with tempfile.TemporaryDirectory() as folder:
+        old.save_assets(folder)
+        new.load_assets(folder)
 
 
 def check_same(model: keras.Model, graph: ChannelGraph) -> None:
