@@ -158,3 +158,37 @@ def test_head_widths_of_an_attention_by_hand_stay_because_the_scale_follows_them
     assert {group.frozen is None for group in graph.groups if group.name == "query"} == {True}
     widths = next(group for group in graph.groups if group.name == "query:2")
     assert "scales by their width" in widths.frozen
+
+
+def by_dense_and_reshape(h, count=4, size=3, normalize=False):
+    """The way of many tutorials: Dense, Reshape, Transpose, matmul, softmax, and all of it back."""
+    q, k, v = (
+        ops.transpose(layers.Reshape((6, count, size))(layers.Dense(count * size, name=name)(h)), (0, 2, 1, 3))
+        for name in ("query", "key", "value")
+    )
+    if normalize:
+        q = layers.LayerNormalization(axis=(1, 3), name="norm")(q)
+    weights = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 1, 3, 2))) * size**-0.5, axis=-1)
+    mixed = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
+    return layers.Dense(10, name="output")(layers.Reshape((6, count * size))(mixed))
+
+
+def test_attention_by_dense_and_reshape_loses_whole_heads():
+    x, h = embedded()
+    model = keras.Model(x, layers.Dense(3)(by_dense_and_reshape(h)))
+    randomize(model, rng := np.random.default_rng(0))
+    graph = kp.trace(model)
+    heads = next(group for group in graph.groups if "query" in group.makers)
+    assert (heads.width, heads.frozen, set(heads.makers)) == (4, None, {"query", "key", "value"})
+    keep = random_keep(graph, rng)
+    keep[heads.ids] = [True, False, False, True]
+    small = kp.slim(model, graph, keep)
+    kp.verify(model, graph, keep, small)
+    assert small.get_layer("value").units == 6
+
+
+def test_heads_that_are_normalized_together_stay_with_the_reason():
+    x, h = embedded()
+    graph = kp.trace(keras.Model(x, layers.Dense(3)(by_dense_and_reshape(h, normalize=True))))
+    heads = next(group for group in graph.groups if "query" in group.makers)
+    assert "norm` takes its statistics over these channels" in heads.frozen
