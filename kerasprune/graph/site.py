@@ -159,10 +159,14 @@ class Site:
         return labels, tuple(sizes[axis] for axis in axes)
 
     def activated(self, labels: Labels, activation, axis: int = -1) -> Labels:
-        """The labels behind an activation; one that mixes channels freezes them."""
+        """The labels behind an activation; one that mixes channels freezes them.
+
+        A softmax mixes one axis; of anything else that is not elementwise it is not known which axes it mixes.
+        """
         if activation is not None and not is_elementwise(activation):
             name = getattr(activation, "__name__", type(activation).__name__)
-            self.freeze(labels[axis], f"the activation {name} of {self.name} mixes the channels")
+            mixed = (labels[axis],) if activation in _OF_ONE_AXIS else labels
+            self.freeze(mixed, f"the activation {name} of {self.name} mixes the channels")
         return labels
 
     def inexact(self, why: str) -> bool:
@@ -202,6 +206,9 @@ class Site:
         self._ledger.nodes.append(
             NodeLabels(self.node.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks))
         )
+
+
+_OF_ONE_AXIS = (keras.activations.softmax, keras.activations.log_softmax)
 
 
 def symbolic(shape: Sequence[int], tensor: keras.KerasTensor) -> keras.KerasTensor:

@@ -122,6 +122,9 @@ class _Tracer:
             outputs = site.decline(f"{site.name} is quantized or carries LoRA weights; prune before that")
         else:
             outputs = rule.function(site)
+            if rule.behaviour in ("carry", "channelwise"):
+                for labels in site.inputs[1:]:
+                    site.freeze(labels, f"{site.name} takes them beside the tensor that it changes, as a mask")
         outputs = outputs if isinstance(outputs, list) else [outputs]
         outputs = [_tidy(labels) for labels in outputs]
         site.close(outputs)

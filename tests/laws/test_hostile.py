@@ -73,6 +73,10 @@ def attention_by_hand(x):
     return layers.Dense(2)(ops.reshape(ops.einsum("bhqk,bkhd->bqhd", weights, value), (-1, 64, 12)))
 
 
+def squeezed(x):
+    return layers.Dense(2)(ops.squeeze(layers.GlobalAveragePooling2D(keepdims=True)(conv(4)(x))))
+
+
 def never_called(x):
     conv(4).build((None, 8, 8, 3))
     return pooled(conv(4)(x))
@@ -89,6 +93,7 @@ MODELS = [
     one_channel_for_all,
     channels_in_pieces,
     attention_by_hand,
+    squeezed,
     never_called,
 ]
 

@@ -71,8 +71,8 @@ def rescaling(site: Site) -> Labels:
     for key in ("scale", "offset"):
         values = keras.ops.convert_to_numpy(getattr(site.layer, key))
         if values.ndim and values.size > 1:
-            axes = site.labels[len(site.labels) - values.ndim :]
-            site.set(key, Pick(values, axes))
+            pairs = zip(site.labels[len(site.labels) - values.ndim :], values.shape, strict=True)
+            site.set(key, Pick(values, tuple(None if size == 1 else vector for vector, size in pairs)))
     return site.labels
 
 

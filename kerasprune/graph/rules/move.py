@@ -76,6 +76,7 @@ def squeeze(site: Site) -> Labels:
     rank, axis = len(site.labels), site.layer.axis
     if axis is None:
         gone = {position for position, size in enumerate(site.shapes[0]) if size == 1}
+        site.set("axis", tuple(sorted(gone)))  # an axis of which one channel is left must not go, too
     else:
         gone = {a % rank for a in ([axis] if isinstance(axis, int) else axis)}
     for position in gone:

@@ -12,6 +12,12 @@ VECTOR = np.linspace(-1, 1, 6).astype("float32")
 MATRIX = np.linspace(-1, 1, 24).reshape(6, 4).astype("float32")
 BLOCK = np.linspace(-1, 1, 30).reshape(1, 5, 6).astype("float32")
 
+
+@keras.saving.register_keras_serializable("tests")
+def mean_of_steps(tensor):
+    return tensor - ops.mean(tensor, axis=1, keepdims=True)
+
+
 # (batch, 5, 6) with 6 channels to anything; the channels of the layer before can go.
 FREE = {
     "split into equal parts": lambda t: ops.split(t, 2, axis=-1),
@@ -57,6 +63,8 @@ FREE = {
     "zeros like": lambda t: t + ops.zeros_like(t) - ops.full_like(t, 2.0),
     "glu": lambda t: ops.glu(t, axis=-1),
     "glu of other axes": lambda t: ops.glu(t[:, :4], axis=1),
+    "squeeze all axes of length 1": lambda t: ops.expand_dims(ops.squeeze(t[:, :1]), 1),
+    "a constant for every step": lambda t: layers.Rescaling(np.ones((5, 1), "float32"))(t),
     "softmax of steps": lambda t: ops.softmax(t, axis=1),
     "clip": lambda t: ops.clip(t, -0.5, 0.5),
     "matmul with a constant": lambda t: ops.matmul(t, MATRIX),
@@ -99,6 +107,8 @@ FROZEN = {
     "is not understood": lambda t: ops.einsum("bcc->bc", t[:, :5, :5]),
     "takes its statistics over all channels": lambda t: layers.GroupNormalization(1, name="op")(t),
     "compares these channels with 1.0": lambda t: layers.Masking(1.0, name="op")(t),
+    "the activation mean_of_steps": lambda t: layers.Activation(mean_of_steps)(layers.Permute((2, 1))(t)),
+    "beside the tensor": lambda t: layers.Softmax(axis=1)(t, mask=ops.greater(t, -9.0)),
     "along the axis of the samples": lambda t: ops.matmul(t, ops.transpose(layers.Dense(6)(t[0]), (1, 0))),
     "made for data and not for channels": lambda t: layers.RandomContrast(0.1)(t[..., None]),
 }
