@@ -57,13 +57,13 @@ def test_without_removals_nothing_is_inexact():
 
 def test_the_statistics_are_those_of_the_remaining_channels():
     x = keras.Input((4,))
-    model = keras.Model(x, layers.Dense(1)(layers.LayerNormalization(name="norm")(layers.Dense(6, name="before")(x))))
+    model = keras.Model(x, layers.Dense(1)(layers.LayerNormalization(epsilon=1e-9, name="norm")(layers.Dense(6)(x))))
     graph = kp.trace(model, inexact=("LayerNormalization",))
     small = kp.slim(model, graph, without(graph, 2))
     part = keras.Model(small.input, small.get_layer("norm").output)
     y = keras.ops.convert_to_numpy(part(np.random.default_rng(0).standard_normal((7, 4)).astype("float32")))
     np.testing.assert_allclose(y.mean(-1), 0, atol=1e-5)
-    np.testing.assert_allclose(y.std(-1), 1, atol=0.05)
+    np.testing.assert_allclose(y.std(-1), 1, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
