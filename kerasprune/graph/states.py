@@ -14,7 +14,7 @@ def fresh_states(*models: keras.Model):
             if isinstance(layer, keras.layers.RNN) and layer.states is not None:
                 kept += [(state, keras.ops.copy(state)) for state in keras.tree.flatten(layer.states)]
                 for state in keras.tree.flatten(layer.states):
-                    state.assign(keras.ops.zeros_like(state))
+                    state.assign(keras.ops.zeros(state.shape, state.dtype))
     try:
         yield
     finally:
