@@ -3,9 +3,9 @@
     python -m benchmarks.architectures [--only ResNet50 "KerasHub ViT" ...] [--export] [--again]
 
 Each network runs in a process of its own, with random weights at which no batch-norm statistic is trivial. The times
-are medians of runs that take turns with `keras.models.clone_model` in one process; the memory is what the four steps
-add to that of the model, at their peak. The table grows with every run: what stands in it already is measured anew only
-with `--again` or under `--only`.
+are medians of runs that take turns with `keras.models.clone_model` in one process, in seconds of the processor, so that
+other work on the machine does not count; the memory is what the four steps add to that of the model, at their peak. The
+table grows with every run: what stands in it already is measured anew only with `--again` or under `--only`.
 """
 
 import argparse
@@ -128,9 +128,9 @@ class Work:
         return self._time("slim", lambda: kp.slim(model, self.graph, self.keep))
 
     def _time(self, step, function):
-        start = time.perf_counter()
+        start = time.process_time()
         result = function()
-        self.seconds[step].append(time.perf_counter() - start)
+        self.seconds[step].append(time.process_time() - start)
         return result
 
 
@@ -146,9 +146,9 @@ def timed(work: Work, clone) -> dict:
         work.run()
         if clone is not None:
             gc.collect()
-            start = time.perf_counter()
+            start = time.process_time()
             clone()
-            clones.append(time.perf_counter() - start)
+            clones.append(time.process_time() - start)
     medians = {f"{step}_seconds": statistics.median(work.seconds[step][-ROUNDS:]) for step in STEPS}
     return {**medians, "clone_seconds": statistics.median(clones) if clones else None}
 
@@ -227,7 +227,7 @@ def write(rows: dict[str, dict], options) -> None:
 
 def summary(rows: list[dict], machine: str) -> list[str]:
     """What the table says in short: how many pass, and how the times compare with those of a clone."""
-    lines = [f"Measured on {machine}; times are medians of {ROUNDS} runs."]
+    lines = [f"Measured on {machine}; times are medians of {ROUNDS} runs, in seconds of the processor."]
     for title, names in (("keras.applications", APPLICATIONS), ("KerasHub", HUB)):
         part = [row for row in rows if row["name"] in names]
         if not part:

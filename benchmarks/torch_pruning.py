@@ -3,8 +3,8 @@
     python -m benchmarks.torch_pruning [--torch-python PATH]
 
 Each side runs in a process of its own, by turns. It removes half of the channels of every group by the sum of their
-absolute weights, classes excepted; loading the libraries and building the network do not count. Torch-Pruning changes
-the network in place, kerasprune builds a new one. PATH is the Python that has torch and torch-pruning, by default this
+absolute weights, classes excepted; loading the libraries and building the network do not count. Times are seconds of
+the processor, with one thread in PyTorch. Torch-Pruning changes the network in place, kerasprune builds a new one. PATH is the Python that has torch and torch-pruning, by default this
 one: `pip install torch torch-pruning`.
 """
 
@@ -89,6 +89,7 @@ def with_torch(name: str) -> dict:
 
     from benchmarks import torch_networks
 
+    torch.set_num_threads(1)
     model = getattr(torch_networks, NETWORKS[name])().eval()
     image = torch.randn(1, 3, 224, 224)
 
@@ -115,9 +116,9 @@ SIDES = {"kerasprune": with_kerasprune, "torch": with_torch}
 
 
 def timed(function) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     function()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def write(rows: list[dict], folder: Path) -> None:
