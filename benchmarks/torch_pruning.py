@@ -4,8 +4,8 @@
 
 Each side runs in a process of its own, by turns. It removes half of the channels of every group by the sum of their
 absolute weights, classes excepted; loading the libraries and building the network do not count. Times are seconds of
-the processor, with one thread in PyTorch. Torch-Pruning changes the network in place, kerasprune builds a new one. PATH is the Python that has torch and torch-pruning, by default this
-one: `pip install torch torch-pruning`.
+the processor, with one thread in PyTorch. Torch-Pruning changes the network in place, kerasprune builds a new one. PATH
+is the Python that has torch and torch-pruning, by default this one: `pip install torch torch-pruning`.
 """
 
 import argparse
