@@ -14,7 +14,7 @@ TOLERANCE = 1e-5  # of the output's scale
 BATCH = 11
 
 
-def assert_slims_right(model: keras.Model, rng: np.random.Generator) -> float:
+def assert_slims_right(model: keras.Model, rng: np.random.Generator, tolerance: float = TOLERANCE) -> float:
     """Give the model random weights and cut it by a random keep: masked equals slim, and the costs are as predicted.
 
     Returns:
@@ -25,7 +25,7 @@ def assert_slims_right(model: keras.Model, rng: np.random.Generator) -> float:
     keep = random_keep(graph, rng)
     small = kp.slim(model, graph, keep)
     inputs = random_inputs(model, graph, int(rng.integers(1 << 30)), batch_size=BATCH)
-    kp.verify(model, graph, keep, small, [Batch(inputs)], tolerance=TOLERANCE)
+    kp.verify(model, graph, keep, small, [Batch(inputs)], tolerance=tolerance)
     complete = graph.complete(keep)
     assert small.count_params() == graph.params(complete)
     assert kp.trace(small).macs() == graph.macs(complete)
