@@ -233,13 +233,16 @@ def summary(rows: list[dict], machine: str) -> list[str]:
         if not part:
             continue
         passed = sum(max(row["difference"], row.get("odd_difference", 0)) <= TOLERANCE for row in part)
+        text = f"{title}: {passed} of {len(names)} are within {TOLERANCE:g}"
         timed_rows = [row for row in part if row["clone_seconds"]]
-        ratios = [ours(row) / row["clone_seconds"] for row in timed_rows]
-        total = sum(map(ours, timed_rows)) / sum(row["clone_seconds"] for row in timed_rows)
-        lines.append(
-            f"{title}: {passed} of {len(names)} are within {TOLERANCE:g}; trace + score + select + slim take "
-            f"{total:.2f} times as long as `clone_model` in sum, at most {max(ratios):.2f} times."
-        )
+        if timed_rows:
+            ratios = [ours(row) / row["clone_seconds"] for row in timed_rows]
+            total = sum(map(ours, timed_rows)) / sum(row["clone_seconds"] for row in timed_rows)
+            text += (
+                f"; trace + score + select + slim take {total:.2f} times as long as `clone_model` in sum, "
+                f"at most {max(ratios):.2f} times"
+            )
+        lines.append(f"{text}.")
     return lines
 
 

@@ -6,9 +6,18 @@ import numpy as np
 from kerasprune.core import ChannelGraph, DataError
 from kerasprune.graph import functional, operations
 
+# Entries of a sample above which one sample must do: a model on images of 600 x 600 holds gigabytes for each of them.
+LARGE = 2**19
 
-def random_inputs(model: keras.Model, graph: ChannelGraph, seed: int = 0, batch_size: int = 2):
+
+def random_inputs(model: keras.Model, graph: ChannelGraph, seed: int = 0, batch_size: int | None = None):
     """Standard normal inputs; whole numbers where the model takes such, within the range of its embeddings.
+
+    Args:
+        model: The model.
+        graph: Its trace.
+        seed: Of the random numbers.
+        batch_size: Number of samples; None for two, or one where a sample has more than 2**19 entries.
 
     Returns:
         Arrays in the structure of the model's inputs, with `batch_size` samples, at the graph's input shapes.
@@ -21,6 +30,8 @@ def random_inputs(model: keras.Model, graph: ChannelGraph, seed: int = 0, batch_
     limit = min(tables, default=2)
     tensors = functional(model).inputs
     fixed = [tensor.shape[0] for tensor in tensors if tensor.shape[0] is not None]
+    if batch_size is None:
+        batch_size = 1 if max(np.prod(shape[1:], dtype=float) for shape in graph.input_shapes) > LARGE else 2
     size = fixed[0] if fixed else batch_size
     arrays = [
         _random(rng, tensor, (size, *shape[1:]), limit)

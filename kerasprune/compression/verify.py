@@ -32,7 +32,7 @@ def verify(
         keep: bool (num_ids,), what `small` was made with.
         small: The slimmed model.
         inputs: A batch of inputs, or any data that `kerasprune.core.batches` takes, of which the first batch is used;
-            by default two random samples.
+            by default two random samples, or one if it is large.
         tolerance: Largest allowed difference, as a fraction of the largest output of the masked model; by default
             1e-4, and 2e-2 where the model computes with 16 bits.
         seed: For the random inputs.

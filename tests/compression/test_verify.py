@@ -67,3 +67,9 @@ def test_random_inputs_fit_the_model():
     assert x["tokens"].dtype == np.int32
     assert 0 <= x["tokens"].min() <= x["tokens"].max() < 11
     assert np.array_equal(x["image"], random_inputs(model, graph, seed=3)["image"])
+
+
+def test_one_sample_of_a_large_input_is_enough():
+    model = keras.Sequential([keras.Input((800, 800, 1)), layers.GlobalMaxPooling2D(), layers.Dense(1)])
+    assert random_inputs(model, kp.trace(model)).shape[0] == 1
+    assert random_inputs(model, kp.trace(model), batch_size=3).shape[0] == 3

@@ -82,7 +82,21 @@ def _finish(site: Site, kernel, axis: int, made: np.ndarray | None, output: bool
     site.macs(kernel, (None,) * len(window), window)
     outputs = list(site.unlabelled())
     outputs[axis] = made
+    _keep_clear_of_bias_add(site, axis, made)
     return site.activated(tuple(outputs), getattr(site.layer, "activation", None), axis)
+
+
+def _keep_clear_of_bias_add(site: Site, axis: int, made: np.ndarray | None) -> None:
+    """Channels that come first stay more than the last axis is long, or `keras.ops.add` would take one for the other.
+
+    On TensorFlow it adds a bias of one long axis along the last axis as soon as the lengths agree.
+    """
+    last = site.output_shapes[0][-1]
+    if made is None or site.layer.bias is None or axis == len(site.output_shapes[0]) - 1 or last in (None, 1):
+        return
+    if len(made) >= last:
+        why = f"with {last} channels left, TensorFlow would add the bias of {site.name} along the last axis"
+        site.freeze(made[: last + 1], why)
 
 
 def _depthwise_groups(site: Site, axis: int) -> Labels:
