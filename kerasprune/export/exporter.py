@@ -1,7 +1,7 @@
 """`export`: from a Keras model to a checked TFLite file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from kerasprune.export.signature import input_names, input_specs, output_names
 from kerasprune.export.twin import in_float32, unrolled
 
 _CHECKED_SAMPLES = 16
+# Numbers in all samples of the check: Keras holds every activation of them at once.
+_CHECKED_ENTRIES = 2**21
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,21 @@ def export(
         specs = input_specs(model, batch_size, input_shapes, samples)
         if samples is None:
             samples = random_samples(model, specs, _CHECKED_SAMPLES, seed)
+        checked = _first(samples)
         run = convert if keras.backend.backend() == "tensorflow" else convert_in_child
         content = with_signature(run(model, specs, chosen, samples), input_names(model), output_names(model))
-        checked = [array[:_CHECKED_SAMPLES] for array in samples]
         parity = check_parity(model, content, chosen, checked) if verify else None
         temporary.write_bytes(content)
     difference, max_difference = (parity.difference, parity.max_difference) if parity else (None, None)
     ops = count_operators(parse(content))
     return ExportResult(Path(path), len(content), chosen.name, difference, max_difference, ops)
+
+
+def _first(samples: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The first 16 samples, or fewer where they are large."""
+    entries = sum(array[0].size for array in samples)
+    count = min(_CHECKED_SAMPLES, max(1, _CHECKED_ENTRIES // max(entries, 1)))
+    return [array[:count] for array in samples]
 
 
 def _check(model, path, recipe: Recipe, data, batch_size) -> None:

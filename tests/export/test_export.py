@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from kerasprune.core.errors import DataError, ExportError, VerificationError
-from kerasprune.export import Dynamic, Float32, Int8, Runner, export, recipes, run_tflite
+from kerasprune.export import Dynamic, Float32, Int8, Runner, export, exporter, recipes, run_tflite
 from tests.export.small_models import cnn, normal, recurrent, two_by_two
 
 
@@ -253,3 +253,13 @@ def test_embeddings_get_integers_they_know(tmp_path):
 def test_nothing_is_printed(tmp_path, capfd):
     export(cnn(), tmp_path / "m.tflite", "int8", normal(8, 16, 16, 3))
     assert capfd.readouterr() == ("", "")
+
+
+def test_few_large_samples_are_checked(tmp_path, monkeypatch):
+    seen = []
+    parity = exporter.check_parity
+    monkeypatch.setattr(exporter, "check_parity", lambda *args: seen.append(args[-1][0].shape[0]) or parity(*args))
+    for size in (8, 1024):
+        model = keras.Sequential([layers.Input((size, size, 1)), layers.GlobalMaxPooling2D(), layers.Dense(2)])
+        export(model, tmp_path / "m.tflite")
+    assert seen == [16, 2]
