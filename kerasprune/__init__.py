@@ -18,7 +18,7 @@ from kerasprune.files import load_model, save_model
 from kerasprune.graph import rule, trace, unroll
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
-from kerasprune.strategies import Compression, compress, strategy
+from kerasprune.strategies import Compression, GatedModel, Rerank, compress, gate, sparsifier, sparsify, strategy, strip
 
 __all__ = [
     "Budget",
@@ -28,15 +28,18 @@ __all__ = [
     "Compression",
     "DataError",
     "ExportError",
+    "GatedModel",
     "GraphError",
     "KeraspruneError",
     "ModelFileError",
     "Report",
+    "Rerank",
     "VerificationError",
     "benchmark",
     "compress",
     "criterion",
     "export",
+    "gate",
     "load_model",
     "masked",
     "recalibrate",
@@ -46,7 +49,10 @@ __all__ = [
     "score",
     "select",
     "slim",
+    "sparsifier",
+    "sparsify",
     "strategy",
+    "strip",
     "trace",
     "unroll",
     "verify",

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from kerasprune.core.schedule import SCHEDULES
 from kerasprune.selection import Budget
 from kerasprune.strategies.registry import strategy
 from kerasprune.strategies.rounds import Rounds, State
-from kerasprune.strategies.schedule import SCHEDULES
 
 
 @strategy("iterative")

@@ -1,6 +1,6 @@
-"""How the budget shrinks from step to step."""
+"""How a budget shrinks from step to step, or a number of weights from batch to batch."""
 
-from kerasprune.core import Registry
+from kerasprune.core.registry import Registry
 
 # From the final fraction kept and the progress in (0, 1] to the fraction kept by then; the last is the final one.
 SCHEDULES = Registry("schedule")
