@@ -6,6 +6,7 @@ import numpy as np
 from kerasprune.core import ChannelGraph
 from kerasprune.graph import Node, Rebuild, compile_like, trace, unrolled
 from kerasprune.layers import NeuronMask
+from kerasprune.layers.strip_gates import find_gates, kept_by_gates, strip_gates
 
 
 def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray | None = None) -> keras.Model:
@@ -16,9 +17,10 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     compiled one, with a fresh optimizer.
 
     Args:
-        model: The model to slim; it is not touched.
+        model: The model to slim; it is not touched. A gated model loses its gates.
         graph: Its trace, or that of a model that differs in its weights only; traced here where None.
-        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps everything.
+        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps everything, or what
+            the gates of a gated model keep.
 
     Raises:
         GraphError: The graph is that of another model, or `keep` does not fit it or empties a group.
@@ -32,12 +34,22 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     >>> slim(model, graph, keep).layers[0].units
     1
     """
-    flat, _ = unrolled(model)
-    graph = graph or trace(flat)
+    flat, graph, keep = _opened(model, graph, keep)
     keep = graph.complete(graph.keep_all() if keep is None else keep)
     small = Rebuild(graph, keep).run(flat)
     compile_like(small, model)
     return small
+
+
+def _opened(model, graph, keep):
+    """The model without gates and with its parts laid open, its trace, and what its gates keep where it has any."""
+    gates = find_gates(model)
+    if gates is None:
+        flat, _ = unrolled(model)
+        return flat, graph or trace(flat), keep
+    flat = strip_gates(model)
+    graph = graph or trace(flat)
+    return flat, graph, kept_by_gates(gates, graph) if keep is None else keep
 
 
 def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:
