@@ -1,11 +1,11 @@
 """The notebook of a trace: rules write into it, `close` makes the immutable graph of it."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
 
 import numpy as np
 
-from kerasprune.core import ChannelGraph, ChannelGroup, Count, Labels, NodeLabels, Pick, Term, WeightLabels
+from kerasprune.core import ChannelGraph, ChannelGroup, NodeLabels, Term, WeightLabels
+from kerasprune.core.renumber import Renumber
 
 
 class Ledger:
@@ -59,9 +59,9 @@ class Ledger:
     def close(self, input_shapes: tuple[tuple[int, ...], ...]) -> ChannelGraph:
         """The graph; the ledger must not be used afterwards."""
         final = _number(self.next_id, self.ties)
-        renumber = _Renumber(final)
+        renumber = Renumber(final)
         nodes = tuple(renumber.node(node) for node in self.nodes)
-        weights = tuple(replace(weight, axes=renumber.axes(weight.axes)) for weight in self.weights.values())
+        weights = tuple(renumber.weight(weight) for weight in self.weights.values())
         return ChannelGraph(
             num_ids=int(final.max()) + 1,
             groups=self._groups(final, renumber.vectors()),
@@ -100,55 +100,6 @@ class Ledger:
             name = made_by[0] if count == 1 else f"{made_by[0]}:{count}"
             groups.append(ChannelGroup(name, ids, why, made_by, tuple(ties.get(number, ()))))
         return tuple(groups)
-
-
-class _Renumber:
-    """Maps provisional ids to final ones; a vector that many places share stays one shared, read-only vector."""
-
-    def __init__(self, final: np.ndarray):
-        self.final = final
-        self.memo: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-
-    def vector(self, labels: np.ndarray | None) -> np.ndarray | None:
-        if labels is None:
-            return None
-        if id(labels) not in self.memo:
-            new = self.final[labels]
-            new.flags.writeable = False
-            self.memo[id(labels)] = (labels, new)
-        return self.memo[id(labels)][1]
-
-    def vectors(self) -> list[np.ndarray]:
-        return [new for _, new in self.memo.values()]
-
-    def axes(self, axes: Labels) -> Labels:
-        return tuple(self.vector(labels) for labels in axes)
-
-    def node(self, node: NodeLabels) -> NodeLabels:
-        return NodeLabels(
-            key=node.key,
-            operation=node.operation,
-            inputs=tuple(self.axes(labels) for labels in node.inputs),
-            outputs=tuple(self.axes(labels) for labels in node.outputs),
-            reads=node.reads,
-            arguments={index: self.value(value) for index, value in node.arguments.items()},
-        )
-
-    def term(self, term: Term) -> Term:
-        return Term(term.layer, term.factor, tuple(self.vector(labels) for labels in term.axes))
-
-    def value(self, value):
-        if isinstance(value, Count):
-            return Count(self.vector(value.labels), value.factor)
-        if isinstance(value, Pick):
-            return Pick(value.values, self.axes(value.axes))
-        if isinstance(value, (tuple, list)):
-            return type(value)(self.value(item) for item in value)
-        if isinstance(value, slice):
-            return slice(self.value(value.start), self.value(value.stop), value.step)
-        if isinstance(value, Mapping):
-            return {key: self.value(item) for key, item in value.items()}
-        return value
 
 
 def _number(count: int, ties: list) -> np.ndarray:

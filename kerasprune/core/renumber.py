@@ -1,0 +1,77 @@
+"""The same labels under other numbers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from kerasprune.core.cost import Term
+from kerasprune.core.graph import Count, Labels, NodeLabels, Pick, WeightLabels
+
+
+class Renumber:
+    """Gives ids new numbers wherever they stand; a vector that many places share stays one shared, read-only vector.
+
+    Args:
+        number: int (num_ids,), the new number of every id.
+        keep: bool (num_ids,), False = left out; None keeps all.
+    """
+
+    def __init__(self, number: np.ndarray, keep: np.ndarray | None = None):
+        self.number = number
+        self.keep = keep
+        self.memo: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def vector(self, labels: np.ndarray | None) -> np.ndarray | None:
+        """The new labels; None stays None."""
+        if labels is None:
+            return None
+        if id(labels) not in self.memo:
+            new = self.number[labels if self.keep is None else labels[self.keep[labels]]]
+            new.flags.writeable = False
+            self.memo[id(labels)] = (labels, new)  # the old vector too, so that its id is not given away
+        return self.memo[id(labels)][1]
+
+    def vectors(self) -> list[np.ndarray]:
+        """All new vectors so far."""
+        return [new for _, new in self.memo.values()]
+
+    def axes(self, axes: Labels) -> Labels:
+        """The new labels of a tensor."""
+        return tuple(self.vector(labels) for labels in axes)
+
+    def weight(self, weight: WeightLabels) -> WeightLabels:
+        """The new labels and the new shape of a weight."""
+        axes = self.axes(weight.axes)
+        shape = tuple(size if labels is None else len(labels) for size, labels in zip(weight.shape, axes, strict=True))
+        return replace(weight, shape=shape, axes=axes)
+
+    def node(self, node: NodeLabels) -> NodeLabels:
+        """The new labels of a call."""
+        return NodeLabels(
+            key=node.key,
+            operation=node.operation,
+            inputs=tuple(self.axes(labels) for labels in node.inputs),
+            outputs=tuple(self.axes(labels) for labels in node.outputs),
+            reads=node.reads,
+            arguments={position: self.value(value) for position, value in node.arguments.items()},
+        )
+
+    def term(self, term: Term) -> Term:
+        """The new labels of a cost."""
+        return Term(term.layer, term.factor, tuple(self.vector(labels) for labels in term.axes))
+
+    def value(self, value):
+        """An entry of a configuration, with the labels in it new."""
+        if isinstance(value, Count):
+            return Count(self.vector(value.labels), value.factor)
+        if isinstance(value, Pick):
+            values = value.values if self.keep is None else value.under(self.keep)
+            return Pick(values, self.axes(value.axes))
+        if isinstance(value, (tuple, list)):
+            return type(value)(self.value(item) for item in value)
+        if isinstance(value, slice):
+            return slice(self.value(value.start), self.value(value.stop), value.step)
+        if isinstance(value, Mapping):
+            return {key: self.value(item) for key, item in value.items()}
+        return value
