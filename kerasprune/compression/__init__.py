@@ -1,8 +1,9 @@
 """Rebuilding models without the channels that are not kept, and proving that nothing else changed."""
 
+from kerasprune.compression.dead import Dead, find_dead
 from kerasprune.compression.inputs import random_inputs
 from kerasprune.compression.recalibrate import recalibrate
 from kerasprune.compression.slim import masked, slim
 from kerasprune.compression.verify import measure_inexact, verify
 
-__all__ = ["masked", "measure_inexact", "random_inputs", "recalibrate", "slim", "verify"]
+__all__ = ["Dead", "find_dead", "masked", "measure_inexact", "random_inputs", "recalibrate", "slim", "verify"]

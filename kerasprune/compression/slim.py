@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from kerasprune.compression.dead import without_dead
 from kerasprune.core import ChannelGraph
 from kerasprune.graph import Node, Rebuild, compile_like, trace, unrolled
 from kerasprune.layers import NeuronMask
@@ -19,8 +20,9 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     Args:
         model: The model to slim; it is not touched. A gated model loses its gates.
         graph: Its trace, or that of a model that differs in its weights only; traced here where None.
-        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps everything, or what
-            the gates of a gated model keep.
+        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps what the gates of
+            a gated model keep; of any other model everything but dead channels: those that only zeros in the weights
+            read, and constants that can move into the next bias. Without such zeros that is everything.
 
     Raises:
         GraphError: The graph is that of another model, or `keep` does not fit it or empties a group.
@@ -35,8 +37,7 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     1
     """
     flat, graph, keep = _opened(model, graph, keep)
-    keep = graph.complete(graph.keep_all() if keep is None else keep)
-    small = Rebuild(graph, keep).run(flat)
+    small = without_dead(flat) if keep is None else Rebuild(graph, graph.complete(keep)).run(flat)
     compile_like(small, model)
     return small
 

@@ -43,7 +43,7 @@ class BudgetedGumbelWeights(ScheduledWeights):
         start: float = 0.75,
         noise: float = 0.1,
         temperature: float = 3.0,
-        rate: float = 10.0,
+        rate: float = 7.0,
         gated: list[int] | None = None,
         seed: int = 0,
         **kwargs,

@@ -1,0 +1,183 @@
+"""How few weights a 784-300-100-10 network needs on MNIST: gates on single weights beside gradual magnitude pruning.
+
+    python -m benchmarks.mnist_sparse --data DIR                  # 399 of 266,200 weights, 120 epochs, then the curve
+    python -m benchmarks.mnist_sparse --data DIR --part curve     # from all weights to 0.1 %, both methods
+
+DIR holds `mnist/mnist.npz`. Every finished run is written at once and is not repeated: an interrupted script goes on
+where it was. Training uses the public way alone: `sparsify`, `fit`, `strip`, `slim`.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+import kerasprune as kp  # noqa: E402
+from kerasprune.core import atomic_path, write_text  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results"
+TOTAL = 266_200
+HEADLINE = 399
+COUNTS = (133_100, 26_620, 7_986, 2_662, 1_331, 799, 399, 266)
+BATCH = 256
+SETTLE = 0.75
+
+
+def load(folder: Path) -> dict[str, np.ndarray]:
+    """Images as float32 (n, 784) in [0, 1], classes as integers; exits with code 2 where the file is missing."""
+    path = folder / "mnist" / "mnist.npz"
+    if not path.is_file():
+        print(f"There is no {path}. Pass the folder that holds mnist/ as --data.", file=sys.stderr)
+        sys.exit(2)
+    arrays = np.load(path, allow_pickle=False)
+    images = {key: arrays[key].reshape(-1, 784).astype("float32") / 255 for key in ("x_train", "x_test")}
+    return {**images, **{key: arrays[key].astype("int32") for key in ("y_train", "y_test")}}
+
+
+def network(seed: int) -> keras.Model:
+    """LeNet-300-100."""
+    keras.utils.set_random_seed(seed)
+    hidden = [keras.layers.Dense(width, activation="relu", name=f"hidden{width}") for width in (300, 100)]
+    return keras.Sequential([keras.Input((784,), name="image"), *hidden, keras.layers.Dense(10, name="digit")])
+
+
+def train(data: dict, method: str, count: int, epochs: int, seed: int, rate: float = 3e-3, **options) -> dict:
+    """Train with `count` weights left in the end; the figures of one run."""
+    steps = epochs * (len(data["x_train"]) // BATCH)
+    model = network(seed)
+    if count < TOTAL:
+        model = kp.sparsify(model, weights=count, method=method, steps=steps, seed=seed, settle=SETTLE, **options)
+    # The learning rate falls once what is kept is fixed.
+    places = [int(share * steps) for share in (SETTLE, 0.85, 0.95)]
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(places, [rate, rate / 2, rate / 6, rate / 20])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"], steps_per_execution=26)
+    images = len(data["x_train"]) // BATCH * BATCH
+    start = time.process_time()
+    model.fit(data["x_train"][:images], data["y_train"][:images], batch_size=BATCH, epochs=epochs, verbose=0)
+    seconds = time.process_time() - start
+    plain = kp.strip(model) if count < TOTAL else model
+    small = kp.slim(plain)
+    accuracy = [
+        float(net.evaluate(data["x_test"], data["y_test"], batch_size=1000, verbose=0)[1]) for net in (plain, small)
+    ]
+    left = [int(np.count_nonzero(layer.get_weights()[0])) for layer in plain.layers]
+    return {
+        "method": method,
+        "count": count,
+        "weights": sum(left),
+        "weights_per_layer": left,
+        "widths": [layer.units for layer in small.layers],
+        "accuracy": accuracy[0],
+        "accuracy_slimmed": accuracy[1],
+        "epochs": epochs,
+        "seed": seed,
+        "cpu_seconds": round(seconds),
+        "backend": keras.backend.backend(),
+        "keras": keras.__version__,
+        "model": plain,
+    }
+
+
+def run_all(data: dict, plan: list[tuple], output: Path) -> list[dict]:
+    """The runs of the plan that the results lack, written one by one."""
+    path = output / "mnist_sparse.json"
+    for method, count, epochs, seed in plan:
+        runs = json.loads(path.read_text())["runs"] if path.exists() else []
+        if any((r["method"], r["count"], r["epochs"], r["seed"]) == (method, count, epochs, seed) for r in runs):
+            continue
+        result = train(data, method, count, epochs, seed)
+        plain = result.pop("model")
+        if count == HEADLINE and epochs > 50:
+            kp.save_model(plain, output / f"mnist_399_seed{seed}.keras")
+        print(json.dumps(result), flush=True)
+        write_text(path, json.dumps({"machine": "2 shared x86_64 cores", "runs": [*runs, result]}, indent=1) + "\n")
+    return json.loads(path.read_text())["runs"]
+
+
+def table(runs: list[dict]) -> str:
+    """Markdown: one row per number of weights."""
+    lines = [
+        "# MNIST, 784-300-100-10: test accuracy against weights left",
+        "",
+        "266,200 weights in the kernels; biases are not counted. Mean over the seeds; Adam, batches of 256, the same",
+        "epochs and learning rates for both methods. Both rank over all layers. `neurons` are those of the two hidden",
+        "layers that `slim` leaves, of the first seed.",
+        "",
+        "| method | epochs | weights | of all | test accuracy | lowest | seeds | neurons | CPU seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    keys = sorted({(r["epochs"], r["method"], -r["count"]) for r in runs})
+    for epochs, method, negative in keys:
+        same = [r for r in runs if (r["epochs"], r["method"], -r["count"]) == (epochs, method, negative)]
+        accuracy = [100 * r["accuracy"] for r in same]
+        widths = "-".join(str(width) for width in same[0]["widths"][:-1])
+        share = f"{100 * -negative / TOTAL:.2f} %"
+        lines.append(
+            f"| {method if -negative < TOTAL else 'dense'} | {epochs} | {-negative:,} | {share} | "
+            f"{np.mean(accuracy):.2f} % | {min(accuracy):.2f} % | {len(same)} | {widths} | {same[0]['cpu_seconds']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def figure(runs: list[dict], target: Path) -> None:
+    """The curve of both methods at the same number of epochs, and the long runs as single marks."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    short = min(run["epochs"] for run in runs)
+    axes = plt.figure(figsize=(6.4, 3.6), dpi=110).gca()
+    for method, colour in (("gumbel", "tab:blue"), ("magnitude", "tab:orange")):
+        mine = [r for r in runs if r["epochs"] == short and (r["method"] == method or r["count"] == TOTAL)]
+        counts = sorted({r["count"] for r in mine}, reverse=True)
+        found = [[100 * r["accuracy"] for r in mine if r["count"] == count] for count in counts]
+        axes.plot(counts, [np.mean(f) for f in found], "o-", color=colour, label=f"{method}, {short} epochs")
+        axes.fill_between(counts, [min(f) for f in found], [max(f) for f in found], color=colour, alpha=0.2)
+        for long in (r for r in runs if r["epochs"] > short and r["method"] == method):
+            axes.plot(long["count"], 100 * long["accuracy"], "*", color=colour, markersize=11)
+    axes.set(xscale="log", xlabel="weights left of 266,200", ylabel="test accuracy, %", ylim=(55, 100))
+    axes.invert_xaxis()
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
+    axes.figure.tight_layout()
+    with atomic_path(target) as path:
+        axes.figure.savefig(path)
+
+
+def main() -> None:
+    """Run what is missing, then write table and figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with mnist/")
+    parser.add_argument("--part", choices=("headline", "curve", "all"), default="all")
+    parser.add_argument("--epochs", type=int, default=12, help="of every run of the curve")
+    parser.add_argument("--long-epochs", type=int, default=120, help="of the run with 399 weights")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds of the curve")
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
+    options = parser.parse_args()
+    data = load(options.data)
+    options.output.mkdir(parents=True, exist_ok=True)
+    headline = [("gumbel", HEADLINE, options.long_epochs, 0), ("magnitude", HEADLINE, options.long_epochs, 0)]
+    curve = [
+        (method, count, options.epochs, seed)
+        for seed in range(options.seeds)
+        for count in (TOTAL, *COUNTS)
+        for method in (("gumbel", "magnitude") if count < TOTAL else ("gumbel",))
+    ]
+    plan = {"headline": headline, "curve": curve, "all": [*headline, *curve]}[options.part]
+    runs = run_all(data, plan, options.output)
+    write_text(options.output / "mnist_sparse.md", table(runs))
+    figure(runs, options.output / "mnist_sparse.png")
+    print(table(runs))
+
+
+if __name__ == "__main__":
+    main()
