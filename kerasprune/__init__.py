@@ -16,7 +16,7 @@ from kerasprune.criteria import criterion, score
 from kerasprune.export import benchmark, export, recipe
 from kerasprune.files import load_model, save_model
 from kerasprune.graph import rule, trace, unroll
-from kerasprune.report import Report
+from kerasprune.report import Explanation, Report, explain, plot
 from kerasprune.selection import Budget, select
 from kerasprune.strategies import Compression, GatedModel, Rerank, compress, gate, sparsifier, sparsify, strategy, strip
 
@@ -27,6 +27,7 @@ __all__ = [
     "ChannelGroup",
     "Compression",
     "DataError",
+    "Explanation",
     "ExportError",
     "GatedModel",
     "GraphError",
@@ -38,10 +39,12 @@ __all__ = [
     "benchmark",
     "compress",
     "criterion",
+    "explain",
     "export",
     "gate",
     "load_model",
     "masked",
+    "plot",
     "recalibrate",
     "recipe",
     "rule",

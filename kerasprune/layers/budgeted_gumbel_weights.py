@@ -23,6 +23,7 @@ class BudgetedGumbelWeights(ScheduledWeights):
         layer: See `ScheduledWeights`.
         kept: As there.
         steps: As there.
+        ramp: As there.
         settle: As there.
         every: As there.
         start: The expected density at the start; it falls from there by the same share in every step.
@@ -38,7 +39,8 @@ class BudgetedGumbelWeights(ScheduledWeights):
         layer: keras.layers.Layer,
         kept: int,
         steps: int,
-        settle: float = 0.75,
+        ramp: float = 0.7,
+        settle: float = 0.8,
         every: int = 100,
         start: float = 0.75,
         noise: float = 0.1,
@@ -48,7 +50,7 @@ class BudgetedGumbelWeights(ScheduledWeights):
         seed: int = 0,
         **kwargs,
     ):
-        super().__init__(layer, kept, steps, settle, every, gated, seed, **kwargs)
+        super().__init__(layer, kept, steps, ramp, settle, every, gated, seed, **kwargs)
         if not 0 < start < 1:
             raise ValueError(f"`start` must be in (0, 1). Received: start={start}.")
         if noise <= 0:

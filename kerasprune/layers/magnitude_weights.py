@@ -15,6 +15,7 @@ class MagnitudeWeights(ScheduledWeights):
         layer: See `ScheduledWeights`.
         kept: As there.
         steps: As there.
+        ramp: As there.
         settle: As there.
         every: As there.
         gated: As there.

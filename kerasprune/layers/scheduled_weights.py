@@ -1,5 +1,6 @@
 """Sparse weights of which a given number is left after a given number of steps."""
 
+import keras
 from keras import ops
 
 from kerasprune.layers.sparse_weights import SparseWeights, largest
@@ -15,24 +16,37 @@ class ScheduledWeights(SparseWeights):
         layer: The layer or model.
         kept: How many weights are left in the end.
         steps: How many steps (batches) training will have; the schedule follows from it.
+        ramp: The part of the steps after which the number is reached, in (0, settle].
         settle: The part of the steps after which nothing is ranked any more, in (0, 1].
         every: Steps between two rankings.
         gated: See `SparseWeights`.
         seed: Of what is drawn at random.
 
     Raises:
-        ValueError: `kept`, `steps`, `settle` or `every` is out of range.
+        ValueError: `kept`, `steps`, `ramp`, `settle` or `every` is out of range.
     """
 
-    def __init__(self, layer, kept: int, steps: int, settle=0.75, every: int = 100, gated=None, seed=0, **kwargs):
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        kept: int,
+        steps: int,
+        ramp: float = 0.7,
+        settle: float = 0.8,
+        every: int = 100,
+        gated: list[int] | None = None,
+        seed: int = 0,
+        **kwargs,
+    ):
         super().__init__(layer, gated, seed, **kwargs)
         for name, value in (("kept", kept), ("steps", steps), ("every", every)):
             if int(value) != value or value < 1:
                 raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}.")
-        if not 0 < settle <= 1:
-            raise ValueError(f"`settle` must be in (0, 1]. Received: settle={settle}. For three quarters use 0.75.")
+        if not 0 < ramp <= settle <= 1:
+            raise ValueError(f"It must hold that 0 < `ramp` <= `settle` <= 1. Received: ramp={ramp}, settle={settle}.")
         self.kept = kept
         self.steps = steps
+        self.ramp = ramp
         self.settle = settle
         self.every = every
 
@@ -48,8 +62,8 @@ class ScheduledWeights(SparseWeights):
         return int(self.settle * (self.steps - 1))
 
     def progress(self):
-        """How far training is on its way to the last ranking: 0 at its start, 1 from there on; float ()."""
-        return ops.minimum(ops.cast(self.step, "float32") / max(self.last_ranking, 1), 1.0)
+        """How far training is on its way to the final number: 0 at its start, 1 from there on; float ()."""
+        return ops.minimum(ops.cast(self.step, "float32") / max(int(self.ramp * (self.steps - 1)), 1), 1.0)
 
     def scores(self):
         """What weights are ranked by: float (size,), higher = more worth keeping."""
@@ -81,5 +95,5 @@ class ScheduledWeights(SparseWeights):
         return ops.convert_to_tensor(self.keep)
 
     def get_config(self):
-        own = {name: getattr(self, name) for name in ("kept", "steps", "settle", "every")}
+        own = {name: getattr(self, name) for name in ("kept", "steps", "ramp", "settle", "every")}
         return {**super().get_config(), **own}

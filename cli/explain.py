@@ -1,0 +1,41 @@
+"""`kerasprune explain`: what a sparse network of dense layers has learned, read off its weights."""
+
+import click
+
+from kerasprune_cli.console import print_json
+from kerasprune_cli.errors import BadInput
+from kerasprune_cli.files import OutputFolder
+from kerasprune_cli.lazy import kp, report
+from kerasprune_cli.models import open_model
+from kerasprune_cli.options import json_option, model_argument
+
+
+@click.command("explain")
+@model_argument
+@click.option(
+    "-o", "--output", type=OutputFolder(), metavar="DIR", help="Write the findings as JSON, and pictures of them, here."
+)
+@json_option
+def command(model_file, output, as_json):
+    """Show which inputs MODEL (.keras or .h5) uses, what is connected with what, and which inputs are symmetric.
+
+    For networks of dense layers with zeros in their weights: fit a model from `sparsify` and `strip` it first.
+    """
+    explanation = kp.explain(open_model(model_file))
+    if output is not None:
+        _write(explanation, output, model_file.stem)
+    if as_json:
+        print_json(explanation.to_dict())
+    else:
+        click.echo(explanation)
+
+
+def _write(explanation, folder, name: str) -> None:
+    """The JSON and every picture there is, named after the model."""
+    folder.mkdir(exist_ok=True)
+    explanation.save(folder / f"{name}.explain.json")
+    try:
+        for kind in report.PLOTS:
+            report.plot(explanation, kind, folder / f"{name}.{kind}.png")
+    except ModuleNotFoundError as error:
+        raise BadInput(f"Pictures need {error.name}; install it: pip install 'kerasprune[plot]'.") from error
