@@ -3,6 +3,7 @@
 from kerasprune.layers.budgeted_gumbel_weights import BudgetedGumbelWeights
 from kerasprune.layers.channel_gate import GATES, ChannelGate, gate_kind
 from kerasprune.layers.gated import Gated
+from kerasprune.layers.gated_kernel import GatedKernel
 from kerasprune.layers.gradual_gate import GradualGate
 from kerasprune.layers.gumbel_gate import GumbelGate
 from kerasprune.layers.gumbel_weights import GumbelWeights
@@ -17,6 +18,7 @@ __all__ = [
     "BudgetedGumbelWeights",
     "ChannelGate",
     "Gated",
+    "GatedKernel",
     "GradualGate",
     "GumbelGate",
     "GumbelWeights",

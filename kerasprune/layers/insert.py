@@ -13,12 +13,26 @@ from kerasprune.graph import Node
 AtRead = Callable[[keras.KerasTensor, int, np.ndarray, str], keras.KerasTensor]
 
 
-def reading_call(graph: ChannelGraph, at_read: AtRead) -> Callable:
-    """A `call` for a flat `Rebuild` of the graph's model that calls `at_read` before every read."""
+# Gets the labels of the call, the operation and the arguments; makes the call in its own way, or returns None.
+Around = Callable[[NodeLabels, keras.Operation, tuple, dict], object]
+
+
+def reading_call(graph: ChannelGraph, at_read: AtRead, around: Around | None = None) -> Callable:
+    """A `call` for a flat `Rebuild` of the graph's model that calls `at_read` before every read.
+
+    Args:
+        graph: The trace.
+        at_read: What happens to a tensor before an operation reads its channels.
+        around: Asked first about every call that reads.
+    """
     spots = iter(graph.nodes)  # in the order of execution, which is the order of the calls below
 
     def call(node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
-        args, kwargs = _at_reads(next(spots), args, kwargs, at_read)
+        spot = next(spots)
+        outputs = around(spot, operation, args, kwargs) if around and any(spot.reads) else None
+        if outputs is not None:
+            return outputs
+        args, kwargs = _at_reads(spot, args, kwargs, at_read)
         return operation(*args, **kwargs)
 
     return call

@@ -8,6 +8,7 @@ from kerasprune.graph import operations, replay
 from kerasprune.graph.rebuild import Clones
 from kerasprune.layers.channel_gate import ChannelGate
 from kerasprune.layers.gated import Gated
+from kerasprune.layers.gated_kernel import GatedKernel
 
 
 def find_gates(model: keras.Model) -> ChannelGate | None:
@@ -20,9 +21,13 @@ def strip_gates(model: keras.Model) -> keras.Model:
     clones = Clones()
 
     def make(path, operation):
+        if isinstance(operation, GatedKernel):
+            return clones.make(operation.layer.name, operation.layer)
         return operation if isinstance(operation, (ChannelGate, Gated)) else clones.make(path, operation)
 
     def call(node, operation, args, kwargs):
+        if isinstance(node.operation, GatedKernel):
+            return operation(args[0])
         return args[0] if isinstance(operation, (ChannelGate, Gated)) else operation(*args, **kwargs)
 
     with clones.building():
@@ -65,4 +70,4 @@ def kept_by_gates(gates: ChannelGate, graph: ChannelGraph) -> np.ndarray:
 
 def is_gated(model: keras.Model) -> bool:
     """Whether the model, or any part of it, carries gates already."""
-    return any(isinstance(operation, (ChannelGate, Gated)) for operation in operations(model).values())
+    return any(isinstance(operation, (ChannelGate, Gated, GatedKernel)) for operation in operations(model).values())

@@ -10,11 +10,11 @@ from kerasprune.core import ChannelGraph, ChannelGroup, GraphError
 from kerasprune.core.gate_costs import GateCosts
 from kerasprune.criteria import score
 from kerasprune.graph import Rebuild, compile_like, trace, unrolled
-from kerasprune.layers import GATES, ChannelGate, Gated
-from kerasprune.layers.insert import reading_call
+from kerasprune.layers import GATES
 from kerasprune.layers.strip_gates import is_gated
 from kerasprune.selection import Budget, select
 from kerasprune.strategies.gating.gated_model import GatedModel
+from kerasprune.strategies.gating.insert import insert_gates
 
 
 def gate(
@@ -84,7 +84,7 @@ def gate(
         name="gates",
         **options,
     )
-    gated = _insert(plain, graph, gates, ids)
+    gated = insert_gates(plain, graph, gates, ids)
     gates.set_evidence(scores)
     compile_like(gated, model)
     return gated
@@ -117,36 +117,3 @@ def _scores(plain, graph, groups, start, data, seed) -> np.ndarray:
     values = np.zeros(graph.num_ids) if start is None else score(plain, graph, start, data, seed=seed)
     ranks = [np.argsort(np.argsort(values[group.ids], kind="stable")) for group in groups]
     return np.concatenate([(2 * rank + 1) / len(rank) - 1 for rank in ranks])
-
-
-def _insert(plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, ids: np.ndarray) -> GatedModel:
-    """A copy of the model in which every read of a gated channel is multiplied by its gate."""
-    position = np.zeros(graph.num_ids, int)
-    position[ids] = np.arange(1, len(ids) + 1)
-    done: dict[tuple, keras.KerasTensor] = {}
-    sample = None
-
-    def at_read(tensor, axis, labels, reader):
-        nonlocal sample
-        if not position[labels].any():
-            return tensor
-        sample = gates(tensor) if sample is None else sample
-        key = (id(tensor), axis, id(labels))
-        if key not in done:
-            name = f"{reader.replace('/', '_')}_gated" + (f"_{axis}" if axis != len(tensor.shape) - 1 else "")
-            done[key] = Gated(axis, position[labels], name=_unused(name, names))(tensor, sample)
-        return done[key]
-
-    names = {layer.name for layer in plain.layers}
-    copy = Rebuild(graph).run(plain, reading_call(graph, at_read), nested=False)
-    return GatedModel(inputs=copy.input, outputs=copy.output, name=plain.name)
-
-
-def _unused(name: str, names: set[str]) -> str:
-    """The name, with a number where it is taken; it is taken from then on."""
-    number, free = 1, name
-    while free in names:
-        number += 1
-        free = f"{name}_{number}"
-    names.add(free)
-    return free
