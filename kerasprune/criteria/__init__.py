@@ -3,6 +3,7 @@
 from kerasprune.criteria.activation import Activation
 from kerasprune.criteria.bn_scale import BatchNormalizationScale
 from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.gain_curve import gain_curve
 from kerasprune.criteria.gauss_newton import GaussNewton
 from kerasprune.criteria.geometric_median import GeometricMedian
 from kerasprune.criteria.linear import Linear
@@ -10,6 +11,7 @@ from kerasprune.criteria.magnitude import Magnitude
 from kerasprune.criteria.oracle import Oracle
 from kerasprune.criteria.probe import Probe
 from kerasprune.criteria.random import Random
+from kerasprune.criteria.ranking import ranking
 from kerasprune.criteria.registry import CRITERIA, criterion
 from kerasprune.criteria.score import score
 from kerasprune.criteria.taylor import Taylor
@@ -28,5 +30,7 @@ __all__ = [
     "Random",
     "Taylor",
     "criterion",
+    "gain_curve",
+    "ranking",
     "score",
 ]

@@ -50,6 +50,18 @@ def filled(batch: Batch, size: int) -> Batch:
     return Batch(_map(fill, batch.x), _map(fill, batch.y), weight)
 
 
+def class_numbers(labels: Any, outputs: Any) -> np.ndarray | None:
+    """The class of every sample, int (samples,), where the labels name one of the classes of `outputs`; else None."""
+    if not isinstance(outputs, np.ndarray) or outputs.ndim != 2 or outputs.shape[1] < 2:
+        return None
+    (labels,) = keras.tree.flatten(labels)
+    if labels.ndim == 2 and labels.shape[1] == outputs.shape[1]:
+        one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()
+        return labels.argmax(axis=1) if one_hot else None
+    whole = labels.size == len(labels) and (labels == np.floor(labels)).all()
+    return labels.reshape(-1).astype(int) if whole else None
+
+
 def _check_inputs(model, x) -> None:
     names = [tensor.name for tensor in model.inputs]
     arrays = _align(x, names)

@@ -14,7 +14,7 @@ from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.linear import linear_change
 from kerasprune.criteria.probe import Probe
 from kerasprune.criteria.progress import batch_count, tracked
-from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.registry import Ranking, criterion
 from kerasprune.graph import functional
 
 # By the name of a loss of Keras: from the outputs, (batch, ..., outputs), to coordinates of the same shape in which
@@ -63,6 +63,16 @@ class GaussNewton:
             total += change * batch.size
             samples += batch.size
         return np.where(probe.unseen, np.inf, total / samples)
+
+    def under_gain(self, evidence: Evidence) -> Ranking:
+        """The scores of what a gain has left."""
+        curvature, probe, data = Curvature(evidence), evidence.probe, evidence.data
+
+        def scores(gain: np.ndarray) -> np.ndarray:
+            change = linear_change(probe, data, gain) + 0.5 * curvature(data, gain)
+            return np.where(probe.unseen, np.inf, change)
+
+        return scores
 
 
 class Curvature:

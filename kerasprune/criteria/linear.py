@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.probe import Probe
-from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.registry import Ranking, criterion
 
 
 @criterion("linear")
@@ -26,8 +26,12 @@ class Linear:
     """
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
+        return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))
+
+    def under_gain(self, evidence: Evidence) -> Ranking:
+        """The scores of what a gain has left."""
         probe = evidence.probe
-        return np.where(probe.unseen, np.inf, linear_change(probe, evidence.data))
+        return lambda gain: np.where(probe.unseen, np.inf, linear_change(probe, evidence.data, gain))
 
 
 def linear_change(probe: Probe, data: Any, gain: np.ndarray | None = None) -> np.ndarray:

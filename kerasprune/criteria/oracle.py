@@ -9,7 +9,7 @@ from kerasprune.core import DataError, batches
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.probe import Probe
 from kerasprune.criteria.progress import tracked
-from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.registry import Ranking, criterion
 
 
 @criterion("oracle")
@@ -26,14 +26,21 @@ class Oracle:
     """
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
-        probe = evidence.probe
+        return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))
+
+    def under_gain(self, evidence: Evidence) -> Ranking:
+        """The scores of what a gain has left."""
         data = list(batches(evidence.data, evidence.batch_size, limit=evidence.limit))
         quiet = Probe(evidence.model, evidence.graph, loss=evidence.loss, batch_size=evidence.batch_size)
         quiet.require_finite(data)
-        candidates = np.flatnonzero(~evidence.graph.frozen & ~probe.unseen)
-        scores = np.full(evidence.graph.num_ids, np.inf)
-        tries = tracked(candidates, "channels", len(candidates), evidence.progress)
-        scores[candidates] = exact_change(quiet, data, tries)
+
+        def scores(gain: np.ndarray) -> np.ndarray:
+            candidates = np.flatnonzero(~evidence.graph.frozen & ~quiet.unseen & (gain > 0))
+            values = np.full(evidence.graph.num_ids, np.inf)
+            tries = tracked(candidates, "channels", len(candidates), evidence.progress)
+            values[candidates] = exact_change(quiet, data, tries, gain)
+            return values
+
         return scores
 
 

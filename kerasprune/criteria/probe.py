@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from kerasprune.core import Batch, ChannelGraph, DataError
-from kerasprune.criteria.feed import feed, filled
+from kerasprune.criteria.feed import class_numbers, feed, filled
 from kerasprune.criteria.gains import GainModel, Recorder
 from kerasprune.criteria.instrument import instrument
 from kerasprune.criteria.progress import batch_count, tracked
@@ -101,6 +101,25 @@ class Probe:
             total += float(gain_model.test_on_batch(full.x, full.y, full.sample_weight, return_dict=True)["loss"])
             samples += batch.size
         return total / samples
+
+    def accuracy(self, data: Any, gain: np.ndarray | None = None) -> float | None:
+        """The share of samples whose largest output is that of their label, under a gain as in `mean_loss`.
+
+        Returns:
+            A number in [0, 1]; None unless the model has one output (batch, classes) and the labels are class numbers
+            or rows with a single 1.
+        """
+        gain_model, losses = self._gain_model
+        gain_model.gains.gain.assign(self._per_sample(gain))
+        right, samples = 0, 0
+        for batch in self._feed(data, "accuracy", losses):
+            outputs = gain_model.predict_on_batch(filled(batch, gain_model.gains.size).x)
+            classes = class_numbers(batch.y, outputs)
+            if classes is None:
+                return None
+            right += int((outputs[: batch.size].argmax(axis=1) == classes).sum())
+            samples += batch.size
+        return right / samples
 
     def statistics(self, data: Any, statistic: Statistic) -> np.ndarray:
         """The mean of a statistic of every channel's values, over all samples and all places that read it.

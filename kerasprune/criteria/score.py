@@ -1,6 +1,6 @@
 """Scores for the channels of a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -53,7 +53,7 @@ def score(
 
     >>> score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")  # doctest: +SKIP
     """
-    judge = _judge(criterion, options)
+    judge = resolve(criterion, options)
     evidence = Evidence(unroll(model), graph, data, loss, batch_size, limit, seed, progress)
     scores = np.asarray(judge(evidence))
     if scores.shape != (graph.num_ids,) or scores.dtype.kind not in "fiub":
@@ -71,7 +71,9 @@ def score(
     return scores
 
 
-def _judge(criterion, options: dict) -> Callable[[Evidence], np.ndarray]:
+def resolve(criterion: str | Callable, options: Mapping[str, Any] | None = None) -> Callable[[Evidence], np.ndarray]:
+    """The criterion of a name, with these options, or the callable itself, which brings its own."""
+    options = options or {}
     if isinstance(criterion, str):
         return CRITERIA[criterion](**options)
     if not callable(criterion):

@@ -7,7 +7,7 @@ import numpy as np
 from kerasprune.core import Registry
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
-from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.registry import Ranking, criterion
 
 # From the derivatives of one batch, (samples, num_ids), to what is summed over the data: (num_ids,).
 FORMS = Registry("form of the first-order term")
@@ -53,9 +53,17 @@ class Taylor:
         FORMS[self.form], NORMALIZATIONS[self.normalization]
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
-        total, samples = np.zeros(evidence.graph.num_ids), 0
-        for rows in evidence.probe.gradients(evidence.data):
-            total += FORMS[self.form](rows)
-            samples += len(rows)
-        scores = np.where(evidence.probe.unseen, np.inf, total / samples)
-        return normalize(scores, evidence.graph, self.normalization)
+        return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))
+
+    def under_gain(self, evidence: Evidence) -> Ranking:
+        """The scores of what a gain has left."""
+
+        def scores(gain: np.ndarray) -> np.ndarray:
+            total, samples = np.zeros(evidence.graph.num_ids), 0
+            for rows in evidence.probe.gradients(evidence.data, gain):
+                total += FORMS[self.form](rows)
+                samples += len(rows)
+            left = np.where(gain > 0, total / samples, 0.0)
+            return normalize(np.where(evidence.probe.unseen, np.inf, left), evidence.graph, self.normalization)
+
+        return scores

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, fields
 
 import keras
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from kerasprune.core import write_text
 from kerasprune.graph import unrolled
@@ -170,6 +168,9 @@ def _importance(units: Units, edges) -> np.ndarray:
 def _pathways(units: Units, edges) -> tuple[Pathway, ...]:
     sources = np.concatenate([np.zeros(0, int), *(layer.sources for layer in edges)])
     targets = np.concatenate([np.zeros(0, int), *(layer.targets for layer in edges)])
+    from scipy.sparse import coo_array  # noqa: PLC0415  (slow to import)
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     links = coo_array((np.ones(len(sources)), (sources, targets)), shape=(len(units.depth),) * 2)
     _, component = connected_components(links, directed=False)
     found = []

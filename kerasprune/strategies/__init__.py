@@ -7,6 +7,7 @@ from kerasprune.strategies.iterative import Iterative
 from kerasprune.strategies.one_shot import OneShot
 from kerasprune.strategies.registry import STRATEGIES, strategy
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.serial import Serial
 from kerasprune.strategies.sparsify import METHODS, sparsifier, sparsify, strip
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "OneShot",
     "Rerank",
     "Rounds",
+    "Serial",
     "State",
     "compress",
     "gate",

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasprune.core import DataError
 from kerasprune.graph import trace, unroll
-from kerasprune.report import Report
+from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, select
 from kerasprune.strategies.registry import STRATEGIES
 from kerasprune.strategies.rounds import Rounds, State
@@ -24,11 +24,13 @@ class Compression:
         model: The smaller model, of stock layers only.
         keep: bool (num_ids,) over the ids of the original model's trace, True = stayed.
         report: What was done.
+        trajectory: The removals one by one; None unless the strategy is "serial".
     """
 
     model: keras.Model
     keep: np.ndarray
     report: Report
+    trajectory: Trajectory | None = None
 
 
 def compress(
@@ -54,7 +56,7 @@ def compress(
         model: A Functional or Sequential model; it is not touched.
         budget: The limits of the smaller model.
         criterion: What channels are ranked by, as in `score`; an object such as `Magnitude(p=2)` brings its options.
-        strategy: "one_shot", "iterative", an object such as `Iterative(steps=10)`, or any callable that takes
+        strategy: "one_shot", "iterative", "serial", an object such as `Iterative(steps=10)`, or any callable that takes
             `Rounds` and the budget and returns the last `State`.
         data: As in `score`. It is read once in every step, so it must not be a generator if there are several.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
@@ -105,4 +107,4 @@ def compress(
     keep = np.zeros(graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
-    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps))
+    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.trajectory)

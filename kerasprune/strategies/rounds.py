@@ -11,7 +11,7 @@ from kerasprune.compression import recalibrate, slim, verify
 from kerasprune.core import ChannelGraph
 from kerasprune.core.restrict import restrict
 from kerasprune.criteria import score
-from kerasprune.report import Step
+from kerasprune.report import Step, Trajectory
 from kerasprune.selection import Budget, select
 
 
@@ -24,12 +24,14 @@ class State:
         graph: Its graph.
         origin: int (graph.num_ids,), for each of its ids the id in the original graph.
         steps: What was done so far.
+        trajectory: The removals one by one, where the strategy took them so.
     """
 
     model: keras.Model
     graph: ChannelGraph
     origin: np.ndarray
     steps: tuple[Step, ...] = ()
+    trajectory: Trajectory | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,21 @@ class Rounds:
             BudgetError: The budget cannot be reached.
             VerificationError: The slimmed model is not the masked one.
         """
-        keep = self.select(self.scores(state), budget)[state.origin]
+        keep = self.select(self.scores(state), budget)
+        return self.remove(state, keep, budget.limits(self.graph))
+
+    def remove(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
+        """Cut, check, repair and train.
+
+        Args:
+            state: Where the last round ended.
+            keep: bool (num_ids of the original graph,), what stays of the original model.
+            target: What the step was to reach, for the report.
+
+        Raises:
+            VerificationError: The slimmed model is not the masked one.
+        """
+        keep = keep[state.origin]
         small = slim(state.model, state.graph, keep)
         difference = verify(state.model, state.graph, keep, small, seed=self.seed) if self.verify else None
         if self.recalibrate:
@@ -83,7 +99,7 @@ class Rounds:
             small = self._trained(small)
         graph, kept = restrict(state.graph, keep)
         step = Step(
-            target=budget.limits(self.graph),
+            target=target,
             channels=graph.channels(),
             params=round(graph.params()),
             macs=round(graph.macs()),

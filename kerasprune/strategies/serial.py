@@ -1,0 +1,197 @@
+"""One channel at a time, without training in between."""
+
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.core import BudgetError, DataError, batches
+from kerasprune.criteria import Evidence, Probe, ranking
+from kerasprune.report import Removal, Trajectory
+from kerasprune.selection import Budget
+from kerasprune.selection.budget import MEASURES, fits
+from kerasprune.strategies.progress import countdown
+from kerasprune.strategies.registry import strategy
+from kerasprune.strategies.rounds import Rounds, State
+
+
+@strategy("serial")
+@dataclass(frozen=True)
+class Serial:
+    """Remove the channel of the lowest score, rank anew, and so on, until the budget is met.
+
+    No model is built on the way: what is gone reads zero. The slimmed model is built at the end. With data that has
+    labels, the loss and the accuracy after every removal stand in the trajectory of the result.
+
+    Args:
+        rerank: Whether the channels are ranked anew after every removal ("iterative re-ranking"); else the first
+            ranking decides all ("single overall ranking").
+        max_drop: Stop before the accuracy falls by more than this below that of the whole model: 0.01 is one point.
+        max_loss: Stop before the mean loss of a sample rises above this.
+        max_removals: Stop after so many channels.
+        validation: What loss and accuracy are measured on; None for the data that the channels are ranked by.
+        path: A JSON file in which the trajectory is kept after every removal. If it exists, the run goes on from
+            there, and ends as if it had not been interrupted.
+
+    Reference:
+        Wolfe et al., The Incredible Shrinking Neural Network, arXiv 1701.04465, algorithms I and II.
+
+    Example:
+
+    >>> serial = Serial(max_drop=0.01)
+    >>> compress(model, Budget(channels=0.3), "gauss_newton", serial, data=(x, y)).trajectory  # doctest: +SKIP
+    """
+
+    rerank: bool = True
+    max_drop: float | None = None
+    max_loss: float | None = None
+    max_removals: int | None = None
+    validation: Any = None
+    path: str | os.PathLike | None = None
+
+    def __post_init__(self):
+        for name in ("max_drop", "max_loss", "max_removals"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
+
+    def __call__(self, rounds: Rounds, budget: Budget) -> State:
+        walk = _Walk(self, rounds, budget)
+        trajectory = walk.start()
+        with countdown("removing channels", rounds.scoring.get("progress", False)) as advance:
+            for step in walk.steps(trajectory):
+                trajectory = step
+                if self.path is not None:
+                    trajectory.save(self.path)
+                advance(walk.progress(trajectory), _words(trajectory))
+        state = rounds.remove(rounds.start(), walk.keep(trajectory), budget.limits(rounds.graph))
+        return replace(state, trajectory=trajectory)
+
+    def __str__(self) -> str:
+        given = {name: getattr(self, name) for name in ("rerank", "max_drop", "max_loss", "max_removals")}
+        return f"Serial({', '.join(f'{name}={value}' for name, value in given.items() if value is not None)})"
+
+
+class _Walk:
+    """One run of `Serial`."""
+
+    def __init__(self, serial: Serial, rounds: Rounds, budget: Budget):
+        self.serial, self.rounds, self.graph = serial, rounds, rounds.graph
+        self.limits = budget.limits(rounds.graph)
+        options = {name: value for name, value in rounds.scoring.items() if name not in ("progress", "limit")}
+        limit = rounds.scoring.get("limit")
+        data = None if rounds.data is None else list(batches(rounds.data, options["batch_size"], limit=limit))
+        self.evidence = Evidence(rounds.model, rounds.graph, data, seed=rounds.seed, **options)
+        self.measured = data if serial.validation is None else list(batches(serial.validation, options["batch_size"]))
+        self.labelled = self.measured is not None and self.measured[0].y is not None
+        self.probe = Probe(rounds.model, rounds.graph, loss=options["loss"], batch_size=options["batch_size"])
+        self.ranking = ranking(rounds.criterion, self.evidence)
+        self.order = self.ranking(np.ones(self.graph.num_ids))
+        rounds.select(self.order, budget)  # an unreachable budget shall fail before the long part
+        self.groups = {int(channel): group.name for group in self.graph.groups for channel in group.ids}
+
+    @property
+    def removals_at_most(self) -> int:
+        return int((~self.graph.frozen).sum())
+
+    def start(self) -> Trajectory:
+        """The whole model, or where an interrupted run has come to."""
+        criterion = self.rounds.criterion
+        loss, accuracy = self._measure(np.ones(self.graph.num_ids))
+        if self.serial.max_drop is not None and accuracy is None:
+            raise DataError("`max_drop` needs data whose labels name the classes of the model's one output.")
+        if self.serial.max_loss is not None and loss is None:
+            raise DataError("`max_loss` needs data with labels.")
+        trajectory = Trajectory(
+            criterion=criterion if isinstance(criterion, str) else getattr(criterion, "__name__", str(criterion)),
+            rerank=self.serial.rerank,
+            candidates=self.removals_at_most,
+            loss=loss,
+            accuracy=accuracy,
+            fingerprint=_fingerprint(self.rounds.model),
+        )
+        if self.serial.path is None or not Path(self.serial.path).exists():
+            return trajectory
+        found = Trajectory.load(self.serial.path)
+        if replace(found, removals=(), loss=loss, accuracy=accuracy) != trajectory:
+            raise DataError(
+                f"{str(self.serial.path)!r} is the trajectory of another model, criterion or strategy. "
+                "Remove the file, or name another one."
+            )
+        return found
+
+    def steps(self, trajectory: Trajectory) -> Iterator[Trajectory]:
+        """The trajectory after every removal, until a limit is met."""
+        start = trajectory.accuracy
+        while not self._done(trajectory):
+            keep = self.keep(trajectory)
+            gain = keep.astype(float)
+            scores = self.ranking(gain) if self.serial.rerank and trajectory.removals else self.order
+            scores = np.where(keep, scores, -np.inf)
+            try:
+                left = self.rounds.select(scores, Budget(channels=self.graph.channels(keep) - 1))
+            except BudgetError:  # nothing more can go, and the limits are met only below that
+                return
+            gone = sorted(np.flatnonzero(keep & ~left), key=lambda channel: scores[channel])
+            if not gone:
+                return
+            loss, accuracy = self._measure(left)
+            too_far = self.serial.max_loss is not None and loss > self.serial.max_loss
+            if too_far or (self.serial.max_drop is not None and accuracy < start - self.serial.max_drop):
+                return
+            removals = (
+                Removal(int(channel), self.groups[int(channel)], float(scores[channel]), loss, accuracy)
+                for channel in gone
+            )
+            trajectory = replace(trajectory, removals=(*trajectory.removals, *removals))
+            yield trajectory
+
+    def keep(self, trajectory: Trajectory) -> np.ndarray:
+        """What is left: bool (num_ids,)."""
+        keep = self.graph.keep_all()
+        keep[[removal.id for removal in trajectory.removals]] = False
+        return keep
+
+    def progress(self, trajectory: Trajectory) -> float:
+        """How much of the way to the nearest limit is done, in [0, 1]."""
+        keep = self.keep(trajectory)
+        shares = [
+            (MEASURES[name](self.graph) - MEASURES[name](self.graph, keep)) / (MEASURES[name](self.graph) - limit or 1)
+            for name, limit in self.limits.items()
+        ]
+        ways = [min(shares)]
+        if self.serial.max_removals:
+            ways.append(len(trajectory.removals) / self.serial.max_removals)
+        return min(max(ways), 1.0)
+
+    def _done(self, trajectory: Trajectory) -> bool:
+        most = self.serial.max_removals
+        return fits(self.graph, self.keep(trajectory), self.limits) or (
+            most is not None and len(trajectory.removals) >= most
+        )
+
+    def _measure(self, gain: np.ndarray) -> tuple[float | None, float | None]:
+        if not self.labelled:
+            return None, None
+        return self.probe.mean_loss(self.measured, gain), self.probe.accuracy(self.measured, gain)
+
+
+def _words(trajectory: Trajectory) -> str:
+    """The last removal in words."""
+    last = trajectory.removals[-1]
+    loss = "" if last.loss is None else f", loss {last.loss:.4g}"
+    accuracy = "" if last.accuracy is None else f", accuracy {100 * last.accuracy:.2f} %"
+    return f"{last.group} [{last.id}]{loss}{accuracy}"
+
+
+def _fingerprint(model: keras.Model) -> int:
+    """A checksum of all weights."""
+    checksum = 0
+    for weight in model.weights:
+        checksum = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes(), checksum)
+    return checksum
