@@ -59,11 +59,11 @@ class ScheduledWeights(SparseWeights):
     @property
     def last_ranking(self) -> int:
         """The step at which what is kept is fixed."""
-        return int(self.settle * (self.steps - 1))
+        return max(int(self.settle * self.steps), 1) - 1
 
     def progress(self):
-        """How far training is on its way to the final number: 0 at its start, 1 from there on; float ()."""
-        return ops.minimum(ops.cast(self.step, "float32") / max(int(self.ramp * (self.steps - 1)), 1), 1.0)
+        """How far training is, with this step, on its way to the final number, 1 from there on; float ()."""
+        return ops.minimum(ops.cast(self.step + 1, "float32") / max(int(self.ramp * self.steps), 1), 1.0)
 
     def scores(self):
         """What weights are ranked by: float (size,), higher = more worth keeping."""

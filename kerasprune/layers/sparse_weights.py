@@ -103,6 +103,16 @@ class SparseWeights(keras.layers.Wrapper):
     def compute_mask(self, inputs, previous_mask):
         return self.layer.compute_mask(inputs, previous_mask)
 
+    def save_own_variables(self, store):
+        # Keras does not save the states of seeds; with this one an interrupted run goes on like one that was not.
+        super().save_own_variables(store)
+        store["random"] = ops.convert_to_numpy(self.random.state)
+
+    def load_own_variables(self, store):
+        self.random.state.assign(store["random"][...])
+        names = [name for name in store.keys() if name != "random"]  # noqa: SIM118  (a store cannot be iterated)
+        super().load_own_variables({name: store[name] for name in names})
+
     def get_config(self):
         return {**super().get_config(), "gated": self.gated, "seed": self.seed}
 
