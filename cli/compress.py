@@ -10,7 +10,7 @@ from kerasprune_cli.console import print_json, say, stdout
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
-from kerasprune_cli.lazy import core, criteria, keras, kp, selection, strategies
+from kerasprune_cli.lazy import compression, core, criteria, keras, kp, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
     budget_options,
@@ -31,15 +31,22 @@ from kerasprune_cli.variants import build, list_option, lookup, variant_options
 @budget_options
 @variant_options("criterion", "magnitude", "p=2")
 @variant_options("strategy", "one_shot", "schedule=cubic")
-@list_option(lambda: criteria.CRITERIA, lambda: strategies.STRATEGIES, lambda: selection.RANKINGS)
+@list_option(
+    lambda: criteria.CRITERIA, lambda: strategies.STRATEGIES, lambda: selection.RANKINGS, lambda: compression.RECOVERIES
+)
 @click.option("--steps", type=click.IntRange(1), help="Rounds of an iterative strategy.")
 @selection_options
-@data_options("Samples for criteria that run the model, for --recalibrate and, with labels, for --finetune-epochs.")
+@data_options("Samples for criteria that run the model, for --recover and, with labels, for --finetune-epochs.")
 @click.option(
     "--samples", type=click.IntRange(1), default=1024, show_default=True, help="Score on at most this many samples."
 )
 @click.option("--loss", help="Loss by its Keras name, where the model was saved without one.")
-@click.option("--recalibrate", is_flag=True, help="Estimate batch-norm statistics anew on the data after every cut.")
+@click.option(
+    "--recover",
+    multiple=True,
+    metavar="NAME",
+    help="What is done on the data after every cut, without training; repeatable, one of those that --list shows.",
+)
 @finetune_options
 @click.option("--dry-run", is_flag=True, help="Decide and report; train nothing and write nothing.")
 @seed_option
@@ -52,8 +59,8 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     """
     if output is None and not dry_run:
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
-    if source is None and (options["finetune_epochs"] or options["recalibrate"]):
-        raise BadInput("--finetune-epochs and --recalibrate need data: name it with --data.")
+    if source is None and (options["finetune_epochs"] or options["recover"]):
+        raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
         raise BadInput("There is no budget: give at least one of --flops, --params, --channels; 0.5 keeps half.")
     ways = _ways(options, dry_run)
@@ -94,13 +101,15 @@ def _ways(options: dict, dry_run: bool) -> dict:
     """How to compress, as arguments of `kerasprune.compress`."""
     steps = () if options["steps"] is None else (f"steps={options['steps']}",)
     lookup(selection.RANKINGS, options["ranking"])
+    for name in options["recover"]:
+        lookup(compression.RECOVERIES, name)
     patterns = {"protect": options["protect"], "overrides": dict(options["override"])}
     return {
         "criterion": build(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
         "strategy": build(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
         "loss": options["loss"],
         "limit": options["samples"],
-        "recalibrate": options["recalibrate"] and not dry_run,
+        "recover": () if dry_run else options["recover"],
         "ranking": options["ranking"],
         "round_to": options["round_to"],
         "min_width": options["min_width"],

@@ -17,6 +17,7 @@ class LazyModule:
         return getattr(importlib.import_module(self._name), attribute)
 
 
+compression = LazyModule("kerasprune.compression")
 core = LazyModule("kerasprune.core")
 criteria = LazyModule("kerasprune.criteria")
 export = LazyModule("kerasprune.export")

@@ -1,6 +1,6 @@
 """kerasprune: prune any Keras 3 model into a smaller ordinary Keras model and a faster TFLite file."""
 
-from kerasprune.compression import masked, recalibrate, slim, verify
+from kerasprune.compression import masked, recalibrate, reconstruct, recovery, slim, verify
 from kerasprune.core import (
     BudgetError,
     ChannelGraph,
@@ -46,6 +46,8 @@ __all__ = [
     "masked",
     "plot",
     "recalibrate",
+    "reconstruct",
+    "recovery",
     "recipe",
     "rule",
     "save_model",

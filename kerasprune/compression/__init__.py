@@ -3,7 +3,23 @@
 from kerasprune.compression.dead import Dead, find_dead
 from kerasprune.compression.inputs import random_inputs
 from kerasprune.compression.recalibrate import recalibrate
+from kerasprune.compression.reconstruct import reconstruct
+from kerasprune.compression.recovery import RECOVERIES, Damage, Repair, recovery
 from kerasprune.compression.slim import masked, slim
 from kerasprune.compression.verify import measure_inexact, verify
 
-__all__ = ["Dead", "find_dead", "masked", "measure_inexact", "random_inputs", "recalibrate", "slim", "verify"]
+__all__ = [
+    "RECOVERIES",
+    "Damage",
+    "Dead",
+    "Repair",
+    "find_dead",
+    "masked",
+    "measure_inexact",
+    "random_inputs",
+    "recalibrate",
+    "reconstruct",
+    "recovery",
+    "slim",
+    "verify",
+]

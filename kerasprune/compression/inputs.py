@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, DataError
+from kerasprune.core import ChannelGraph, DataError, batches
 from kerasprune.graph import functional, operations
 
 # Entries of a sample above which one sample must do: a model on images of 600 x 600 holds gigabytes for each of them.
@@ -38,6 +38,14 @@ def random_inputs(model: keras.Model, graph: ChannelGraph, seed: int = 0, batch_
         for tensor, shape in zip(tensors, graph.input_shapes, strict=True)
     ]
     return keras.tree.pack_sequence_as(functional(model)._inputs_struct, arrays)
+
+
+def first_samples(data, limit: int = 32):
+    """The inputs of the first samples of any data, 32 at most and fewer where they are large."""
+    first = next(batches(data, limit, limit=limit)).x
+    entries = sum(np.prod(np.shape(leaf)[1:], dtype=float) for leaf in keras.tree.flatten(first))
+    count = max(1, min(limit, int(4 * LARGE // max(entries, 1))))
+    return keras.tree.map_structure(lambda leaf: leaf[:count], first)
 
 
 def _random(rng, tensor, shape, limit: int) -> np.ndarray:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from kerasprune.compression.inputs import random_inputs
+from kerasprune.compression.inputs import first_samples, random_inputs
 from kerasprune.compression.slim import masked, masking_call
-from kerasprune.core import ChannelGraph, VerificationError, batches, cut
+from kerasprune.core import ChannelGraph, VerificationError, cut
 from kerasprune.graph import Rebuild, fresh_states, trace, unrolled
 
 
@@ -31,8 +31,8 @@ def verify(
         graph: Its trace.
         keep: bool (num_ids,), what `small` was made with.
         small: The slimmed model.
-        inputs: A batch of inputs, or any data that `kerasprune.core.batches` takes, of which the first batch is used;
-            by default two random samples, or one if it is large.
+        inputs: A batch of inputs, or any data that `kerasprune.core.batches` takes, of which the first samples are
+            used; by default two random samples, or one if it is large.
         tolerance: Largest allowed difference, as a fraction of the largest output of the masked model; by default
             1e-4, and 2e-2 where the model computes with 16 bits.
         seed: For the random inputs.
@@ -45,7 +45,7 @@ def verify(
             and the layer where it first appears.
     """
     flat, _ = unrolled(model)
-    x = random_inputs(flat, graph, seed) if inputs is None else next(batches(inputs, 32)).x
+    x = random_inputs(flat, graph, seed) if inputs is None else first_samples(inputs)
     tolerance = _tolerance(model) if tolerance is None else tolerance
     with fresh_states(model):
         copied = _difference(model(x, training=False), Rebuild(graph).run(flat)(x, training=False))
@@ -84,7 +84,7 @@ def measure_inexact(
         rounding where `graph.inexact` is empty.
     """
     flat, _ = unrolled(model)
-    x = random_inputs(flat, graph, seed) if inputs is None else next(batches(inputs, 32)).x
+    x = random_inputs(flat, graph, seed) if inputs is None else first_samples(inputs)
     with fresh_states(small):
         return _difference(masked(flat, replace(graph, inexact={}), keep)(x, training=False), small(x, training=False))
 

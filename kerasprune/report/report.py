@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from kerasprune.compression import Repair
 from kerasprune.core import ChannelGraph, write_text
 from kerasprune.report.change import Change, LayerChange, layer_changes
 
@@ -24,6 +25,7 @@ class Step:
         macs: Multiply-accumulates that are left.
         difference: Largest difference between the masked and the slimmed model, relative to the output; None if it was
             not measured.
+        repairs: What the recoveries did, layer by layer.
     """
 
     target: Mapping[str, float]
@@ -31,6 +33,7 @@ class Step:
     params: int
     macs: int
     difference: float | None
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class Report:
             )
         if self.difference is not None:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
+        for repair in self.steps[-1].repairs if self.steps else ():
+            lines.append(f"recovery: {repair}")
         return lines + [f"left alone: {name}: {reason}" for name, reason in self.left_alone.items()]
 
     def print(self, console=None) -> None:

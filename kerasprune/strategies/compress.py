@@ -1,13 +1,14 @@
 """From a model and a budget to a verified smaller model and the report on it."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from kerasprune.compression import RECOVERIES
 from kerasprune.core import DataError
 from kerasprune.graph import trace, unroll
 from kerasprune.report import Report, Trajectory
@@ -46,7 +47,7 @@ def compress(
     limit: int | None = None,
     seed: int = 0,
     verify: bool = True,
-    recalibrate: bool = False,
+    recover: str | Collection[str] = (),
     progress: bool = False,
     **selection,
 ) -> Compression:
@@ -66,7 +67,9 @@ def compress(
         limit: As in `score`.
         seed: Everything drawn at random follows from it.
         verify: Check in every step that the slimmed model equals the masked one.
-        recalibrate: Estimate the statistics of batch normalization anew on `data` in every step, before training.
+        recover: What is done after every cut, without labels and before training, in this order: "reconstruct"
+            (consumers repay the loss by least squares), "bias" (biases take the mean of what is lost), "recalibrate"
+            (batch-norm statistics are estimated anew). A name or several; needs `data`.
         progress: Whether to show progress bars.
         **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
 
@@ -87,8 +90,11 @@ def compress(
     """
     inspect.signature(select).bind(None, None, budget, **selection)  # a misspelt option fails before any work
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
-    if recalibrate and data is None:
-        raise DataError("`recalibrate=True` needs data. Pass data=x, without labels if there are none.")
+    recover = (recover,) if isinstance(recover, str) else tuple(recover)
+    for name in recover:
+        RECOVERIES[name]  # a misspelt one, too
+    if recover and data is None:
+        raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
     model = unroll(model)
     graph = trace(model)
     rounds = Rounds(
@@ -98,7 +104,7 @@ def compress(
         data=data,
         train=train,
         verify=verify,
-        recalibrate=recalibrate,
+        recover=recover,
         seed=seed,
         scoring={"loss": loss, "batch_size": batch_size, "limit": limit, "progress": progress},
         selection=selection,
@@ -107,4 +113,6 @@ def compress(
     keep = np.zeros(graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
+    if recover:
+        settings["recover"] = ", ".join(recover)
     return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.trajectory)

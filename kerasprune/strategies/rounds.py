@@ -1,13 +1,13 @@
-"""One round of pruning: score, select, slim, verify, recalibrate, train."""
+"""One round of pruning: score, select, slim, verify, recover, train."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.compression import recalibrate, slim, verify
+from kerasprune.compression import RECOVERIES, Damage, Repair, slim, verify
 from kerasprune.core import ChannelGraph
 from kerasprune.core.restrict import restrict
 from kerasprune.criteria import score
@@ -44,7 +44,7 @@ class Rounds:
     data: Any = None
     train: Callable[[keras.Model], keras.Model | None] | None = None
     verify: bool = True
-    recalibrate: bool = False
+    recover: tuple[str, ...] = ()
     seed: int = 0
     scoring: Mapping[str, Any] = field(default_factory=dict)
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -92,9 +92,8 @@ class Rounds:
         """
         keep = keep[state.origin]
         small = slim(state.model, state.graph, keep)
-        difference = verify(state.model, state.graph, keep, small, seed=self.seed) if self.verify else None
-        if self.recalibrate:
-            small = recalibrate(small, self.data)
+        difference = self._verified(state, keep, small) if self.verify else None
+        small, repairs = self._recovered(state.origin[keep], small)
         if self.train is not None:
             small = self._trained(small)
         graph, kept = restrict(state.graph, keep)
@@ -104,8 +103,25 @@ class Rounds:
             params=round(graph.params()),
             macs=round(graph.macs()),
             difference=difference,
+            repairs=repairs,
         )
         return State(small, graph, state.origin[kept], (*state.steps, step))
+
+    def _verified(self, state: State, keep: np.ndarray, small: keras.Model) -> float:
+        """Compared on the data where it can be read again, else on random inputs."""
+        inputs = None if self.data is None or isinstance(self.data, Iterator) else self.data
+        return verify(state.model, state.graph, keep, small, inputs, seed=self.seed)
+
+    def _recovered(self, kept: np.ndarray, small: keras.Model) -> tuple[keras.Model, tuple[Repair, ...]]:
+        """What the recoveries make of the smaller model; they compare it with the original."""
+        keep = np.zeros(self.graph.num_ids, bool)
+        keep[kept] = True
+        size, limit = self.scoring.get("batch_size", 32), self.scoring.get("limit")
+        repairs: tuple[Repair, ...] = ()
+        for name in self.recover:
+            small, done = RECOVERIES[name](Damage(self.model, self.graph, keep, small, self.data, size, limit))
+            repairs += done
+        return small, repairs
 
     def _trained(self, model: keras.Model) -> keras.Model:
         trained = self.train(model)

@@ -92,7 +92,7 @@ def test_a_model_without_a_graph(assert_refused, tmp_path):
         (["--flops", "0.5", "--steps", "3"], ["one_shot", "steps=3"]),
         (["--flops", "0.5", "--ranking", "local"], ["local", "global"]),
         (["--flops", "0.5", "--finetune-epochs", "1"], ["--data"]),
-        (["--flops", "0.5", "--recalibrate"], ["--data"]),
+        (["--flops", "0.5", "--recover", "recalibrate"], ["--data"]),
         (["--flops", "0.5", "--data", "nowhere.npz"], ["nowhere.npz"]),
     ],
 )

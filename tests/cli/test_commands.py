@@ -58,7 +58,7 @@ def test_compress_with_labels_scores_trains_and_measures(run, files, tmp_path):
     told = answer_of(
         run, "compress", files / "model.keras", "-o", output, "--params", "0.6", "--data", files / "data.npz",
         "--criterion", "taylor", "--criterion-option", "form=absolute", "--strategy", "iterative", "--steps", "2",
-        "--recalibrate", "--finetune-epochs", "1",
+        "--recover", "recalibrate", "--finetune-epochs", "1",
     )  # fmt: skip
     assert len(told["report"]["steps"]) == 2
     assert "absolute" in told["report"]["settings"]["criterion"]

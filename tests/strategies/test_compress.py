@@ -132,7 +132,7 @@ def test_a_schedule_falls_from_all_to_the_final_fraction(name):
 
 def test_recalibration_changes_the_statistics_only(model):
     plain = compress(model, kp.Budget(flops=0.5)).model
-    fresh = compress(model, kp.Budget(flops=0.5), data=images(), recalibrate=True).model
+    fresh = compress(model, kp.Budget(flops=0.5), data=images(), recover="recalibrate").model
     for a, b in zip(plain.weights, fresh.weights, strict=True):
         assert np.array_equal(a, b) != a.path.endswith(("moving_mean", "moving_variance"))
 
@@ -163,7 +163,7 @@ def test_a_misspelt_option_fails_before_any_work(model):
     ("arguments", "error", "message"),
     [
         ({"strategy": "iterativ"}, ValueError, "Did you mean 'iterative'"),
-        ({"recalibrate": True}, DataError, "`recalibrate=True` needs data"),
+        ({"recover": "recalibrate"}, DataError, "`recover=.*needs data"),
         ({"criterion": "taylor"}, DataError, "There is no data"),
     ],
 )

@@ -1,0 +1,144 @@
+"""What least squares give back after a cut, and what they leave alone."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import kerasprune as kp
+from kerasprune.compression import RECOVERIES, Damage, reconstruct
+from kerasprune.compression.linear_parts import rows
+from kerasprune.core import DataError
+from tests.laws.random_models import random_keep, randomize
+
+CONVOLUTIONS = [
+    layers.Conv1D(4, 3, padding="causal", dilation_rate=2),
+    layers.Conv1D(4, 4, strides=3, padding="same"),
+    layers.Conv2D(4, (3, 2), strides=(2, 1), padding="same"),
+    layers.Conv2D(4, 3, dilation_rate=2),
+    layers.Conv2D(4, 2, strides=2, padding="same", data_format="channels_first"),
+    layers.Conv3D(4, 2, padding="same"),
+    layers.Dense(4),
+]
+
+
+@pytest.mark.parametrize("layer", CONVOLUTIONS)
+def test_the_rows_times_the_kernel_are_what_the_layer_makes(layer):
+    rank = getattr(layer, "rank", 2)
+    x = np.random.default_rng(0).normal(size=(2, *range(7, 7 + rank), 3)).astype("float32")
+    if getattr(layer, "data_format", None) == "channels_first":
+        x = np.moveaxis(x, -1, 1)
+    expected = keras.ops.convert_to_numpy(layer(x))
+    if getattr(layer, "data_format", None) == "channels_first":
+        expected = np.moveaxis(expected, 1, -1)
+    kernel, bias = layer.get_weights()
+    found = rows(layer, x) @ kernel.reshape(-1, 4) + bias
+    np.testing.assert_allclose(found, expected.reshape(-1, 4), atol=1e-5)
+
+
+def residual_model() -> keras.Model:
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2D(6, 3, padding="same", name="first")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization(name="norm")(x))
+    x = layers.Add()([x, layers.Conv2D(6, 3, padding="same", activation="relu", name="second")(x)])
+    x = layers.DepthwiseConv2D(3, name="depthwise")(x)
+    x = layers.Flatten()(layers.Conv2D(4, 3, strides=2, activation="relu", name="third")(x))
+    return keras.Model(inputs, layers.Dense(5, name="classes")(layers.Dense(12, activation="relu", name="hidden")(x)))
+
+
+@pytest.fixture(scope="module")
+def damage():
+    model = residual_model()
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.complete(random_keep(graph, np.random.default_rng(3)))
+    x = np.random.default_rng(1).normal(size=(512, 8, 8, 2)).astype("float32")
+    return Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=256)
+
+
+def error(damage, small) -> float:
+    expected, found = (np.asarray(model.predict(damage.data, verbose=0)) for model in (damage.model, small))
+    return float(np.square(expected - found).mean())
+
+
+def weights_of(model):
+    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+
+
+@pytest.mark.parametrize("name", RECOVERIES)
+def test_every_recovery_lowers_the_error_and_leaves_the_small_model_as_it_is(damage, name):
+    before = [value.copy() for value in weights_of(damage.small)]
+    small, repairs = RECOVERIES[name](damage)
+    for old, new in zip(before, weights_of(damage.small), strict=True):
+        np.testing.assert_array_equal(old, new)
+    again, _ = RECOVERIES[name](damage)
+    for first, second in zip(weights_of(small), weights_of(again), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert all(repair.after <= repair.before + 1e-9 for repair in repairs if repair.after is not None)
+    if name != "recalibrate":  # whose statistics are those of this data, not those of the model
+        assert error(damage, small) < error(damage, damage.small)
+
+
+def test_least_squares_do_more_than_the_bias(damage):
+    errors = {name: error(damage, RECOVERIES[name](damage)[0]) for name in ("bias", "reconstruct")}
+    assert errors["reconstruct"] < 0.7 * errors["bias"]
+
+
+def test_what_cannot_be_repaired_is_said(damage):
+    _, repairs = RECOVERIES["reconstruct"](damage)
+    assert [repair.layer for repair in repairs if repair.after is not None][0] == "second"
+    notes = {repair.layer: repair.note for repair in repairs if repair.after is None}
+    assert notes == {"depthwise": "there is no least squares for DepthwiseConv2D"}
+
+
+@pytest.mark.parametrize("name", ["reconstruct", "bias"])
+def test_nothing_is_changed_where_nothing_was_removed(damage, name):
+    graph = damage.graph
+    same = kp.slim(damage.model, graph, graph.keep_all())
+    repaired, repairs = RECOVERIES[name](Damage(damage.model, graph, graph.keep_all(), same, damage.data))
+    assert repairs == ()
+    for old, new in zip(weights_of(damage.model), weights_of(repaired), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_redundant_channel_costs_nothing():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(6, "relu", name="a"), layers.Dense(3, name="b")])
+    randomize(model, np.random.default_rng(0))
+    kernel, bias = model.get_layer("a").get_weights()
+    kernel[:, 5], bias[5] = 2 * kernel[:, 4], 2 * bias[4]  # one is twice the other
+    model.get_layer("a").set_weights([kernel, bias])
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.groups[0].ids[5]] = False
+    x = np.random.default_rng(0).normal(size=(100, 5)).astype("float32")
+    small = reconstruct(model, graph, keep, kp.slim(model, graph, keep), x, damping=1e-9)
+    np.testing.assert_allclose(small.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-4)
+
+
+def test_few_samples_are_damped_and_said(damage):
+    few = Damage(damage.model, damage.graph, damage.keep, damage.small, damage.data[:3])
+    small, repairs = RECOVERIES["reconstruct"](few)
+    assert all(np.isfinite(value).all() for value in weights_of(small))
+    assert "3 rows for" in next(repair.note for repair in repairs if repair.layer == "classes")
+
+
+def test_activations_that_are_no_numbers_are_refused(damage):
+    broken = keras.models.clone_model(damage.small)
+    broken.set_weights([np.full_like(value, np.nan) for value in weights_of(damage.small)])
+    with pytest.raises(DataError, match="`second` reads holds NaN"):
+        reconstruct(damage.model, damage.graph, damage.keep, broken, damage.data)
+
+
+def test_a_layer_that_reads_only_zeros_keeps_its_kernel():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4, "relu", name="a"), layers.Dense(3, name="b")])
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.groups[0].ids[0]] = False
+    small = kp.slim(model, graph, keep)
+    small.get_layer("a").set_weights([np.zeros((4, 3)), np.full(3, -1.0)])
+    x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+    repaired = reconstruct(model, graph, keep, small, x)
+    np.testing.assert_array_equal(repaired.get_layer("b").get_weights()[0], small.get_layer("b").get_weights()[0])
+    mean = model.predict(x, verbose=0).mean(axis=0)
+    np.testing.assert_allclose(repaired.get_layer("b").get_weights()[1], mean, atol=1e-5)
