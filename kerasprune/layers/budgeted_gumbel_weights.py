@@ -9,15 +9,17 @@ from kerasprune.core.schedule import SCHEDULES
 from kerasprune.layers.scheduled_weights import ScheduledWeights
 from kerasprune.layers.sparse_weights import hard_gates, logistic_noise
 
+_BALANCE_EVERY = 4  # the number drifts slowly, and finding it costs a pass over all gates
+
 
 @keras.saving.register_keras_serializable(package="kerasprune")
 class BudgetedGumbelWeights(ScheduledWeights):
     """Samples a gate of 0 or 1 for every weight in every step; their expected number falls to `kept` by a schedule.
 
     Instead of a penalty, one number is added to all logits, such that the keep probabilities sum to what the schedule
-    allows: one Newton step on it per training step. So gates compete for a given number of places, and no factor
-    weighs the budget against the loss. The noise shrinks as training goes on, until the gates are decided; then what
-    is kept is fixed, and the weights that are left train alone.
+    allows: one Newton step on it in every fourth training step. So gates compete for a given number of places, and no
+    factor weighs the budget against the loss. The noise shrinks as training goes on, until the gates are decided; then
+    what is kept is fixed, and the weights that are left train alone.
 
     Args:
         layer: See `ScheduledWeights`.
@@ -77,7 +79,11 @@ class BudgetedGumbelWeights(ScheduledWeights):
     def gates(self):
         scale = 1 + (self.noise - 1) * self.progress()
         logits = self.rate * ops.convert_to_tensor(self.gate)
-        shift = self._balanced(ops.stop_gradient(logits), scale)
+        shift = ops.cond(
+            self.step % _BALANCE_EVERY == 0,
+            lambda: self._balanced(ops.stop_gradient(logits), scale),
+            lambda: ops.convert_to_tensor(self.shift),
+        )
         self.shift.assign(shift)
         return hard_gates(logits + shift + scale * logistic_noise(logits.shape, self.random), self.temperature)
 
