@@ -2,9 +2,10 @@
 
     python -m benchmarks.gate_cost [--batch 128] [--rounds 15] [--tfmot PYTHON]
 
-Both models are compiled alike and take the same batches in turns; the medians of one run are compared. Times are seconds
-of the processor, over all threads, which other work on the machine does not change. PYTHON is an interpreter that has tensorflow-model-optimization
-and tf_keras; with it, the overhead of `prune_low_magnitude` on the same network is measured in a child process.
+Both models are compiled alike and take the same batches in turns; the medians of one run are compared. Times are
+seconds of the processor, over all threads, which other work on the machine does not change. PYTHON is an interpreter
+that has tensorflow-model-optimization and tf_keras; with it, the overhead of `prune_low_magnitude` on the same network
+is measured in a child process.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python -m benchmarks.gated_resnet --data DIR [--images 15000] [--epochs 4] [--seeds 1]
 
-DIR holds `cifar10/cifar10_jpegq75.npz` and `cifar10_resnets/resnet20.npz`. Both ways start from the trained weights, take
-the same augmented images in the same order and the same learning rates: the gates learn during all epochs; magnitude
-cuts once before them. A run that is in the results already is not repeated.
+DIR holds `cifar10/cifar10_jpegq75.npz` and `cifar10_resnets/resnet20.npz`. Both ways start from the trained weights,
+take the same augmented images in the same order and the same learning rates: the gates learn during all epochs;
+magnitude cuts once before them. A run that is in the results already is not repeated.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Learn the widths of LeNet-300-100 and LeNet-5 with gates, inside one `fit` on MNIST from random weights.
 
-    python -m benchmarks.structured_gates --data DIR [--seeds 3] [--epochs 20 20]
+    python -m benchmarks.structured_gates --data DIR [--seeds 3] [--epochs 20]
 
-DIR holds `mnist/mnist.npz`. In LeNet-300-100 the pixels have gates, too, behind a layer that selects them. The errors of
-L0 regularisation are quoted beside ours; it trained for 200 epochs with a penalty chosen for every layer.
+DIR holds `mnist/mnist.npz`. In LeNet-300-100 the pixels have gates, too, behind a layer that selects them. The errors
+of L0 regularisation are quoted beside ours; it trained for 200 epochs with a penalty chosen for every layer.
 """
 
 import argparse

@@ -81,6 +81,12 @@ class ChannelGate(keras.layers.Layer):
         self.supports_masking = True  # the mask of the input is of no concern here
 
     @property
+    def settled(self) -> bool:
+        """Whether training has come so far that the gates stay as they are."""
+        step = float(read(self.step))
+        return step > 0 and step >= self.settle * float(read(self.total))
+
+    @property
     def num_gates(self) -> int:
         """How many gates there are."""
         return sum(self.widths)
@@ -146,7 +152,7 @@ class ChannelGate(keras.layers.Layer):
         """Rank the gates anew: float (gates,), in the units of the level; `keep` follows, unless it is settled."""
         values = np.asarray(values, "float32")
         self.evidence.assign(values / self.speed)
-        if float(self.step) < self.settle * float(self.total) or float(self.step) == 0:
+        if not self.settled:
             order = self.allotment.order(ops.convert_to_tensor(values))
             count = self.allotment.affordable(self.allotment.prefix_costs(order), 1.0)
             self.keep.assign(ops.cast(ops.argsort(order) < count, "float32"))
@@ -164,6 +170,16 @@ class ChannelGate(keras.layers.Layer):
         uniform = keras.random.uniform((self.num_gates,), 1e-6, 1 - 1e-6, seed=self.noise)
         return ops.log(uniform) - ops.log(1 - uniform)
 
+    def save_own_variables(self, store):
+        """The weights and the state of the noise, which Keras does not save: a resumed run goes on with the same."""
+        super().save_own_variables(store)
+        store["noise"] = read(self.noise.state)
+
+    def load_own_variables(self, store):
+        """Counterpart of `save_own_variables`."""
+        super().load_own_variables({key: store[key] for key in store.keys() if key != "noise"})  # noqa: SIM118
+        self.noise.state.assign(store["noise"])
+
     def compute_mask(self, inputs, previous_mask=None):
         return None
 
@@ -173,6 +189,11 @@ class ChannelGate(keras.layers.Layer):
     def get_config(self):
         names = "widths costs names steps ramp settle temperatures initial_keep speed seed".split()
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def read(variable) -> np.ndarray:
+    """The value of a variable, of the first replica where there are several."""
+    return ops.convert_to_numpy(ops.convert_to_tensor(variable))
 
 
 @ops.custom_gradient

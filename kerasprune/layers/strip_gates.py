@@ -6,7 +6,7 @@ import numpy as np
 from kerasprune.core import ChannelGraph, GraphError
 from kerasprune.graph import operations, replay
 from kerasprune.graph.rebuild import Clones
-from kerasprune.layers.channel_gate import ChannelGate
+from kerasprune.layers.channel_gate import ChannelGate, read
 from kerasprune.layers.gated import Gated
 from kerasprune.layers.gated_kernel import GatedKernel
 
@@ -32,7 +32,7 @@ def strip_gates(model: keras.Model) -> keras.Model:
 
     with clones.building():
         plain = replay(model, make, call)
-    clones.carry(lambda path, index, source, target: target.assign(keras.ops.copy(source)))
+    clones.carry(lambda path, index, source, target: target.assign(read(source)))
     return plain
 
 
@@ -64,7 +64,7 @@ def kept_by_gates(gates: ChannelGate, graph: ChannelGraph) -> np.ndarray:
         GraphError: The graph is that of another model, or the gates close a whole group.
     """
     keep = graph.keep_all()
-    keep[gated_ids(gates, graph)] = keras.ops.convert_to_numpy(gates.keep) > 0.5
+    keep[gated_ids(gates, graph)] = read(gates.keep) > 0.5
     return graph.complete(keep)
 
 

@@ -59,8 +59,9 @@ class _Insertion:
         if not np.array_equal(labels, spot.inputs[0][spot.reads[0][0]]) or not self.position[labels].any():
             return None
         if id(operation) not in self.wrappers:
-            name = self._unused(f"{spot.operation}_gated")
-            self.wrappers[id(operation)] = GatedKernel(operation, axis, self.position[labels], name=name)
+            # Under the layer's own name, for it may make an output of the model, which is known by this name.
+            wrapper = GatedKernel(operation, axis, self.position[labels], name=operation.name)
+            self.wrappers[id(operation)] = wrapper
         return self.wrappers[id(operation)](args[0], self._sample(args[0]))
 
     def _sample(self, tensor: keras.KerasTensor) -> keras.KerasTensor:

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasprune.core.gate_costs import GateCosts
 from kerasprune.layers import ChannelGate
+from kerasprune.layers.channel_gate import read
 
 
 class GateProgress(keras.callbacks.Callback):
@@ -29,8 +30,9 @@ class GateProgress(keras.callbacks.Callback):
         self.costs = GateCosts.from_config(gates.costs)
 
     def on_train_begin(self, logs=None):
-        self.before = _array(self.gates.evidence)
-        if self.gates.steps is None and float(self.gates.step) == 0:
+        self.before = read(self.gates.evidence)
+        self.was_settled = self.gates.settled
+        if self.gates.steps is None and float(read(self.gates.step)) == 0:
             if self.params["steps"] is None:
                 raise ValueError(
                     "The data does not say how many steps an epoch has, so the gates cannot plan their schedule. "
@@ -43,17 +45,16 @@ class GateProgress(keras.callbacks.Callback):
             logs.update(self.report())
 
     def on_train_end(self, logs=None):
-        if np.array_equal(self.before, _array(self.gates.evidence)):
+        if np.array_equal(self.before, read(self.gates.evidence)):
             warnings.warn(f"The gates did not learn anything during `fit`: {self._why_still()}.", stacklevel=2)
 
     def report(self) -> dict[str, float]:
         """The entries of the logs."""
         gates = self.gates
-        keep = _array(gates.keep)
-        evidence = gates.speed * _array(gates.evidence)
-        logits = (evidence - float(gates.level)) / float(gates.temperature)
-        settled = float(gates.step) > gates.settle * float(gates.total)
-        expected = keep if settled or not gates.learns else _array(gates.probability(logits.astype("float32")))
+        keep = read(gates.keep)
+        evidence = gates.speed * read(gates.evidence)
+        logits = (evidence - float(read(gates.level))) / float(read(gates.temperature))
+        expected = keep if gates.settled or not gates.learns else read(gates.probability(logits.astype("float32")))
         entries = {f"expected_{name}": cost for name, cost in self.costs.of(expected).items()}
         entries |= {f"hard_{name}": cost for name, cost in self.costs.of(keep).items()}
         entries["kept_channels"] = int(keep.sum())
@@ -65,10 +66,6 @@ class GateProgress(keras.callbacks.Callback):
             return "this kind is ranked from outside; pass the callback `Rerank` to `fit`"
         if not self.gates.evidence.trainable or not self.gates.trainable:
             return "`gated.gates` is not trainable; set `gated.gates.trainable = True` and compile again"
-        if float(self.gates.step) > self.gates.settle * float(self.gates.total) + 1:
+        if self.was_settled:
             return "their schedule was over; gate the model again, or pass steps=... to `gate`"
         return "their gradients or the learning rate are zero; check the loss and the optimizer"
-
-
-def _array(value) -> np.ndarray:
-    return keras.ops.convert_to_numpy(value)
