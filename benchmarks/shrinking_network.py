@@ -21,7 +21,7 @@ from scipy.stats import spearmanr  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
 from kerasprune.core.files import atomic_path  # noqa: E402
-from kerasprune.criteria import Evidence  # noqa: E402
+from kerasprune.criteria import Evidence, Quadratic  # noqa: E402
 from kerasprune.criteria.gauss_newton import Curvature  # noqa: E402
 from kerasprune.criteria.linear import linear_change  # noqa: E402
 from kerasprune.criteria.oracle import exact_change  # noqa: E402
@@ -30,9 +30,11 @@ from kerasprune.criteria.oracle import exact_change  # noqa: E402
 EXPECTED = {
     ("net_400_100_10", "oracle"): [0.994, 0.996, 0.994, 0.986, 0.986, 0.980, 0.916, 0.802],
     ("net_400_100_10", "gauss_newton"): [0.998, 0.998, 0.996, 0.996, 0.992, 0.974, 0.932, 0.776],
+    ("net_400_100_10", "quadratic"): [0.994, 0.994, 0.996, 0.988, 0.976, 0.966, 0.914, 0.778],
     ("net_400_100_10", "linear"): [0.986, 0.982, 0.976, 0.972, 0.954, 0.958, 0.868, 0.794],
     ("net_400_50_50_10", "oracle"): [1.0, 0.996, 0.990, 0.972, 0.938, 0.878, 0.712, 0.472],
     ("net_400_50_50_10", "gauss_newton"): [1.0, 1.0, 0.988, 0.974, 0.932, 0.914, 0.740, 0.552],
+    ("net_400_50_50_10", "quadratic"): [0.974, 0.964, 0.928, 0.830, 0.816, 0.786, 0.732, 0.524],
     ("net_400_50_50_10", "linear"): [0.958, 0.892, 0.818, 0.772, 0.666, 0.628, 0.358, 0.176],
 }
 NETWORKS = ("net_400_100_10", "net_400_50_50_10")
@@ -58,9 +60,11 @@ def build(arrays, name: str) -> keras.Model:
 def rankings(evidence: Evidence) -> dict[str, Ranking]:
     """The criteria, compiled once for all steps."""
     probe, curvature, data = evidence.probe, Curvature(evidence), evidence.data
+    second_order = Quadratic().under_gain(evidence)
     return {
         "oracle": lambda gain, left: exact_change(probe, data, left, gain),
         "gauss_newton": lambda gain, left: (linear_change(probe, data, gain) + 0.5 * curvature(data, gain))[left],
+        "quadratic": lambda gain, left: second_order(gain)[left],
         "linear": lambda gain, left: linear_change(probe, data, gain)[left],
     }
 

@@ -3,6 +3,7 @@
 from kerasprune.criteria.activation import Activation
 from kerasprune.criteria.bn_scale import BatchNormalizationScale
 from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.fisher import Fisher
 from kerasprune.criteria.gain_curve import gain_curve
 from kerasprune.criteria.gauss_newton import GaussNewton
 from kerasprune.criteria.geometric_median import GeometricMedian
@@ -10,6 +11,7 @@ from kerasprune.criteria.linear import Linear
 from kerasprune.criteria.magnitude import Magnitude
 from kerasprune.criteria.oracle import Oracle
 from kerasprune.criteria.probe import Probe
+from kerasprune.criteria.quadratic import Quadratic
 from kerasprune.criteria.random import Random
 from kerasprune.criteria.ranking import ranking
 from kerasprune.criteria.registry import CRITERIA, criterion
@@ -21,12 +23,14 @@ __all__ = [
     "Activation",
     "BatchNormalizationScale",
     "Evidence",
+    "Fisher",
     "GaussNewton",
     "GeometricMedian",
     "Linear",
     "Magnitude",
     "Oracle",
     "Probe",
+    "Quadratic",
     "Random",
     "Taylor",
     "criterion",

@@ -1,7 +1,7 @@
 """The second-order change of the loss, with the curvature that the outputs give it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +127,21 @@ def _output_shape(model: keras.Model) -> tuple[int, ...]:
 
 
 def _coordinates(evidence: Evidence) -> Callable:
+    name, options = known_loss(evidence, "gauss_newton", COORDINATES)
+    return lambda outputs: COORDINATES[name](outputs, options)
+
+
+def known_loss(evidence: Evidence, criterion_name: str, known: Mapping) -> tuple[str, dict]:
+    """The loss of Keras that the evidence is judged by, as its name and its options.
+
+    Args:
+        evidence: Has the loss, or a model that is compiled with one.
+        criterion_name: Who asks.
+        known: The losses that it knows, by name.
+
+    Raises:
+        DataError: There is no loss, or it is not one of `known` over the last axis.
+    """
     loss = evidence.loss
     if loss is None:
         loss = evidence.model.loss if getattr(evidence.model, "compiled", False) else None
@@ -140,10 +155,9 @@ def _coordinates(evidence: Evidence) -> Callable:
     function = getattr(loss, "fn", loss)
     name = getattr(function, "__name__", type(function).__name__)
     options = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    known = name in COORDINATES and getattr(keras.losses, name, None) is function
-    if not known or options.get("axis", -1) != -1:
+    if name not in known or getattr(keras.losses, name, None) is not function or options.get("axis", -1) != -1:
         raise DataError(
-            f"'gauss_newton' knows the curvature of {', '.join(COORDINATES)} over the last axis. "
+            f"{criterion_name!r} knows the curvature of {', '.join(known)} over the last axis. "
             f"Received the loss {name!r}. Use 'oracle' or 'linear', which take any loss."
         )
-    return lambda outputs: COORDINATES[name](outputs, options)
+    return name, options
