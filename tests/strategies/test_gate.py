@@ -167,5 +167,5 @@ def test_heads_stay_with_a_warning():
         gated = kp.gate(model, budget=kp.Budget(params=0.9))
     assert "wide" in gated.gates.names
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         kp.gate(dense_model(6, 5, 3), budget=HALF)
