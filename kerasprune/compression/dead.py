@@ -7,8 +7,9 @@ import keras
 import numpy as np
 
 from kerasprune.compression.constants import ConstantReads, constant_reads
-from kerasprune.core import ChannelGraph
+from kerasprune.core import ChannelGraph, GraphError
 from kerasprune.graph import Rebuild, operations, trace
+from kerasprune.layers import SparseWeights
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,12 @@ def without_dead(model: keras.Model) -> keras.Model:
 
     Returns:
         A new model with the same function.
+
+    Raises:
+        GraphError: It is a model from `sparsify` that was not stripped.
     """
+    if any(isinstance(layer, SparseWeights) for layer in model.layers):
+        raise GraphError(f"{model.name!r} carries gates on its weights. Call `strip` on it first.")
     while True:
         graph = trace(model)
         dead = find_dead(model, graph)

@@ -87,12 +87,14 @@ def test_a_misspelt_option_is_named():
         kp.sparsify(dense_model(6, 3), weights=4, steps=3, setle=0.5)
 
 
-def test_a_model_is_not_sparsified_twice_and_not_stripped_before():
+def test_the_steps_from_sparsify_over_strip_to_slim_have_one_order():
     sparse = kp.sparsify(dense_model(6, 3), weights=4, steps=3)
     with pytest.raises(ValueError, match="sparse already"):
         kp.sparsify(sparse, weights=4, steps=3)
     with pytest.raises(ValueError, match="no model from `sparsify`"):
         kp.strip(dense_model(6, 3))
+    with pytest.raises(kp.GraphError, match="Call `strip` on it first"):
+        kp.slim(sparse)
 
 
 def test_a_model_without_kernels_has_nothing_to_gate():
