@@ -3,7 +3,8 @@
     python -m benchmarks.sparse_cost [--batch 256] [--rounds 100] [--tfmot PYTHON]
 
 As in `benchmarks.gate_cost`: the models take turns on the same batch, times are seconds of the processor. Adam, as both
-methods are used with it; pin it to one core where other work runs on the machine. PYTHON is an interpreter with tensorflow-model-optimization and tf_keras.
+methods are used with it; pin it to one core where other work runs on the machine. PYTHON is an interpreter with
+tensorflow-model-optimization and tf_keras.
 """
 
 import argparse
