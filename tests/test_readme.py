@@ -25,6 +25,7 @@ def test_the_python_quickstart_runs(tmp_path, monkeypatch):
         assert namespace["result"].model.count_params() < namespace["model"].count_params()
         assert {path.name for path in tmp_path.iterdir()} == {
             "dense.tflite",
+            "serial.json",
             "small.keras",
             "small.report.json",
             "small.tflite",
