@@ -63,7 +63,7 @@ class Taylor:
             for rows in evidence.probe.gradients(evidence.data, gain):
                 total += FORMS[self.form](rows)
                 samples += len(rows)
-            left = np.where(gain > 0, total / samples, 0.0)
+            left = np.where(gain > 0, total / samples, np.inf)  # what is gone has no part in the scale of its group
             return normalize(np.where(evidence.probe.unseen, np.inf, left), evidence.graph, self.normalization)
 
         return scores
