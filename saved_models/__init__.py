@@ -59,6 +59,4 @@ def fashion_mnist() -> Images:
     """
     sample = importlib.resources.files(__name__) / "fashion_mnist_sample.npz"
     with sample.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return Images(
-            arrays["x_train"][..., None], arrays["y_train"], arrays["x_test"][..., None], arrays["y_test"]
-        )
+        return Images(arrays["x_train"][..., None], arrays["y_train"], arrays["x_test"][..., None], arrays["y_test"])
