@@ -3,8 +3,16 @@
 from kerasprune.compression.dead import Dead, find_dead
 from kerasprune.compression.inputs import random_inputs
 from kerasprune.compression.recalibrate import recalibrate
-from kerasprune.compression.reconstruct import reconstruct
-from kerasprune.compression.recovery import RECOVERIES, Damage, Repair, recovery
+from kerasprune.compression.reconstruct import Reconstruct, RepayBias, reconstruct
+from kerasprune.compression.recovery import (
+    RECOVERIES,
+    Damage,
+    Recalibrate,
+    Recovery,
+    Repair,
+    recovery,
+    resolve_recovery,
+)
 from kerasprune.compression.slim import masked, slim
 from kerasprune.compression.verify import measure_inexact, verify
 
@@ -12,7 +20,11 @@ __all__ = [
     "RECOVERIES",
     "Damage",
     "Dead",
+    "Recalibrate",
+    "Reconstruct",
+    "Recovery",
     "Repair",
+    "RepayBias",
     "find_dead",
     "masked",
     "measure_inexact",
@@ -20,6 +32,7 @@ __all__ = [
     "recalibrate",
     "reconstruct",
     "recovery",
+    "resolve_recovery",
     "slim",
     "verify",
 ]

@@ -1,5 +1,6 @@
 """What can be done for a slimmed model without labels and without training, by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,12 +58,32 @@ class Repair:
 
 
 # From a `Damage` to the repaired model, a new one, and the repairs.
+Recovery = Callable[[Damage], tuple[keras.Model, tuple[Repair, ...]]]
+
+# By name what makes a `Recovery` out of its options.
 RECOVERIES = Registry("recovery")
 
 recovery = RECOVERIES.register
 
 
+def resolve_recovery(chosen: str | Recovery) -> Recovery:
+    """The recovery of a name, or the callable itself, which brings its own options.
+
+    Raises:
+        TypeError: It is neither a name nor callable.
+        ValueError: There is none of that name.
+    """
+    if isinstance(chosen, str):
+        return RECOVERIES[chosen]()
+    if not callable(chosen):
+        raise TypeError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
+    return chosen
+
+
 @recovery("recalibrate")
-def recalibrated(damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
+@dataclass(frozen=True)
+class Recalibrate:
     """Batch-norm statistics are estimated anew; see `recalibrate`."""
-    return recalibrate(damage.small, damage.data, batch_size=damage.batch_size, limit=damage.limit), ()
+
+    def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
+        return recalibrate(damage.small, damage.data, batch_size=damage.batch_size, limit=damage.limit), ()

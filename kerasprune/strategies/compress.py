@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.compression import RECOVERIES
+from kerasprune.compression import Recovery, resolve_recovery
 from kerasprune.core import DataError
 from kerasprune.graph import trace, unroll
 from kerasprune.report import Report, Trajectory
@@ -47,7 +47,7 @@ def compress(
     limit: int | None = None,
     seed: int = 0,
     verify: bool = True,
-    recover: str | Collection[str] = (),
+    recover: str | Recovery | Collection[str | Recovery] = (),
     progress: bool = False,
     **selection,
 ) -> Compression:
@@ -69,7 +69,8 @@ def compress(
         verify: Check in every step that the slimmed model equals the masked one.
         recover: What is done after every cut, without labels and before training, in this order: "reconstruct"
             (consumers repay the loss by least squares), "bias" (biases take the mean of what is lost), "recalibrate"
-            (batch-norm statistics are estimated anew). A name or several; needs `data`.
+            (batch-norm statistics are estimated anew). A name, an object such as `Reconstruct(damping=1e-3)`, or
+            several of these; needs `data`.
         progress: Whether to show progress bars.
         **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
 
@@ -90,9 +91,8 @@ def compress(
     """
     inspect.signature(select).bind(None, None, budget, **selection)  # a misspelt option fails before any work
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
-    recover = (recover,) if isinstance(recover, str) else tuple(recover)
-    for name in recover:
-        RECOVERIES[name]  # a misspelt one, too
+    recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
+    recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too
     if recover and data is None:
         raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
     model = unroll(model)
@@ -104,7 +104,7 @@ def compress(
         data=data,
         train=train,
         verify=verify,
-        recover=recover,
+        recover=recoveries,
         seed=seed,
         scoring={"loss": loss, "batch_size": batch_size, "limit": limit, "progress": progress},
         selection=selection,
@@ -114,5 +114,5 @@ def compress(
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     if recover:
-        settings["recover"] = ", ".join(recover)
+        settings["recover"] = ", ".join(map(str, recover))
     return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.trajectory)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.compression import RECOVERIES, Damage, Repair, slim, verify
+from kerasprune.compression import Damage, Recovery, Repair, slim, verify
 from kerasprune.core import ChannelGraph
 from kerasprune.core.restrict import restrict
 from kerasprune.criteria import score
@@ -44,7 +44,7 @@ class Rounds:
     data: Any = None
     train: Callable[[keras.Model], keras.Model | None] | None = None
     verify: bool = True
-    recover: tuple[str, ...] = ()
+    recover: tuple[Recovery, ...] = ()
     seed: int = 0
     scoring: Mapping[str, Any] = field(default_factory=dict)
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -118,8 +118,8 @@ class Rounds:
         keep[kept] = True
         size, limit = self.scoring.get("batch_size", 32), self.scoring.get("limit")
         repairs: tuple[Repair, ...] = ()
-        for name in self.recover:
-            small, done = RECOVERIES[name](Damage(self.model, self.graph, keep, small, self.data, size, limit))
+        for recover in self.recover:
+            small, done = recover(Damage(self.model, self.graph, keep, small, self.data, size, limit))
             repairs += done
         return small, repairs
 
