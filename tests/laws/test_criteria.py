@@ -7,20 +7,9 @@ import pytest
 import kerasprune as kp
 from kerasprune.criteria import CRITERIA, Probe, score
 from tests.laws.random_models import from_generator, random_keep, random_model, randomize
-from tests.small_models import conv_model, dense_model, images
+from tests.small_models import conv_model, images
 
 LOSS = "sparse_categorical_crossentropy"
-
-
-def subject(name):
-    """A model and data for a criterion: convolutions and a residual addition wherever it takes them."""
-    if name == "quadratic":
-        chain = dense_model(9, 7, 6, activation="tanh")
-        model = keras.Sequential([*chain.layers[:-1], keras.layers.Dense(5, "softmax", name="classes")])
-        model.build((None, 4))
-        randomize(model, np.random.default_rng(0))
-        return model, (np.random.default_rng(0).normal(size=(10, 4)).astype("float32"), images()[1])
-    return conv_model(), images()
 
 
 def permuted(model, graph, rng):
@@ -51,7 +40,7 @@ def moved(labels, place):
 
 @pytest.mark.parametrize("name", [name for name in CRITERIA if name != "random"])
 def test_permuting_the_channels_permutes_the_scores(name):
-    model, (x, y) = subject(name)
+    model, (x, y) = conv_model(), images()
     graph = kp.trace(model)
     other, place = permuted(model, graph, np.random.default_rng(1))
     np.testing.assert_allclose(other.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
@@ -63,7 +52,7 @@ def test_permuting_the_channels_permutes_the_scores(name):
 
 @pytest.mark.parametrize("name", CRITERIA)
 def test_the_same_seed_gives_the_same_scores(name):
-    model, data = subject(name)
+    model, data = conv_model(), images()
     graph = kp.trace(model)
     first, second = (score(model, graph, name, data, loss=LOSS, seed=7) for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -77,7 +66,7 @@ def test_another_seed_gives_other_random_scores():
 
 @pytest.mark.parametrize("name", CRITERIA)
 def test_every_free_channel_gets_a_number(name):
-    model, data = subject(name)
+    model, data = conv_model(), images()
     graph = kp.trace(model)
     scores = score(model, graph, name, data, loss=LOSS)
     assert scores.shape == (graph.num_ids,) and scores.dtype == float

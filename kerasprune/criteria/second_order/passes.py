@@ -1,0 +1,128 @@
+"""A forward pass, and a backward pass that takes first and second derivatives with it."""
+
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+
+from kerasprune.core import Batch, DataError
+from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.feed import feed
+from kerasprune.criteria.gauss_newton import known_loss
+from kerasprune.criteria.instrument import instrument
+from kerasprune.criteria.sample_loss import sample_losses
+from kerasprune.criteria.second_order.losses import LOSSES
+from kerasprune.criteria.second_order.registry import Back, Step, find_step
+from kerasprune.graph import nodes
+
+
+class Read(keras.layers.Layer):
+    """Marks a place where channels are read.
+
+    Args:
+        axis: The axis of the channels.
+        labels: int (width,), their ids.
+    """
+
+    def __init__(self, axis: int, labels: np.ndarray):
+        super().__init__(autocast=False)
+        self.axis = axis
+        self.labels = labels
+
+    def call(self, inputs):
+        return inputs
+
+    def step(self, gain: np.ndarray, change: np.ndarray) -> Step:
+        """Multiplies by the gain; on the way back the second-order change is added to that of every id."""
+        shape = [1] * len(self.input.shape)
+        shape[self.axis] = -1
+        own = gain[self.labels].reshape(shape)
+        others = tuple(axis for axis in range(len(shape)) if axis != self.axis % len(shape))
+
+        def run(x):
+            x = x * own
+
+            def back(first, second):
+                found = (0.5 * x**2 * second - x * first).sum(axis=others)
+                change[:] += np.bincount(self.labels, found, minlength=len(change))
+                return [(first * own, second * own**2)]
+
+            return x, back
+
+        return run
+
+
+class Passes:
+    """Runs a model in float64, step by step.
+
+    Args:
+        evidence: The model, its graph, its loss and data with labels.
+
+    Raises:
+        DataError: A layer, an activation or the loss has no known second derivatives, or the data does not fit.
+    """
+
+    def __init__(self, evidence: Evidence):
+        name, self.options = known_loss(evidence, "quadratic", LOSSES)
+        self.loss = LOSSES[name]
+        self.evidence = evidence
+        flat = instrument(evidence.model, evidence.graph, lambda x, axis, labels, reader: Read(axis, labels)(x))
+        if len(flat.outputs) != 1:
+            raise DataError(f"'quadratic' needs a model with one output. Received: {len(flat.outputs)}. Use 'linear'.")
+        self.inputs, (self.output,) = flat.inputs, flat.outputs
+        self.calls = [(n, None if isinstance(n.operation, Read) else find_step(n)) for n in nodes(flat)]
+        self.behind: set[int] = set()  # the tensors behind a read, in which derivatives are needed
+        for node, step in self.calls:
+            if step is None or any(id(tensor) in self.behind for tensor in node.inputs):
+                self.behind.update(map(id, node.outputs))
+
+    def batches(self) -> Iterator[Batch]:
+        """The data, checked."""
+        evidence = self.evidence
+        losses, _ = sample_losses(evidence.model, evidence.loss)
+        return feed(evidence.model, evidence.data, evidence.batch_size, evidence.limit, losses)
+
+    def change(self, batch: Batch, gain: np.ndarray) -> np.ndarray:
+        """The second-order change of the loss when each channel alone reads zero, summed over the samples.
+
+        Args:
+            batch: Samples with labels.
+            gain: float (num_ids,), 0 for channels that are gone already.
+
+        Returns:
+            float (num_ids,).
+        """
+        change = np.zeros(len(gain))
+        values, ways = self._forward(batch.x, gain, change)
+        found = {id(self.output): self._loss_derivatives(values[id(self.output)], batch)}
+        for (node, step), back in zip(reversed(self.calls), reversed(ways), strict=True):
+            derivatives = found.pop(id(node.outputs[0]), None)
+            wanted = [id(tensor) in self.behind for tensor in node.inputs]
+            if derivatives is None or not (step is None or any(wanted)):
+                continue
+            for tensor, want, more in zip(node.inputs, wanted, back(*derivatives), strict=True):
+                if want:
+                    so_far = found.get(id(tensor))
+                    found[id(tensor)] = more if so_far is None else (so_far[0] + more[0], so_far[1] + more[1])
+        return change
+
+    def _forward(self, x, gain: np.ndarray, change: np.ndarray) -> tuple[dict[int, np.ndarray], list[Back]]:
+        """The values of all tensors, and the ways back in the order of the calls."""
+        arrays = [x[tensor.name] for tensor in self.inputs] if isinstance(x, Mapping) else keras.tree.flatten(x)
+        values = {id(tensor): np.asarray(array, float) for tensor, array in zip(self.inputs, arrays, strict=True)}
+        ways = []
+        for node, step in self.calls:
+            step = node.operation.step(gain, change) if step is None else step
+            values[id(node.outputs[0])], back = step(*(values[id(tensor)] for tensor in node.inputs))
+            ways.append(back)
+        return values, ways
+
+    def _loss_derivatives(self, outputs: np.ndarray, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """First and second, for a loss that is averaged over the places of a sample."""
+        if not np.isfinite(outputs).all():
+            raise DataError("The outputs of the model hold NaN or infinity. Check the weights and the data.")
+        (labels,) = keras.tree.flatten(batch.y)
+        weight = np.ones(len(outputs)) if batch.sample_weight is None else np.ravel(batch.sample_weight)
+        weight = weight.reshape(-1, *[1] * (outputs.ndim - 1)) / np.prod(outputs.shape[1:-1])
+        first, second = self.loss(outputs, np.asarray(labels, float), self.options)
+        return first * weight, second * weight
