@@ -86,8 +86,8 @@ class Curvature:
     """
 
     def __init__(self, evidence: Evidence):
-        self.shape = _output_shape(evidence.model)
-        coordinates = _coordinates(evidence)
+        self.shape = output_shape(evidence.model, "gauss_newton")
+        coordinates = output_coordinates(evidence, "gauss_newton")
         positions = math.prod(self.shape[:-1])
 
         def along(direction, outputs):
@@ -115,19 +115,29 @@ class Curvature:
         return total / samples
 
 
-def _output_shape(model: keras.Model) -> tuple[int, ...]:
+def output_shape(model: keras.Model, criterion_name: str) -> tuple[int, ...]:
+    """The shape of a sample of the model's one output.
+
+    Raises:
+        DataError: There are several outputs, or one of unknown size.
+    """
     outputs = functional(model).outputs
     shapes = [tuple(output.shape[1:]) for output in outputs]
     if len(shapes) != 1 or not shapes[0] or None in shapes[0]:
         raise DataError(
-            "'gauss_newton' needs a model with one output of a fixed shape (batch, ..., outputs). "
+            f"{criterion_name!r} needs a model with one output of a fixed shape (batch, ..., outputs). "
             f"Received outputs of shapes: {', '.join(str(tuple(output.shape)) for output in outputs)}. Use 'oracle'."
         )
     return shapes[0]
 
 
-def _coordinates(evidence: Evidence) -> Callable:
-    name, options = known_loss(evidence, "gauss_newton", COORDINATES)
+def output_coordinates(evidence: Evidence, criterion_name: str) -> Callable:
+    """From the outputs to coordinates in which the curvature of the loss is the identity, of the same shape.
+
+    Raises:
+        DataError: The curvature of the loss is not known.
+    """
+    name, options = known_loss(evidence, criterion_name, COORDINATES)
     return lambda outputs: COORDINATES[name](outputs, options)
 
 
