@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+from scipy.special import expit  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
 from benchmarks.shrinking_claims import claims, removable  # noqa: E402
@@ -41,21 +42,29 @@ def network(task: Task, train: Samples, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
     *hidden, outputs = task.widths[1:]
     layers = [keras.layers.Dense(width, "sigmoid", name=f"hidden{number}") for number, width in enumerate(hidden)]
-    last = keras.layers.Dense(outputs, "sigmoid" if outputs == 1 else "softmax", name="out")
-    model = keras.Sequential([keras.Input((task.widths[0],)), *layers, last])
+    layers = [keras.Input((task.widths[0],)), *layers, keras.layers.Dense(outputs, "sigmoid", name="out")]
+    model = keras.Sequential(layers)
+    train_fully(model, task, train) if task.stop is None else train_until(model, task, train)
+    return model
+
+
+def train_fully(model: keras.Model, task: Task, train: Samples) -> None:
+    """With a learning rate that falls to zero."""
     size, epochs, rate = task.training
-    steps = epochs * len(train[0]) // size
-    schedule = rate if task.stop else keras.optimizers.schedules.CosineDecay(rate, steps)
-    model.compile(keras.optimizers.Adam(schedule), "mse", metrics=["accuracy"], steps_per_execution=10)
-    if task.stop is None:
-        model.fit(*train, size, epochs, verbose=0)
-        return model
-    for start in range(0, steps * size, 10 * size):
-        part = slice(start % len(train[0]), start % len(train[0]) + 10 * size)
+    schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * len(train[0]) // size)
+    model.compile(keras.optimizers.Adam(schedule), "mse", steps_per_execution=10)
+    model.fit(*train, size, epochs, verbose=0)
+
+
+def train_until(model: keras.Model, task: Task, train: Samples) -> None:
+    """With plain gradient descent, 20 batches at a time, until the accuracy is that of the published network."""
+    size, epochs, rate = task.training
+    model.compile(keras.optimizers.SGD(rate), "mse", metrics=["accuracy"], steps_per_execution=10)
+    for start in range(0, epochs * len(train[0]), 20 * size):
+        part = slice(start % len(train[0]), start % len(train[0]) + 20 * size)
         model.fit(train[0][part], train[1][part], size, verbose=0)
         if model.evaluate(train[0][:BATCH], train[1][:BATCH], BATCH, verbose=0)[1] >= task.stop:
-            break
-    return model
+            return
 
 
 class Subject:
@@ -84,18 +93,18 @@ class Subject:
 
     def outputs(self, x: np.ndarray, keep: np.ndarray) -> np.ndarray:
         """What the network says when what is not kept reads zero."""
-        hidden, last = self.model.layers[:-1], self.model.layers[-1]
-        for layer, ids in zip(hidden, self.ids, strict=True):
+        for layer, stays in zip(self.model.layers, [*(keep[ids] for ids in self.ids), 1.0], strict=True):
             kernel, bias = layer.get_weights()
-            x = keep[ids] / (1 + np.exp(-np.clip(x @ kernel + bias, -80, 80)))
-        kernel, bias = last.get_weights()
-        x = x @ kernel + bias
-        return 1 / (1 + np.exp(-x)) if x.shape[1] == 1 else np.exp(x - np.logaddexp.reduce(x, axis=1, keepdims=True))
+            x = expit(x @ kernel + bias) * stays
+        return x
 
     def accuracy(self, keep: np.ndarray) -> float:
-        """Percent of the test samples on the right side of a half."""
+        """Percent of the test samples that are judged right: by the larger output, or by whether it is above a half."""
         x, y = self.test
-        return 100 * float(((self.outputs(x, keep) > 0.5) == (y > 0.5)).mean())
+        outputs = self.outputs(x, keep)
+        if outputs.shape[1] == 1:
+            outputs, y = (np.concatenate([values, 1 - values], axis=1) for values in (outputs, y))
+        return 100 * float((outputs.argmax(axis=1) == y.argmax(axis=1)).mean())
 
     def error(self, loss: float) -> float:
         """The published error: half the sum of the squares over as many samples as there."""

@@ -15,7 +15,7 @@ class Task:
 
     Attributes:
         title: For tables and figures.
-        widths: Of the layers; all are sigmoid but a last one of several units, which is a softmax.
+        widths: Of the layers, which are all sigmoid.
         samples: From the folder of the data and a seed to training and test samples.
         measure: What is published, "error" or "accuracy".
         published: The brute-force curve: percent of the neurons removed to the value.
@@ -99,7 +99,7 @@ def _halves(x: np.ndarray, y: np.ndarray, first: int) -> tuple[Samples, Samples]
 
 MNIST = Path("mnist") / "mnist.npz"
 _TENTHS = range(10, 100, 10)
-_DIGIT = {"widths": (784, 100, 2), "measure": "error", "published_samples": 60_000, "training": (100, 3, 1e-3)}
+_DIGIT = {"widths": (784, 100, 2), "measure": "error", "published_samples": 60_000, "training": (10, 1, 0.1)}
 _DIGIT_SHARES = (1, 10, 20, 40, 50, 60, 70, 80, 90)
 
 TASKS = {
