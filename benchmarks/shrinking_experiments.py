@@ -21,8 +21,7 @@ import numpy as np  # noqa: E402
 from scipy.special import expit  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
-from benchmarks.shrinking_claims import claims, removable  # noqa: E402
-from benchmarks.shrinking_pictures import draw  # noqa: E402
+from benchmarks.shrinking_report import CRITERIA, draw, table  # noqa: E402
 from benchmarks.shrinking_tasks import TASKS, Samples, Task  # noqa: E402
 from kerasprune.core import atomic_path, write_text  # noqa: E402
 from kerasprune.criteria import Probe, gain_curve  # noqa: E402
@@ -31,10 +30,8 @@ from kerasprune.report import Trajectory, plot_gain_curves  # noqa: E402
 from kerasprune.strategies import Serial  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
-CRITERIA = ("oracle", "gauss_newton", "quadratic", "linear")
 BATCH = 10_000
 IN_DETAIL = "cosine_50"  # also ranked a single time, and its gain curves are drawn
-SHARES = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 
 
 def network(task: Task, train: Samples, seed: int) -> keras.Model:
@@ -162,65 +159,6 @@ def measure(name: str, options: argparse.Namespace, found: dict) -> dict:
         "nothing_left": float(f"{subject.error_of_nothing():.4g}"),
         "curves": curves,
     }
-
-
-def row(values: dict, shares=SHARES) -> str:
-    """Cells for the shares; empty where there is no value."""
-    return " | ".join(f"{values[share]:.4g}" if share in values else "" for share in shares)
-
-
-def at_shares(result: dict, values: list) -> dict[int, float]:
-    """Percent removed to the value there."""
-    places = {share: round(share * result["neurons"] / 100) for share in (0, *SHARES)}
-    return {share: values[place] for share, place in places.items() if place < len(values)}
-
-
-def table(results: dict) -> str:
-    """Markdown: our curves beside the published ones, and what becomes of the claims."""
-    lines = ["# Neurons removed one at a time, without training: networks trained from scratch", ""]
-    lines += [
-        "Ranked anew after every removal on all training samples. `error` is half the sum of their squared errors,"
-    ]
-    lines += ["scaled to as many samples as published; `accuracy` is that on the test samples, in percent."]
-    lines += [f"Seed {results['seed']}; Keras {results['keras']} on {results['backend']}; {results['machine']}.", ""]
-    lines += ["## Claims", "", "| claim | published | ours | holds |", "|---|---|---|---|"]
-    for claim in claims(results["tasks"]):
-        lines.append(f"| {claim.words} | {claim.published} | {claim.ours} | {'yes' if claim.holds else '**no**'} |")
-    lines += [
-        "",
-        "Percent of the neurons that can go before what is lost counts: the error rises above that of the start",
-    ]
-    lines += [
-        "(digits) or 1.5 % of that without hidden neurons (cosine), or the accuracy falls by a point (shapes).",
-        "",
-    ]
-    lines += ["| task | " + " | ".join(CRITERIA) + " |", "|---" * (len(CRITERIA) + 1) + "|"]
-    for name, result in results["tasks"].items():
-        cells = (removable(name, result, key) if key in result["curves"] else None for key in CRITERIA)
-        lines.append(f"| {name} | {' | '.join('' if cell is None else f'{cell:.0f}' for cell in cells)} |")
-    for name, result in results["tasks"].items():
-        lines += section(name, result)
-    return "\n".join([*lines, ""])
-
-
-def section(name: str, result: dict) -> list[str]:
-    """One task: a row per curve."""
-    task = TASKS[name]
-    lines = ["", f"## {task.title} (`{name}`)", ""]
-    lines.append(
-        f"{result['samples']:,} training and {result['test_samples']:,} test samples, "
-        f"error without hidden neurons {result['nothing_left']:.4g}."
-    )
-    head = " | ".join(f"{share} %" for share in (0, *SHARES))
-    lines += ["", f"| measure | ranked by | {head} |", "|---" * (len(SHARES) + 3) + "|"]
-    published = dict(task.published) if task.start is None or task.measure == "error" else {0: task.start}
-    published |= task.published
-    lines.append(f"| {task.measure} | brute force, published | {row(published, (0, *SHARES))} |")
-    for measure_ in ("error", "accuracy"):
-        for key, curve in result["curves"].items():
-            if curve[measure_] is not None:
-                lines.append(f"| {measure_} | {key} | {row(at_shares(result, curve[measure_]), (0, *SHARES))} |")
-    return lines
 
 
 def main() -> int:

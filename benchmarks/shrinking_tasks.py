@@ -99,8 +99,6 @@ def _halves(x: np.ndarray, y: np.ndarray, first: int) -> tuple[Samples, Samples]
 
 MNIST = Path("mnist") / "mnist.npz"
 _TENTHS = range(10, 100, 10)
-_DIGIT = {"widths": (784, 100, 2), "measure": "error", "published_samples": 60_000, "training": (10, 1, 0.1)}
-_DIGIT_SHARES = (1, 10, 20, 40, 50, 60, 70, 80, 90)
 
 TASKS = {
     "cosine_10": Task(
@@ -145,31 +143,23 @@ TASKS = {
         66_033,
         start=98.6,
     ),
-    "digit_0": Task(
-        "0 against the rest, 784-100-2",
-        samples=one_against_rest(0),
-        published=dict(zip(_DIGIT_SHARES, (2756, 2293, 2135, 2082, 2099, 2237, 2444, 2878, 3871), strict=True)),
-        start=97.57,
-        stop=0.9757,
-        needs=str(MNIST),
-        **_DIGIT,
-    ),
-    "digit_1": Task(
-        "1 against the rest, 784-100-2",
-        samples=one_against_rest(1),
-        published=dict(zip(_DIGIT_SHARES, (2132, 1628, 1501, 1488, 1437, 1556, 1553, 1850, 3042), strict=True)),
-        start=98.81,
-        stop=0.9881,
-        needs=str(MNIST),
-        **_DIGIT,
-    ),
-    "digit_2": Task(
-        "2 against the rest, 784-100-2",
-        samples=one_against_rest(2),
-        published=dict(zip(_DIGIT_SHARES, (5651, 3787, 3658, 3620, 3551, 3719, 3816, 3989, 4495), strict=True)),
-        start=95.13,
-        stop=0.9513,
-        needs=str(MNIST),
-        **_DIGIT,
-    ),
+    **{
+        f"digit_{digit}": Task(
+            f"{digit} against the rest, 784-100-2",
+            (784, 100, 2),
+            one_against_rest(digit),
+            "error",
+            dict(zip((1, 10, 20, 40, 50, 60, 70, 80, 90), errors, strict=True)),
+            60_000,
+            start=start,
+            training=(10, 1, 0.1),
+            stop=start / 100,
+            needs=str(MNIST),
+        )
+        for digit, start, errors in (
+            (0, 97.57, (2756, 2293, 2135, 2082, 2099, 2237, 2444, 2878, 3871)),
+            (1, 98.81, (2132, 1628, 1501, 1488, 1437, 1556, 1553, 1850, 3042)),
+            (2, 95.13, (5651, 3787, 3658, 3620, 3551, 3719, 3816, 3989, 4495)),
+        )
+    },
 }

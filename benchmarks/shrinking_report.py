@@ -1,0 +1,179 @@
+"""Claims, tables and the figure of `benchmarks.shrinking_experiments`."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.shrinking_tasks import TASKS
+
+CRITERIA = ("oracle", "gauss_newton", "quadratic", "linear")
+SHARES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
+FLAT = 37.7  # the error of the cosine that was published as flat; the best constant has 97
+POINT = 1.0  # of accuracy: what counts as a significant drop
+# The published errors at the start and at the lowest, and the percent removed at which the start is reached again.
+_DIGITS = (("digit_0", "2756 to 2082", 75), ("digit_1", "2132 to 1437", 80), ("digit_2", "5651 to 3551", 90))
+
+_ABOUT = """Ranked anew after every removal, unless it says otherwise, on all training samples. `error` is half the sum
+of their squared errors, scaled to as many samples as published; `accuracy` is that on the test samples, in percent."""
+_REMOVABLE = """Percent of the neurons that can go before what is lost counts: the error rises above that of the start
+(digits) or above 37.7 (cosine; the best constant has 97), or the accuracy falls by a point (shapes)."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, what was published, what we find, and whether that supports it."""
+
+    words: str
+    published: str
+    ours: str
+    holds: bool
+
+
+def claims(tasks: Mapping[str, dict]) -> Iterator[Claim]:
+    """The claims about the tasks that have been run with the criterion "oracle"."""
+    tasks = {name: task for name, task in tasks.items() if "oracle" in task["curves"]}
+    yield from _cosine(tasks)
+    for name, published in (("diamond", 48), ("random_shape", 38)):
+        if name in tasks:
+            yield _shape(name, tasks[name], published)
+    for name, change, until in _DIGITS:
+        if name in tasks:
+            yield from _digit(name, tasks[name], change, until)
+
+
+def removable(name: str, task: dict, criterion: str) -> float:
+    """Percent of the neurons that can go, in the order of a criterion, before what is lost counts."""
+    curve = task["curves"][criterion]
+    if name in ("diamond", "random_shape"):
+        good = np.array(curve["accuracy"]) >= curve["accuracy"][0] - POINT
+    else:
+        error = np.array(curve["error"])
+        good = error <= (error[0] if name.startswith("digit") else FLAT)
+    if name.startswith("digit"):  # the error may rise for a moment and fall again
+        return 100 * float(np.flatnonzero(good)[-1]) / task["neurons"]
+    return 100 * float((len(good) if good.all() else np.argmin(good)) - 1) / task["neurons"]
+
+
+def _cosine(tasks: Mapping[str, dict]) -> Iterator[Claim]:
+    if "cosine_50" in tasks:
+        task = tasks["cosine_50"]
+        error = task["curves"]["oracle"]["error"][90]
+        yield Claim(
+            "cosine, 100 neurons: flat until 90 % are gone",
+            "error 37.7 at 90 %",
+            f"error {error:.4g} at 90 %",
+            error <= FLAT,
+        )
+    if {"cosine_10", "cosine_50"} <= set(tasks):
+        used = [
+            round(tasks[name]["neurons"] * (1 - removable(name, tasks[name], "oracle") / 100))
+            for name in ("cosine_10", "cosine_50")
+        ]
+        yield Claim(
+            "cosine: as many neurons are used, whatever the width",
+            "10 or 11 of 20 and of 100",
+            f"{used[0]} of 20, {used[1]} of 100",
+            abs(used[0] - used[1]) <= 3,
+        )
+
+
+def _shape(name: str, task: dict, published: int) -> Claim:
+    share = removable(name, task, "oracle")
+    return Claim(
+        f"{name}: neurons removable without significant drop (1 point)",
+        f"{published} %",
+        f"{share:.0f} %",
+        share >= published,
+    )
+
+
+def _digit(name: str, task: dict, lowest: str, until: int) -> Iterator[Claim]:
+    error = np.array(task["curves"]["oracle"]["error"])
+    place = int(error.argmin())
+    yield Claim(
+        f"{name}: brute force lowers the error before it raises it",
+        lowest,
+        f"{error[0]:.4g} to {error[place]:.4g}, with {100 * place / task['neurons']:.0f} % removed",
+        place > 0 and error[place] < error[0],
+    )
+    share = removable(name, task, "oracle")
+    yield Claim(
+        f"{name}: no worse than at the start until 60 % or more are gone",
+        f"about {until} %",
+        f"{share:.0f} %",
+        share >= 60,
+    )
+
+
+def table(results: dict) -> str:
+    """Markdown: what becomes of the claims, and our curves beside the published ones."""
+    lines = ["# Neurons removed one at a time, without training: networks trained from scratch", "", _ABOUT]
+    lines += [f"Seed {results['seed']}; Keras {results['keras']} on {results['backend']}; {results['machine']}.", ""]
+    lines += ["## Claims", "", "| claim | published | ours | holds |", "|---|---|---|---|"]
+    for claim in claims(results["tasks"]):
+        lines.append(f"| {claim.words} | {claim.published} | {claim.ours} | {'yes' if claim.holds else '**no**'} |")
+    lines += ["", _REMOVABLE, "", f"| task | {' | '.join(CRITERIA)} |", "|---" * (len(CRITERIA) + 1) + "|"]
+    for name, task in results["tasks"].items():
+        cells = (f"{removable(name, task, key):.0f}" if key in task["curves"] else "" for key in CRITERIA)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, task in results["tasks"].items():
+        lines += _section(name, task)
+    return "\n".join([*lines, ""])
+
+
+def _section(name: str, result: dict) -> list[str]:
+    """One task: a row per curve."""
+    task, curves = TASKS[name], result["curves"]
+    about = (
+        f"{result['samples']:,} training and {result['test_samples']:,} test samples; "
+        f"error without hidden neurons {result['nothing_left']:.4g}."
+    )
+    if task.start is not None:
+        ours = next(iter(curves.values()))["accuracy"][0]
+        about += f" Test accuracy of the whole network: {ours:.2f} %, published {task.start:.2f} %."
+    lines = ["", f"## {task.title} (`{name}`)", "", about, ""]
+    lines += [f"| measure | ranked by | {' | '.join(f'{share} %' for share in SHARES)} |", "|---" * 12 + "|"]
+    lines.append(f"| {task.measure} | brute force, published | {_cells(task.published)} |")
+    for measure in ("error", "accuracy"):
+        for key, curve in curves.items():
+            if curve[measure] is not None:
+                at = {share: round(share * result["neurons"] / 100) for share in SHARES}
+                values = {share: curve[measure][place] for share, place in at.items() if place < len(curve[measure])}
+                lines.append(f"| {measure} | {key} | {_cells(values)} |")
+    return lines
+
+
+def _cells(values: Mapping[float, float]) -> str:
+    """Cells for the shares; empty where there is no value."""
+    return " | ".join(f"{values[share]:.4g}" if share in values else "" for share in SHARES)
+
+
+def draw(tasks: Mapping[str, dict], path: str | os.PathLike) -> None:
+    """Error or accuracy over the share of neurons removed, criteria side by side, published brute force as crosses.
+
+    Args:
+        tasks: The results by task.
+        path: The picture.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    columns = min(len(tasks), 4)
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(3.6 * columns, 3.1 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (name, task) in zip(panels, tasks.items(), strict=False):
+        measure = TASKS[name].measure
+        for criterion, curve in task["curves"].items():
+            if "single" not in criterion:
+                shares = [100 * place / task["neurons"] for place in range(len(curve[measure]))]
+                axes.plot(shares, curve[measure], label=criterion)
+        axes.plot(*zip(*TASKS[name].published.items(), strict=True), "kx", label="brute force, published")
+        axes.set(title=TASKS[name].title, xlabel="neurons removed (%)", ylabel=measure)
+        axes.set_yscale("log" if measure == "error" else "linear")
+        axes.grid(alpha=0.3)
+    for axes in list(panels):
+        axes.axis("off")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    figure.savefig(path, dpi=80)
