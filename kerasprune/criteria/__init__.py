@@ -2,6 +2,7 @@
 
 from kerasprune.criteria.activation import Activation
 from kerasprune.criteria.bn_scale import BatchNormalizationScale
+from kerasprune.criteria.correlation import Correlation
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.fisher import Fisher
 from kerasprune.criteria.gain_curve import gain_curve
@@ -9,11 +10,13 @@ from kerasprune.criteria.gauss_newton import GaussNewton
 from kerasprune.criteria.geometric_median import GeometricMedian
 from kerasprune.criteria.linear import Linear
 from kerasprune.criteria.magnitude import Magnitude
+from kerasprune.criteria.obs import OptimalBrainSurgeon
 from kerasprune.criteria.oracle import Oracle
 from kerasprune.criteria.probe import Probe
 from kerasprune.criteria.quadratic import Quadratic
 from kerasprune.criteria.random import Random
 from kerasprune.criteria.ranking import ranking
+from kerasprune.criteria.reconstruction import Reconstruction
 from kerasprune.criteria.registry import CRITERIA, criterion
 from kerasprune.criteria.score import score
 from kerasprune.criteria.taylor import Taylor
@@ -22,16 +25,19 @@ __all__ = [
     "CRITERIA",
     "Activation",
     "BatchNormalizationScale",
+    "Correlation",
     "Evidence",
     "Fisher",
     "GaussNewton",
     "GeometricMedian",
     "Linear",
     "Magnitude",
+    "OptimalBrainSurgeon",
     "Oracle",
     "Probe",
     "Quadratic",
     "Random",
+    "Reconstruction",
     "Taylor",
     "criterion",
     "gain_curve",

@@ -1,0 +1,94 @@
+"""What the loss gains by a removal that the channels that stay have repaid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasprune.core import Batch, DataError
+from kerasprune.criteria.elimination import ranking_by_elimination
+from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.feed import filled
+from kerasprune.criteria.gauss_newton import output_coordinates, output_shape
+from kerasprune.criteria.instrument import instrument
+from kerasprune.criteria.progress import tracked
+from kerasprune.criteria.registry import Ranking, criterion
+from kerasprune.graph.moments import Moments
+from kerasprune.layers.offset import Offset, Slopes
+
+
+@criterion("obs")
+@dataclass(frozen=True)
+class OptimalBrainSurgeon:
+    """By how much the mean loss would rise, to second order, if a channel went and the others repaid it.
+
+    What a channel carries is predicted by the others of its tensor, by least squares and a constant; the readers'
+    weights can take the prediction over, so only the error of it is lost. For the error `e` this is `1/2 * mean(e^2) *
+    mean(c)`, where `c` is the curvature of the loss in the value of the channel, that of the Gauss-Newton matrix, and
+    both means go over samples and positions. Channels are removed in thought one after the other, the cheapest first,
+    and those that stay carry the weight of what they repay: the score of a channel is what it costs in its turn, so
+    one ranking serves for a small cut and for a large one. It foresees `recover="reconstruct"`, or training.
+
+    Needs data, without labels, a model with one output, and a loss whose curvature is known, as in `GaussNewton`; it
+    costs as much, and the inversion of one covariance per tensor that is read. Windows of a convolution repay a
+    channel position by position, as if errors at different positions had nothing to do with each other. A channel
+    that is read only inside the layer that makes it, as in attention, gets +inf and stays.
+
+    Reference:
+        Hassibi and Stork, Second Order Derivatives for Network Pruning: Optimal Brain Surgeon, NIPS 1992: `w_q^2 / (2
+        [H^-1]_qq)`, here for all weights that read a channel; Frantar, Singh and Alistarh, Optimal Brain Compression,
+        NeurIPS 2022, for one inverse from which what is gone is eliminated.
+    """
+
+    def __call__(self, evidence: Evidence) -> np.ndarray:
+        return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))
+
+    def under_gain(self, evidence: Evidence) -> Ranking:
+        """The scores of what a gain has left, from derivatives of the whole model."""
+        return ranking_by_elimination(evidence, _curvatures)
+
+
+def _curvatures(evidence: Evidence, data: Sequence[Batch], tensors: Sequence[Moments]) -> list[np.ndarray]:
+    """Half the second derivatives of the mean loss in the entries of each tensor: float (width, width), mean over
+    samples, sum over positions."""
+    output_shape(evidence.model, "obs")
+    coordinates = output_coordinates(evidence, "obs")
+    copy, offsets, axes = _with_offsets(evidence)
+    slopes = Slopes(copy, offsets, coordinates)
+    totals = [np.zeros((len(tensor.labels), len(tensor.labels))) for tensor in tensors]
+    samples = 0
+    for batch in tracked(data, "curvature", len(data), evidence.progress):
+        for found in slopes(filled(batch, evidence.batch_size).x):
+            for total, slope, axis in zip(totals, found, axes, strict=True):
+                rows = np.moveaxis(slope[: batch.size], axis, -1).reshape(-1, len(total)).astype(float)
+                total += rows.T @ rows
+        samples += batch.size
+    if not all(np.isfinite(total).all() for total in totals):
+        raise DataError("The derivatives of the outputs hold NaN or infinity. Check the weights.")
+    positions = np.prod(slopes.shape[:-1])
+    return [total / (2 * samples * positions) for total in totals]
+
+
+def _with_offsets(evidence: Evidence) -> tuple[keras.Model, list[Offset], list[int]]:
+    """A copy of the model, with an offset at every tensor that is read, in the order of `read_moments`."""
+    shifted: dict[tuple, keras.KerasTensor] = {}
+    offsets: list[Offset] = []
+    axes: list[int] = []
+
+    def at_read(tensor: keras.KerasTensor, axis: int, labels: np.ndarray, reader: str) -> keras.KerasTensor:
+        if evidence.graph.frozen[labels].all():
+            return tensor
+        key = (id(tensor), axis)
+        if key not in shifted:
+            if None in tensor.shape[1:]:
+                raise DataError(
+                    f"'obs' needs tensors of a fixed size. {reader!r} reads one of shape {tensor.shape}. "
+                    "Build the model for inputs of one size."
+                )
+            offsets.append(Offset(evidence.batch_size))
+            axes.append(axis)
+            shifted[key] = offsets[-1](tensor)
+        return shifted[key]
+
+    return instrument(evidence.model, evidence.graph, at_read), offsets, axes

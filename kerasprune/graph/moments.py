@@ -1,0 +1,143 @@
+"""What the channels that are read have in common: the mean and the covariance of their values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasprune.core import Batch, ChannelGraph, DataError
+from kerasprune.graph.rebuild import Rebuild
+from kerasprune.graph.walk import Node
+
+MOST_ENTRIES = 8192  # along an axis; the covariance holds the square of it
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """One tensor whose channels are read, over all samples and positions.
+
+    Attributes:
+        labels: int (width,), the ids along the axis of the channels; an id that was flattened stands there often.
+        readers: Paths of the operations that read the tensor.
+        mean: float (width,).
+        covariance: float (width, width).
+        rows: Samples times positions.
+    """
+
+    labels: np.ndarray
+    readers: tuple[str, ...]
+    mean: np.ndarray
+    covariance: np.ndarray
+    rows: int
+
+
+def read_moments(model: keras.Model, graph: ChannelGraph, data: Iterable[Batch]) -> tuple[Moments, ...]:
+    """Run a model once over the data and take the moments of every tensor that is read and has free channels.
+
+    Args:
+        model: The model; it is not touched.
+        graph: Its trace.
+        data: Batches that fit the model; labels are not used.
+
+    Returns:
+        One for every tensor and axis, in the order of execution.
+
+    Raises:
+        DataError: A tensor has too many entries for a covariance, or holds NaN or infinity.
+    """
+    recorded = _Reads(graph)
+    flat = Rebuild(graph).run(model, recorded.call, nested=False)
+    reads = list(recorded.found.values())
+    if not reads:
+        return ()
+    for read in reads:
+        if len(read.labels) > MOST_ENTRIES:
+            raise DataError(
+                f"`{read.readers[0]}` reads {len(read.labels)} entries, and a covariance of more than {MOST_ENTRIES} "
+                "takes too much memory. Use a criterion that looks at channels one by one, such as 'taylor'."
+            )
+    running = keras.Model(flat.inputs, [read.tensor for read in reads])
+    sums = [_Sums(read) for read in reads]
+    for batch in data:
+        for total, values in zip(sums, keras.tree.flatten(running.predict_on_batch(batch.x)), strict=True):
+            total.add(values)
+    return tuple(total.moments() for total in sums)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    tensor: keras.KerasTensor
+    axis: int
+    labels: np.ndarray
+    readers: list[str]
+
+
+class _Reads:
+    """Collects the tensors that are read while a model is replayed."""
+
+    def __init__(self, graph: ChannelGraph):
+        self.graph = graph
+        self.spots = iter(graph.nodes)  # in the order of execution, which is the order of the calls below
+        self.found: dict[tuple, _Read] = {}
+
+    def call(self, node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
+        """Note what the call reads, and make it."""
+        spot = next(self.spots)
+        tensors = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, keras.KerasTensor)]
+        for tensor, labels, axes in zip(tensors, spot.inputs, spot.reads, strict=True):
+            for axis in axes:
+                if not self.graph.frozen[labels[axis]].all():
+                    read = _Read(tensor, axis, labels[axis], [])
+                    self.found.setdefault((id(tensor), axis), read).readers.append(spot.operation)
+        return operation(*args, **kwargs)
+
+
+class _Sums:
+    """Sums of values and of their products, about the mean of the first batch, so that little cancels."""
+
+    def __init__(self, read: _Read):
+        self.read = read
+        self.rows = 0
+        self.shift = 0.0
+        self.total = np.zeros(len(read.labels))
+        self.products = np.zeros((len(read.labels), len(read.labels)))
+
+    def add(self, values: np.ndarray) -> None:
+        """Values of one batch, with the axes of the tensor."""
+        rows = np.moveaxis(values, self.read.axis, -1).reshape(-1, len(self.read.labels)).astype(float)
+        if not np.isfinite(rows).all():
+            raise DataError(f"What {self.read.readers[0]!r} reads holds NaN or infinity. Check the weights before it.")
+        if not self.rows:
+            self.shift = rows.mean(axis=0)
+        rows -= self.shift
+        self.rows += len(rows)
+        self.total += rows.sum(axis=0)
+        self.products += rows.T @ rows
+
+    def moments(self) -> Moments:
+        mean = self.total / self.rows
+        covariance = self.products / self.rows - np.outer(mean, mean)
+        return Moments(self.read.labels, tuple(self.read.readers), self.shift + mean, covariance, self.rows)
+
+
+def pooled_covariance(moments: Moments, ids: np.ndarray) -> np.ndarray:
+    """The covariance of channels, with the entries that one channel has along the axis taken for more positions.
+
+    The mean of each entry is taken off first, and an entry that a channel does not have is nothing.
+
+    Args:
+        moments: A tensor.
+        ids: int (channels,).
+
+    Returns:
+        float (channels, channels).
+    """
+    entries = [np.flatnonzero(moments.labels == channel) for channel in ids]
+    most = max(map(len, entries))
+    total = np.zeros((len(ids), len(ids)))
+    for rank in range(most):
+        here = np.flatnonzero([len(places) > rank for places in entries])
+        chosen = [entries[number][rank] for number in here]
+        total[np.ix_(here, here)] += moments.covariance[np.ix_(chosen, chosen)]
+    return total / most
