@@ -21,10 +21,7 @@ from scipy.stats import spearmanr  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
 from kerasprune.core.files import atomic_path  # noqa: E402
-from kerasprune.criteria import Evidence, Quadratic  # noqa: E402
-from kerasprune.criteria.gauss_newton import Curvature  # noqa: E402
-from kerasprune.criteria.linear import linear_change  # noqa: E402
-from kerasprune.criteria.oracle import exact_change  # noqa: E402
+from kerasprune.criteria import CRITERIA, Evidence  # noqa: E402
 
 # Accuracy at 10, 20, ..., 80 % of the neurons removed, recomputed from the published weights.
 EXPECTED = {
@@ -59,14 +56,9 @@ def build(arrays, name: str) -> keras.Model:
 
 def rankings(evidence: Evidence) -> dict[str, Ranking]:
     """The criteria, compiled once for all steps."""
-    probe, curvature, data = evidence.probe, Curvature(evidence), evidence.data
-    second_order = Quadratic().under_gain(evidence)
-    return {
-        "oracle": lambda gain, left: exact_change(probe, data, left, gain),
-        "gauss_newton": lambda gain, left: (linear_change(probe, data, gain) + 0.5 * curvature(data, gain))[left],
-        "quadratic": lambda gain, left: second_order(gain)[left],
-        "linear": lambda gain, left: linear_change(probe, data, gain)[left],
-    }
+    names = ("oracle", "gauss_newton", "quadratic", "linear")
+    found = {name: CRITERIA[name]().under_gain(evidence) for name in names}
+    return {name: lambda gain, left, scores=scores: scores(gain)[left] for name, scores in found.items()}
 
 
 def shrink(evidence: Evidence, ranking: Ranking, accuracy: Callable[[np.ndarray], float]) -> list[dict]:

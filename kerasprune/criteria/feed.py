@@ -64,7 +64,7 @@ def class_numbers(labels: Any, outputs: Any) -> np.ndarray | None:
 
 def _check_inputs(model, x) -> None:
     names = [tensor.name for tensor in model.inputs]
-    arrays = _align(x, names)
+    arrays = align(x, names)
     if len(arrays) != len(model.inputs):
         raise DataError(
             f"The model has {len(model.inputs)} inputs ({', '.join(names)}); the data has {len(arrays)}. "
@@ -83,8 +83,8 @@ def _check_labels(model, y, losses) -> None:
     if y is None:
         raise DataError("This criterion needs labels, and the data has none. Pass data=(x, y).")
     names = model.output_names
-    arrays = _align(y, names)
-    functions = _align(losses, names) if isinstance(losses, (Mapping, list, tuple)) else [losses] * len(names)
+    arrays = align(y, names)
+    functions = align(losses, names) if isinstance(losses, (Mapping, list, tuple)) else [losses] * len(names)
     if not len(arrays) == len(functions) == len(names):
         raise DataError(
             f"The model has {len(names)} outputs ({', '.join(names)}); "
@@ -126,7 +126,7 @@ def _check_weights(batch: Batch) -> None:
             raise DataError(f"Sample weights must be one number per sample. Received: shape {np.shape(array)}.")
 
 
-def _align(structure, names: list[str]) -> list:
+def align(structure, names: list[str]) -> list:
     """The parts of a structure in the order of the names."""
     if isinstance(structure, Mapping) and set(names) <= set(structure):
         return [structure[name] for name in names]

@@ -69,9 +69,16 @@ class GainModel(keras.Model):
         model: The model to copy.
         graph: Its trace.
         size: The batch size; every batch must have it.
+        apart: As in `instrument`.
     """
 
-    def __init__(self, model: keras.Model, graph: ChannelGraph, size: int):
+    def __init__(
+        self,
+        model: keras.Model,
+        graph: ChannelGraph,
+        size: int,
+        apart: tuple[type[keras.layers.Layer], ...] = (),
+    ):
         super().__init__(name="gain_model")
         self.gains = Gains(size, graph.num_ids)
         gains = None
@@ -85,7 +92,7 @@ class GainModel(keras.Model):
                 done[key] = Gained(axis, labels)(tensor, gains)
             return done[key]
 
-        self.inner = instrument(model, graph, multiply)
+        self.inner = instrument(model, graph, multiply, apart)
 
     @property
     def output_names(self) -> list[str]:

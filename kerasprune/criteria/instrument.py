@@ -7,13 +7,16 @@ from kerasprune.graph import Node, Rebuild
 from kerasprune.layers.insert import AtRead, reading_call
 
 
-def instrument(model: keras.Model, graph: ChannelGraph, at_read: AtRead) -> keras.Model:
+def instrument(
+    model: keras.Model, graph: ChannelGraph, at_read: AtRead, apart: tuple[type[keras.layers.Layer], ...] = ()
+) -> keras.Model:
     """Copy a model and its weights, with nested models laid flat, and call `at_read` at every read.
 
     Args:
         model: The model; it is not touched.
         graph: Its trace.
         at_read: What happens to a tensor before an operation reads its channels.
+        apart: Layers of these classes whose activation becomes a call of its own.
 
     Returns:
         A model with the inputs and outputs of `model`, in which the layers of `model` are frozen.
@@ -27,12 +30,19 @@ def instrument(model: keras.Model, graph: ChannelGraph, at_read: AtRead) -> kera
             "Use a criterion that looks at weights: 'magnitude'."
         )
     copies: list[keras.layers.Layer] = []
+    activations: dict[int, keras.layers.Activation] = {}
     reading = reading_call(graph, at_read)
 
     def call(node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
         if isinstance(operation, keras.layers.Layer):
             copies.append(operation)
-        return reading(node, operation, args, kwargs)
+        if type(operation) in apart and id(operation) not in activations:
+            activations[id(operation)] = keras.layers.Activation(
+                operation.activation, name=f"{operation.name}_own_activation", dtype=operation.dtype_policy
+            )
+            operation.activation = None
+        outputs = reading(node, operation, args, kwargs)
+        return activations[id(operation)](outputs) if id(operation) in activations else outputs
 
     copy = Rebuild(graph).run(model, call, nested=False)
     for layer in copies:

@@ -1,11 +1,15 @@
 """The loss of a user, sample by sample."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
 from kerasprune.core import DataError
+from kerasprune.criteria.feed import align
+from kerasprune.graph import functional
 
 
 class PerPosition(keras.losses.Loss):
@@ -45,7 +49,11 @@ class SampleLoss(keras.losses.Loss):
         self.valid = PerPosition(lambda y_true, y_pred: ops.ones_like(values(y_true, y_pred)))
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The weighted sum over the samples; a mask of the outputs leaves positions out."""
+        """The weighted sum over the samples."""
+        return ops.sum(self.per_sample(y_true, y_pred, sample_weight))
+
+    def per_sample(self, y_true, y_pred, sample_weight=None):
+        """The weighted loss of every sample, (batch,); a mask of the outputs leaves positions out."""
         values = self.values(y_true, y_pred)  # (batch, ...)
         if len(values.shape) == 0:
             raise DataError(
@@ -57,7 +65,7 @@ class SampleLoss(keras.losses.Loss):
             values = ops.sum(values, axis=positions) / ops.maximum(valid, 1.0)  # (batch,)
         if sample_weight is not None:
             values = values * ops.cast(ops.reshape(sample_weight, (-1,)), values.dtype)
-        return ops.sum(values)
+        return values
 
 
 def sample_losses(model: keras.Model, loss: Any) -> tuple[Any, Any]:
@@ -90,3 +98,45 @@ def _sample_loss(loss):
         raise DataError(
             f"There is no loss {loss!r}. Pass the name of a Keras loss, a keras.losses.Loss or a callable."
         ) from error
+
+
+@dataclass(frozen=True)
+class OutputLoss:
+    """What one output adds to the loss.
+
+    Attributes:
+        place: Its place among the outputs.
+        loss: Judges it.
+        factor: The weight of this loss in the sum.
+    """
+
+    place: int
+    loss: SampleLoss
+    factor: float
+
+    def __call__(self, label, output):
+        """The loss of every sample, float32 (batch,)."""
+        return ops.cast(self.factor * self.loss.per_sample(label, output), "float32")
+
+
+def output_losses(model: keras.Model, losses: Any, weights: Any) -> tuple[OutputLoss, ...]:
+    """The losses of the outputs that have one, in the order of the outputs.
+
+    Args:
+        model: The model.
+        losses: As `sample_losses` gives them.
+        weights: Likewise.
+    """
+    names = functional(model).output_names
+
+    def per_output(structure, default) -> list:
+        if isinstance(structure, (Mapping, list, tuple)):
+            return align(structure, names)
+        return [default if structure is None else structure] * len(names)
+
+    pairs = zip(per_output(losses, None), per_output(weights, 1.0), strict=True)
+    return tuple(
+        OutputLoss(place, loss, 1.0 if factor is None else factor)
+        for place, (loss, factor) in enumerate(pairs)
+        if loss is not None
+    )

@@ -1,0 +1,153 @@
+"""The exact loss without one channel, for many channels, as fast as it can be had."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasprune.core import Batch, ChannelGraph, DataError
+from kerasprune.criteria.feed import align, feed, filled
+from kerasprune.criteria.gains import Gained, GainModel, Gains
+from kerasprune.criteria.progress import tracked
+from kerasprune.criteria.sample_loss import output_losses, sample_losses
+from kerasprune.criteria.tail import Judged, Segment, Tail, plan
+from kerasprune.criteria.updates import UPDATES
+from kerasprune.graph import functional, nodes
+
+MEBI = 2**20
+
+
+class Ablation:
+    """Tries channels one by one: each reads zero while all others read what they read.
+
+    The network is never run once per channel. What lies before the first channel that can go (the front) runs once for
+    all calls, and its results are held. What lies before the channels of a group runs once per call; then a `Tail`
+    runs for several channels of the group at a time.
+
+    Args:
+        model: The model.
+        graph: Its trace.
+        data: Data with labels.
+        loss: As in `score`.
+        batch_size: Samples that are run together, at most.
+        memory: MiB that may be held beside the data and the model: one half for the results of the front (what does
+            not fit runs again in every call), one half for the tensors of the channels that run together.
+
+    Raises:
+        DataError: The data does not fit, or one sample needs more memory than that.
+    """
+
+    def __init__(
+        self, model: keras.Model, graph: ChannelGraph, data: Any, *, loss: Any, batch_size: int, memory: float
+    ):
+        self.graph = graph
+        self.memory = memory * MEBI / 2
+        losses, weights = sample_losses(model, loss)
+        self.losses = output_losses(model, losses, weights)
+        self.names = functional(model).output_names
+        self.inner = GainModel(model, graph, 1, apart=tuple(UPDATES)).inner
+        self.plans = [plan(self.inner, group.ids) for group in graph.free_groups]
+        self.size = self._batch_size(batch_size)
+        parts = list(feed(model, data, self.size, None, losses))
+        self.samples = sum(batch.size for batch in parts)
+        self.batches = [filled(batch, self.size) for batch in parts]
+        self.front, self.middle = self._segments()
+        self._fronts: dict[int, list] = {}
+        self._tails: dict[int, Tail] = {}
+
+    def __call__(self, gain: np.ndarray, candidates: np.ndarray, progress: bool = False) -> np.ndarray:
+        """The change of the mean loss when each of the candidates alone reads zero.
+
+        Args:
+            gain: float (num_ids,), 0 for channels that are gone already.
+            candidates: int (n,), the ids to try.
+            progress: Whether to show a progress bar.
+
+        Returns:
+            float (n,).
+
+        Raises:
+            DataError: The loss is not finite.
+        """
+        row = np.array(gain, "float32")[None]
+        row[0, 0] = 1.0
+        jobs = self._jobs(candidates)
+        changes = np.zeros(self.graph.num_ids)
+        count = len(self.batches) * len(jobs)
+        steps = tracked(range(count), "channels", count, progress)
+        for number, batch in enumerate(self.batches):
+            given = [batch.sample_weight, *self._labels(batch)]
+            tensors, before = self._before_tails(number, batch, row, given)
+            for (tail, places), _ in zip(jobs, steps, strict=False):
+                crossing = (tensors[id(tensor)] for tensor in tail.plan.crossing)
+                chosen = np.resize(places, tail.at_once).astype("int32")
+                after = tail.predict_on_batch([*crossing, row, chosen, *given])[: len(places)]
+                changes[tail.ids[places]] += after - before[tail.felt].sum()
+        if not np.isfinite(changes).all():
+            raise DataError("The loss is not finite: NaN or infinity. Check weights, labels and loss.")
+        return changes[candidates] / self.samples
+
+    def _jobs(self, candidates: np.ndarray) -> list[tuple[Tail, np.ndarray]]:
+        """Which tail tries which of its channels together; nothing feels a channel that has no tail."""
+        jobs = []
+        for number, (group, steps) in enumerate(zip(self.graph.free_groups, self.plans, strict=True)):
+            places = np.flatnonzero(np.isin(group.ids, candidates))
+            if not steps.steps or not len(places):
+                continue
+            if number not in self._tails:
+                at_once = 1 if steps.floats is None else int(self.memory // (4 * steps.floats * self.size))
+                self._tails[number] = Tail(self.inner, steps, group.ids, min(at_once, group.width), self.losses)
+            tail = self._tails[number]
+            jobs += [(tail, places[start : start + tail.at_once]) for start in range(0, len(places), tail.at_once)]
+        return jobs
+
+    def _labels(self, batch: Batch) -> list[np.ndarray]:
+        labels = align(batch.y, self.names)
+        return [labels[judge.place] for judge in self.losses]
+
+    def _before_tails(self, number: int, batch: Batch, row: np.ndarray, given: list) -> tuple[dict[int, Any], Any]:
+        """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the outputs."""
+        front = self._fronts.get(number)
+        if front is None:
+            front = self.front.predict_on_batch(
+                [*keras.tree.flatten(batch.x), np.ones_like(row)]
+            )  # what reads there, stays
+            held = sum(array.nbytes for arrays in self._fronts.values() for array in arrays)
+            if held + sum(array.nbytes for array in front) <= self.memory:
+                self._fronts[number] = front
+        *found, losses = self.middle.predict_on_batch([*front, row, *given])
+        return dict(zip(self.middle.part.targets, map(ops.convert_to_tensor, found), strict=False)), losses
+
+    def _segments(self) -> tuple[Segment, Judged]:
+        """The calls before the first channel that can go, and the others."""
+        inner, free = self.inner, np.flatnonzero(~self.graph.frozen)
+        calls = list(nodes(inner))
+        gains = next(node.outputs[0] for node in calls if isinstance(node.operation, Gains))
+        calls = [node for node in calls if not isinstance(node.operation, Gains)]
+        later: set[int] = set()
+        for node in calls:
+            feels = isinstance(node.operation, Gained) and np.isin(node.operation.labels, free).any()
+            if feels or any(id(tensor) in later for tensor in node.inputs):
+                later.update(map(id, node.outputs))
+        front = [node for node in calls if id(node.outputs[0]) not in later]
+        rest = [node for node in calls if id(node.outputs[0]) in later]
+        targets = {id(tensor): tensor for steps in self.plans for tensor in steps.crossing}
+        made = {id(tensor) for node in rest for tensor in node.outputs}
+        read = [tensor for node in rest for tensor in node.inputs]
+        needed = {id(tensor): tensor for tensor in (*read, *targets.values(), *inner.outputs)}
+        edge = [tensor for tensor in needed.values() if id(tensor) not in made and tensor is not gains]
+        return (
+            Segment(inner, front, [*inner.inputs, gains], edge),
+            Judged(self.losses, inner, rest, [*edge, gains], list(targets.values())),
+        )
+
+    def _batch_size(self, most: int) -> int:
+        floats = max((steps.floats or 0 for steps in self.plans), default=0)
+        fitting = int(self.memory // (4 * floats)) if floats else most
+        if not fitting:
+            raise DataError(
+                f"One sample needs {4 * floats / MEBI:.1f} MiB between two layers; "
+                f"`memory` leaves {self.memory / MEBI:.1f} MiB for it. Give twice as much."
+            )
+        return min(most, fitting)
