@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 from scipy import sparse
 
-from kerasprune.criteria.second_order.registry import Step, step
+from kerasprune.criteria.second_order.registry import Step, step, unknown
 from kerasprune.graph import Node
 
 
@@ -37,6 +37,8 @@ def unchanged(node: Node) -> Step:
     layers.Permute,
     layers.RepeatVector,
     layers.Reshape,
+    layers.UpSampling1D,
+    layers.UpSampling3D,
     layers.ZeroPadding1D,
     layers.ZeroPadding2D,
     layers.ZeroPadding3D,
@@ -78,3 +80,11 @@ def move(node: Node) -> Step:
         return output.reshape(-1, *shape), lambda *both: list(zip(*map(returned, both), strict=True))
 
     return run
+
+
+@step(layers.UpSampling2D)
+def up_sampling(node: Node) -> Step:
+    """Copies, as in one and in three dimensions, unless it interpolates."""
+    if node.operation.interpolation != "nearest":
+        raise unknown(f"`{node.path}` interpolates ({node.operation.interpolation})")
+    return move(node)

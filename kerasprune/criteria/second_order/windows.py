@@ -87,6 +87,25 @@ def separable_convolution(node: Node) -> Step:
     return _finished(node, then(_depthwise(layer, array(layer.depthwise_kernel)), product))
 
 
+@step(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+def transposed_convolution(node: Node) -> Step:
+    """The way back of a convolution; the kernel holds (taps, outputs, inputs)."""
+    layer = node.operation
+    window = Window(layer, layer.kernel_size)
+    axis = 1 if layer.data_format == "channels_first" else -1
+
+    def forward(x, kernel):
+        shape = layer.compute_output_shape(np.moveaxis(x, -1, axis).shape)
+        shape = np.moveaxis(np.empty((0, *shape[1:])), axis, -1).shape
+        return window.spread(lambda tap: x @ kernel[tap].T, (len(x), *shape[1:]))
+
+    def backward(derivative, kernel, shape):
+        padded = window.pad(derivative)
+        return sum(padded[places] @ kernel[tap] for tap, places in window.taps(padded.shape))
+
+    return _finished(node, linear(forward, backward, array(layer.kernel)))
+
+
 @step(layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D)
 def average_pooling(node: Node) -> Step:
     """The mean of what is inside; padding does not count."""
