@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import Batch, DataError, Registry, batches
+from kerasprune.core import Batch, ChannelGraph, DataError, NodeLabels, Registry
+from kerasprune.criteria.directions import DIRECTIONS, directions
 from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.linear import linear_change
-from kerasprune.criteria.probe import Probe
+from kerasprune.criteria.feed import feed, filled
+from kerasprune.criteria.gains import GainModel
 from kerasprune.criteria.progress import batch_count, tracked
+from kerasprune.criteria.pullback import Slope, pullback
 from kerasprune.criteria.registry import Ranking, criterion
+from kerasprune.criteria.sample_loss import sample_losses
 from kerasprune.graph import functional
 
 # By the name of a loss of Keras: from the outputs, (batch, ..., outputs), to coordinates of the same shape in which
@@ -44,75 +46,90 @@ class GaussNewton:
     For a channel with the values `o` this is `-o * dloss/do + 1/2 * o^2 * v' M v`, averaged over the samples, where
     `v` holds the derivatives of all outputs and `M` is the second derivative of the loss in the outputs: `2/n` times
     the identity for the mean squared error of `n` outputs, and `diag(p) - pp'` in the logits for the cross-entropy
-    of a softmax. It costs one backward pass for every number that the model puts out. Needs data with labels, a
-    model with one output, and one of these losses. A channel that is read only inside the layer that makes it, as in
-    attention, gets +inf and stays.
+    of a softmax. For every batch it costs one forward pass and a backward pass for every number that the model puts
+    out. Needs data with labels, a model with one output, and one of these losses. A channel that is read only inside
+    the layer that makes it, as in attention, gets +inf and stays.
 
     Reference:
         Schraudolph, Fast Curvature Matrix-Vector Products, Neural Computation 2002, for the matrix.
     """
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
-        curvature = Curvature(evidence)
-        size, limit = evidence.batch_size, evidence.limit
-        probe = Probe(evidence.model, evidence.graph, loss=evidence.loss, batch_size=size)
-        total, samples = np.zeros(evidence.graph.num_ids), 0
-        count = batch_count(evidence.data, size, limit)
-        for batch in tracked(batches(evidence.data, size, limit=limit), "curvature", count, evidence.progress):
-            change = linear_change(probe, [batch]) + 0.5 * curvature([batch])
-            total += change * batch.size
-            samples += batch.size
-        return np.where(probe.unseen, np.inf, total / samples)
+        return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))
 
     def under_gain(self, evidence: Evidence) -> Ranking:
         """The scores of what a gain has left."""
-        curvature, probe, data = Curvature(evidence), evidence.probe, evidence.data
-
-        def scores(gain: np.ndarray) -> np.ndarray:
-            change = linear_change(probe, data, gain) + 0.5 * curvature(data, gain)
-            return np.where(probe.unseen, np.inf, change)
-
-        return scores
+        change = SecondOrderChange(evidence)
+        return lambda gain: np.where(evidence.probe.unseen, np.inf, change(gain))
 
 
-class Curvature:
-    """The mean over the samples of `o^2 * v' M v`, as in `GaussNewton`; compiled once for many calls.
+class SecondOrderChange:
+    """The change of the mean loss as in `GaussNewton`; compiled once for many calls.
 
     Args:
-        evidence: The model and its loss; the data is given to the calls.
+        evidence: The model, its loss, and data that can be read for every call.
 
     Raises:
         DataError: The model has several outputs or one of unknown size, or the loss has no known curvature.
     """
 
     def __init__(self, evidence: Evidence):
-        self.shape = output_shape(evidence.model, "gauss_newton")
-        coordinates = output_coordinates(evidence, "gauss_newton")
-        positions = math.prod(self.shape[:-1])
+        shape = output_shape(evidence.model, "gauss_newton")
+        self.evidence, self.size = evidence, evidence.batch_size
+        self.name, self.options = known_loss(evidence, "gauss_newton", DIRECTIONS)
+        self.losses, weights = sample_losses(evidence.model, evidence.loss)
+        self.model = GainModel(evidence.model, _free(evidence.graph), self.size)
+        self.pullback = pullback(self.model)
+        self.slope = Slope((self.size, *shape), self.losses, weights, self.model.output_names)
 
-        def along(direction, outputs):
-            """The coordinates along a direction: their derivative is one row of the Jacobian."""
-            values = ops.cast(direction, outputs.dtype) * coordinates(outputs) / math.sqrt(positions)
-            return ops.sum(ops.reshape(values, (-1, math.prod(self.shape))), axis=1)  # (batch,)
-
-        self.probe = Probe(evidence.model, evidence.graph, loss=along, batch_size=evidence.batch_size)
-
-    def __call__(self, data: Any, gain: np.ndarray | None = None) -> np.ndarray:
-        """Float (num_ids,).
+    def __call__(self, gain: np.ndarray) -> np.ndarray:
+        """Float (num_ids,); 0 for frozen ids.
 
         Args:
-            data: Data; labels are not needed, sample weights count.
-            gain: float (num_ids,), 0 for channels that are gone already; None for none.
+            gain: float (num_ids,), 0 for channels that are gone already.
+
+        Raises:
+            DataError: The data does not fit, or a derivative is not finite.
         """
-        total, samples = np.zeros(self.probe.graph.num_ids), 0
-        for batch in batches(data, self.probe.batch_size):
-            weight = None if batch.sample_weight is None else np.sqrt(batch.sample_weight)
-            for direction in np.eye(math.prod(self.shape), dtype="float32"):
-                labels = np.tile(direction.reshape(1, *self.shape), (batch.size, *[1] * len(self.shape)))
-                for rows in self.probe.gradients([Batch(batch.x, labels, weight)], gain):
-                    total += np.square(rows, dtype=float).sum(axis=0)
+        data, limit = self.evidence.data, self.evidence.limit
+        gain = np.array(gain, float)
+        gain[0] = 1.0
+        self.model.gains.gain.assign(np.tile(gain, (self.size, 1)))
+        total, samples = np.zeros(len(gain)), 0
+        count = batch_count(data, self.size, limit)
+        checked = feed(self.evidence.model, data, self.size, limit, self.losses)
+        for batch in tracked(checked, "curvature", count, self.evidence.progress):
+            total += self._change(filled(batch, self.size))
             samples += batch.size
+            if not np.isfinite(total).all():
+                self.evidence.probe.require_finite([Batch(batch.x)])
+                raise DataError("The derivatives of the loss hold NaN or infinity. Check the labels and the loss.")
         return total / samples
+
+    def _change(self, batch: Batch) -> np.ndarray:
+        """The sum over the samples of one batch; those that fill it up weigh nothing."""
+        outputs, pull = self.pullback(batch.x)
+        slope = self.slope.at(outputs, batch.y, batch.sample_weight)
+        change = -pull(slope[None])[0].sum(axis=0, dtype=float)
+        (weight,) = keras.tree.flatten(batch.sample_weight)
+        root = np.sqrt(weight).reshape(-1, *[1] * (outputs.ndim - 1))
+        for rows in directions(self.name, self.options, outputs):
+            change += 0.5 * np.square(pull(rows * root), dtype=float).sum(axis=(0, 1))
+        return change
+
+
+def _free(graph: ChannelGraph) -> ChannelGraph:
+    """The graph without the reads of frozen channels, before which nothing then needs to be derived."""
+    if graph.frozen.all():
+        return graph
+
+    def reads(node: NodeLabels) -> tuple[tuple[int, ...], ...]:
+        return tuple(
+            tuple(axis for axis in axes if not graph.frozen[labels[axis]].all())
+            for labels, axes in zip(node.inputs, node.reads, strict=True)
+        )
+
+    return replace(graph, nodes=tuple(replace(node, reads=reads(node)) for node in graph.nodes))
 
 
 def output_shape(model: keras.Model, criterion_name: str) -> tuple[int, ...]:
