@@ -2,6 +2,7 @@
 
 from kerasprune.compression.dead import Dead, find_dead
 from kerasprune.compression.inputs import random_inputs
+from kerasprune.compression.merge import Merge
 from kerasprune.compression.recalibrate import recalibrate
 from kerasprune.compression.reconstruct import Reconstruct, RepayBias, reconstruct
 from kerasprune.compression.recovery import (
@@ -13,6 +14,7 @@ from kerasprune.compression.recovery import (
     recovery,
     resolve_recovery,
 )
+from kerasprune.compression.refit import Refit
 from kerasprune.compression.slim import masked, slim
 from kerasprune.compression.verify import measure_inexact, verify
 
@@ -20,9 +22,11 @@ __all__ = [
     "RECOVERIES",
     "Damage",
     "Dead",
+    "Merge",
     "Recalibrate",
     "Reconstruct",
     "Recovery",
+    "Refit",
     "Repair",
     "RepayBias",
     "find_dead",

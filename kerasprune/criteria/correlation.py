@@ -9,7 +9,7 @@ from kerasprune.core import ChannelGroup
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.feed import feed
 from kerasprune.criteria.registry import Ranking, criterion
-from kerasprune.graph.moments import Moments, pooled_covariance, read_moments
+from kerasprune.graph.moments import Moments, pooled, read_moments
 
 
 @criterion("correlation")
@@ -56,7 +56,7 @@ def _likeness(group: ChannelGroup, tensors: Sequence[Moments]) -> tuple[np.ndarr
     squares, variances, places = np.zeros((group.width, group.width)), np.zeros(group.width), 0
     for tensor in tensors:
         if np.isin(group.ids, tensor.labels).any():
-            covariance = pooled_covariance(tensor, group.ids)
+            covariance = pooled(tensor.covariance, tensor.labels, group.ids)
             scale = np.diag(covariance)[:, None] * np.diag(covariance)
             squares += np.divide(np.square(covariance), scale, out=np.ones_like(scale), where=scale > 0)
             variances += np.diag(covariance)

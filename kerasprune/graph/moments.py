@@ -121,23 +121,22 @@ class _Sums:
         return Moments(self.read.labels, tuple(self.read.readers), self.shift + mean, covariance, self.rows)
 
 
-def pooled_covariance(moments: Moments, ids: np.ndarray) -> np.ndarray:
-    """The covariance of channels, with the entries that one channel has along the axis taken for more positions.
-
-    The mean of each entry is taken off first, and an entry that a channel does not have is nothing.
+def pooled(matrix: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """A covariance of entries as one of channels: the entries of one channel are taken for more positions of it.
 
     Args:
-        moments: A tensor.
-        ids: int (channels,).
+        matrix: float (width, width).
+        labels: int (width,), whose entries they are.
+        ids: int (channels,); an entry that one of them lacks is zero.
 
     Returns:
         float (channels, channels).
     """
-    entries = [np.flatnonzero(moments.labels == channel) for channel in ids]
+    entries = [np.flatnonzero(labels == channel) for channel in ids]
     most = max(map(len, entries))
     total = np.zeros((len(ids), len(ids)))
     for rank in range(most):
         here = np.flatnonzero([len(places) > rank for places in entries])
         chosen = [entries[number][rank] for number in here]
-        total[np.ix_(here, here)] += moments.covariance[np.ix_(chosen, chosen)]
+        total[np.ix_(here, here)] += matrix[np.ix_(chosen, chosen)]
     return total / most

@@ -66,10 +66,11 @@ class Slopes:
         """
         for direction in np.eye(math.prod(self.shape), dtype="float32"):
             labels = np.tile(direction.reshape(1, *self.shape), (self.offsets[0].size, *[1] * len(self.shape)))
-            for offset in self.offsets:
-                offset.offset.assign(np.zeros(offset.offset.shape, "float32"))
             self.model.train_on_batch(x, labels)
-            yield [-ops.convert_to_numpy(offset.offset) for offset in self.offsets]
+            found = [-ops.convert_to_numpy(offset.offset) for offset in self.offsets]
+            for offset, slope in zip(self.offsets, found, strict=True):
+                offset.offset.assign(np.zeros_like(slope))
+            yield found
 
 
 class _Inference(keras.Model):
