@@ -6,6 +6,8 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.criteria import CRITERIA, Probe, score
+from kerasprune.criteria.ablation import Ablation
+from kerasprune.graph import unroll
 from tests.laws.random_models import from_generator, random_keep, random_model, randomize
 from tests.small_models import conv_model, images
 
@@ -94,3 +96,25 @@ def assert_gains_mask(rng):
     data = (x, [np.zeros_like(output) for output in outputs])
     found = Probe(model, graph, loss=["mse"] * len(outputs), batch_size=2).mean_loss(data, keep)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [12, 16, 28, 34])  # of attention, branches, a nested model, EinsumDense
+def test_on_any_model_the_oracle_tries_every_channel(seed):
+    rng = np.random.default_rng(seed)
+    model = random_model(from_generator(rng), max_steps=5)
+    randomize(model, rng)
+    model = unroll(model)
+    graph = kp.trace(model)
+    x = [rng.normal(size=(3, *shape[1:])).astype("float32") for shape in graph.input_shapes]
+    outputs = keras.tree.flatten(model(x, training=False))
+    data, loss = (x, [np.zeros(output.shape, "float32") for output in outputs]), ["mse"] * len(outputs)
+    gain = graph.complete(random_keep(graph, rng)).astype(float)
+    probe = Probe(model, graph, loss=loss, batch_size=2)
+    tried = np.flatnonzero(~graph.frozen & ~probe.unseen & (gain > 0))
+    assert len(tried)
+    found = Ablation(model, graph, data, loss=loss, batch_size=2, memory=1)(gain, tried)
+    before = probe.mean_loss(data, gain)
+    for channel, change in rng.permutation(list(zip(tried, found, strict=True)))[:4]:
+        without = gain.copy()
+        without[int(channel)] = 0.0
+        assert change == pytest.approx(probe.mean_loss(data, without) - before, abs=1e-5 * max(1.0, before))

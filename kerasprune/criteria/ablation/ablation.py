@@ -1,18 +1,23 @@
 """The exact loss without one channel, for many channels, as fast as it can be had."""
 
+import contextlib
+import itertools
+import logging
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import Batch, ChannelGraph, DataError
+from kerasprune.core import ChannelGraph, DataError
+from kerasprune.criteria.ablation.plan import plan
+from kerasprune.criteria.ablation.segment import Judged, Segment
+from kerasprune.criteria.ablation.tail import Tail
+from kerasprune.criteria.ablation.updates import UPDATES
 from kerasprune.criteria.feed import align, feed, filled
 from kerasprune.criteria.gains import Gained, GainModel, Gains
 from kerasprune.criteria.progress import tracked
 from kerasprune.criteria.sample_loss import output_losses, sample_losses
-from kerasprune.criteria.tail import Judged, Segment, Tail, plan
-from kerasprune.criteria.updates import UPDATES
 from kerasprune.graph import functional, nodes
 
 MEBI = 2**20
@@ -48,8 +53,8 @@ class Ablation:
         self.names = functional(model).output_names
         self.inner = GainModel(model, graph, 1, apart=tuple(UPDATES)).inner
         self.plans = [plan(self.inner, group.ids) for group in graph.free_groups]
-        self.size = self._batch_size(batch_size)
-        parts = list(feed(model, data, self.size, None, losses))
+        parts = list(feed(model, data, self._batch_size(batch_size), None, losses))
+        self.size = max(batch.size for batch in parts)
         self.samples = sum(batch.size for batch in parts)
         self.batches = [filled(batch, self.size) for batch in parts]
         self.front, self.middle = self._segments()
@@ -74,18 +79,19 @@ class Ablation:
         row[0, 0] = 1.0
         jobs = self._jobs(candidates)
         changes = np.zeros(self.graph.num_ids)
-        count = len(self.batches) * len(jobs)
-        steps = tracked(range(count), "channels", count, progress)
-        for number, batch in enumerate(self.batches):
-            given = [batch.sample_weight, *self._labels(batch)]
-            tensors, before = self._before_tails(number, batch, row, given)
-            for (tail, places), _ in zip(jobs, steps, strict=False):
+        tries = itertools.product(range(len(self.batches)), jobs)
+        now = None
+        with _quiet_about_retracing():
+            for number, (tail, places) in tracked(tries, "channels", len(self.batches) * len(jobs), progress):
+                if number != now:
+                    now, given = number, self._given(number)
+                    tensors, before = self._before_tails(number, row, given)
                 crossing = (tensors[id(tensor)] for tensor in tail.plan.crossing)
                 chosen = np.resize(places, tail.at_once).astype("int32")
                 after = tail.predict_on_batch([*crossing, row, chosen, *given])[: len(places)]
+                if not (np.isfinite(before).all() and np.isfinite(after).all()):
+                    raise DataError("The loss is not finite: NaN or infinity. Check weights, labels and loss.")
                 changes[tail.ids[places]] += after - before[tail.felt].sum()
-        if not np.isfinite(changes).all():
-            raise DataError("The loss is not finite: NaN or infinity. Check weights, labels and loss.")
         return changes[candidates] / self.samples
 
     def _jobs(self, candidates: np.ndarray) -> list[tuple[Tail, np.ndarray]]:
@@ -102,17 +108,18 @@ class Ablation:
             jobs += [(tail, places[start : start + tail.at_once]) for start in range(0, len(places), tail.at_once)]
         return jobs
 
-    def _labels(self, batch: Batch) -> list[np.ndarray]:
+    def _given(self, number: int) -> list[np.ndarray]:
+        """The sample weights of a batch, and the labels of the judged outputs."""
+        batch = self.batches[number]
         labels = align(batch.y, self.names)
-        return [labels[judge.place] for judge in self.losses]
+        return [batch.sample_weight, *(labels[judge.place] for judge in self.losses)]
 
-    def _before_tails(self, number: int, batch: Batch, row: np.ndarray, given: list) -> tuple[dict[int, Any], Any]:
-        """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the outputs."""
+    def _before_tails(self, number: int, row: np.ndarray, given: list) -> tuple[dict[int, Any], np.ndarray]:
+        """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the judged outputs."""
         front = self._fronts.get(number)
         if front is None:
-            front = self.front.predict_on_batch(
-                [*keras.tree.flatten(batch.x), np.ones_like(row)]
-            )  # what reads there, stays
+            inputs = align(self.batches[number].x, [tensor.name for tensor in self.inner.inputs])
+            front = self.front.predict_on_batch([*inputs, np.ones_like(row)])  # what is read there, stays
             held = sum(array.nbytes for arrays in self._fronts.values() for array in arrays)
             if held + sum(array.nbytes for array in front) <= self.memory:
                 self._fronts[number] = front
@@ -151,3 +158,18 @@ class Ablation:
                 f"`memory` leaves {self.memory / MEBI:.1f} MiB for it. Give twice as much."
             )
         return min(most, fitting)
+
+
+@contextlib.contextmanager
+def _quiet_about_retracing():
+    """TensorFlow takes the tails, which Keras traces in one place, for one function that is traced too often."""
+    logger = logging.getLogger("tensorflow")
+
+    def other(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
