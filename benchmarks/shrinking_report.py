@@ -18,7 +18,7 @@ _DIGITS = (("digit_0", "2756 to 2082", 75), ("digit_1", "2132 to 1437", 80), ("d
 _ABOUT = """Ranked anew after every removal, unless it says otherwise, on all training samples. `error` is half the sum
 of their squared errors, scaled to as many samples as published; `accuracy` is that on the test samples, in percent."""
 _REMOVABLE = """Percent of the neurons that can go until what is lost counts for good: the error stays above that of the
-start (digits) or above 37.7 (cosine; the best constant has 97), or the accuracy stays a point below the start (shapes)."""
+start (digits) or above 37.7 (cosine; the best constant has 97), or the accuracy stays a point lower (shapes)."""
 
 
 @dataclass(frozen=True)
