@@ -20,49 +20,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from keras import layers  # noqa: E402
 from PIL import Image  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
+from benchmarks.cifar_resnets import normalised, residual_network, trained_weights  # noqa: E402
 from kerasprune.core import write_text  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
-MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 BATCH_SIZE = 128
 BUDGET = kp.Budget(flops=0.5)
-
-
-def resnet20(arrays) -> keras.Model:
-    """The network with its trained weights; its shortcuts take every other pixel and pad the channels with zeros."""
-    weights: dict[str, list[np.ndarray]] = {}
-
-    def conv_norm(x, filters, name, norm, stride=1):
-        kernel = arrays[f"{name}.weight"].transpose(2, 3, 1, 0)  # (height, width, in, out)
-        x = layers.ZeroPadding2D(1, name=f"{name}.pad".replace(".", "_"))(x)
-        layer = layers.Conv2D(filters, 3, strides=stride, use_bias=False, name=name.replace(".", "_"))
-        x = layer(x)
-        weights[layer.name] = [kernel]
-        layer = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=norm.replace(".", "_"))
-        weights[layer.name] = [arrays[f"{norm}.{key}"] for key in ("weight", "bias", "running_mean", "running_var")]
-        return layer(x)
-
-    image = keras.Input((32, 32, 3), name="image")
-    x = layers.ReLU()(conv_norm(image, 16, "conv1", "bn1"))
-    for stage, filters in enumerate((16, 32, 64), start=1):
-        for block in range(3):
-            prefix, stride = f"layer{stage}.{block}", 2 if stage > 1 and block == 0 else 1
-            y = layers.ReLU()(conv_norm(x, filters, f"{prefix}.conv1", f"{prefix}.bn1", stride))
-            y = conv_norm(y, filters, f"{prefix}.conv2", f"{prefix}.bn2")
-            if stride == 2:
-                sides = filters // 4
-                x = keras.ops.pad(x[:, ::2, ::2], [[0, 0], [0, 0], [0, 0], [sides, sides]])
-            x = layers.ReLU()(layers.Add()([x, y]))
-    classes = layers.Dense(10, name="linear")
-    model = keras.Model(image, classes(layers.GlobalAveragePooling2D()(x)), name="resnet20")
-    weights["linear"] = [arrays["linear.weight"].T, arrays["linear.bias"]]
-    for name, values in weights.items():
-        model.get_layer(name).set_weights(values)
-    return model
 
 
 class Images(keras.utils.PyDataset):
@@ -96,22 +62,21 @@ def load(folder: Path, train: int, test: int) -> tuple[dict, tuple]:
         if not path.is_file():
             print(f"There is no {path}. Pass the folder that holds cifar10/ and cifar10_resnets/.", file=sys.stderr)
             sys.exit(2)
-    arrays = {key.removeprefix("module."): value for key, value in np.load(paths[0], allow_pickle=False).items()}
     archive = np.load(paths[1], allow_pickle=False)
     header, parts = archive["header"].tobytes(), []
     for part, count in (("train", train), ("test", test)):
         scan, offsets = archive[f"{part}_scan"].tobytes(), archive[f"{part}_offset"]
         pairs = zip(offsets[:count], offsets[1 : count + 1], strict=False)
         pictures = [np.asarray(Image.open(io.BytesIO(header + scan[start:end]))) for start, end in pairs]
-        pixels = ((np.stack(pictures) / 255 - MEAN) / DEVIATION).astype("float32")
+        pixels = normalised(np.stack(pictures))
         parts += [pixels, archive[f"y_{part}"][: len(pixels)].astype("int32")]
-    return arrays, tuple(parts)
+    return trained_weights(folder, "resnet20"), tuple(parts)
 
 
 def run(way: str, arrays, images: tuple, epochs: int, seed: int) -> dict:
     """One network made smaller in one way: its accuracy and its cost."""
     keras.utils.set_random_seed(seed)
-    model = resnet20(arrays)
+    model = residual_network(arrays, "resnet20")
     graph = kp.trace(model)
     x, y, x_test, y_test = images
     if way == "magnitude":

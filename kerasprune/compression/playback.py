@@ -100,7 +100,8 @@ class Playback:
         outputs = self._call(node.key, node.path, operation, args, kwargs)
         if activation is keras.activations.linear:
             return outputs
-        layer = keras.layers.Activation(activation, dtype=operation.dtype_policy)
+        name = f"{operation.name}_own_activation_{len(self.calls)}"
+        layer = keras.layers.Activation(activation, dtype=operation.dtype_policy, name=name)
         return self._call(f"{node.key}/activation", f"{node.path}/activation", layer, (outputs,), {})
 
     def _call(self, key: str, path: str, operation: keras.Operation, args: tuple, kwargs: dict):

@@ -9,6 +9,7 @@ import numpy as np
 from kerasprune.core import Registry
 
 AT_ONCE = 16  # directions; their derivatives are held together
+ROUNDING = 1e-5  # of the largest entry
 
 # By the name of a loss of Keras: from the outputs of a batch, float64 (batch, positions, outputs), and the options of
 # the loss, to rows of the same shape. The squares of what the outputs change by along the rows add up to the second
@@ -59,6 +60,31 @@ def directions(name: str, options: dict, outputs: np.ndarray) -> Iterator[np.nda
     found = (_at(position, row) for row in DIRECTIONS[name](flat, options) for position in range(flat.shape[1]))
     while part := list(itertools.islice(found, AT_ONCE)):
         yield np.stack(part).reshape(-1, *outputs.shape).astype("float32")
+
+
+def combination(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
+    """With which factors directions add up to another one, sample by sample.
+
+    Args:
+        rows: (directions, batch, ...).
+        wanted: (batch, ...).
+
+    Returns:
+        float64 (directions, batch); None if they do not add up to it.
+    """
+    basis = rows.reshape(*rows.shape[:2], -1).swapaxes(0, 1).astype(float)  # (batch, directions, outputs)
+    wanted = wanted.reshape(len(wanted), -1, 1).astype(float)
+    lengths = np.linalg.norm(basis, axis=2, keepdims=True)
+    unit = np.divide(basis, lengths, out=np.zeros_like(basis), where=lengths > 0)
+    gram = unit @ unit.swapaxes(1, 2) + np.eye(len(rows)) * (lengths == 0)
+    try:
+        factors = np.linalg.solve(gram, unit @ wanted)
+    except np.linalg.LinAlgError:
+        return None
+    rest = np.abs(wanted - unit.swapaxes(1, 2) @ factors).max()
+    if not rest <= ROUNDING * np.abs(wanted).max():
+        return None
+    return np.divide(factors, lengths, out=np.zeros_like(factors), where=lengths > 0)[..., 0].T
 
 
 def _at(position: int, row: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from kerasprune.core import Batch, ChannelGraph, DataError, NodeLabels, Registry
-from kerasprune.criteria.directions import DIRECTIONS, directions
+from kerasprune.criteria.directions import AT_ONCE, DIRECTIONS, combination, directions
 from kerasprune.criteria.evidence import Evidence
 from kerasprune.criteria.feed import feed, filled
 from kerasprune.criteria.gains import GainModel
@@ -110,12 +110,17 @@ class SecondOrderChange:
         """The sum over the samples of one batch; those that fill it up weigh nothing."""
         outputs, pull = self.pullback(batch.x)
         slope = self.slope.at(outputs, batch.y, batch.sample_weight)
-        change = -pull(slope[None])[0].sum(axis=0, dtype=float)
         (weight,) = keras.tree.flatten(batch.sample_weight)
         root = np.sqrt(weight).reshape(-1, *[1] * (outputs.ndim - 1))
+        change, linear = np.zeros(self.model.gains.num_ids), None
         for rows in directions(self.name, self.options, outputs):
-            change += 0.5 * np.square(pull(rows * root), dtype=float).sum(axis=(0, 1))
-        return change
+            rows = rows * root
+            found = pull(rows)  # (directions, batch, num_ids)
+            change += 0.5 * np.square(found, dtype=float).sum(axis=(0, 1))
+            factors = combination(rows, slope) if linear is None and len(rows) < AT_ONCE else None
+            if factors is not None:  # the way back along the slope can be spared
+                linear = np.einsum("db,dbi->i", factors, found)
+        return change - (pull(slope[None])[0].sum(axis=0, dtype=float) if linear is None else linear)
 
 
 def _free(graph: ChannelGraph) -> ChannelGraph:
