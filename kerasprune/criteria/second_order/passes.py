@@ -1,13 +1,13 @@
 """A forward pass, and a backward pass that takes first and second derivatives with it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError
 from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.feed import feed
+from kerasprune.criteria.feed import align, feed
 from kerasprune.criteria.gauss_newton import known_loss
 from kerasprune.criteria.instrument import instrument
 from kerasprune.criteria.sample_loss import sample_losses
@@ -108,7 +108,7 @@ class Passes:
 
     def _forward(self, x, gain: np.ndarray, change: np.ndarray) -> tuple[dict[int, np.ndarray], list[Back]]:
         """The values of all tensors, and the ways back in the order of the calls."""
-        arrays = [x[tensor.name] for tensor in self.inputs] if isinstance(x, Mapping) else keras.tree.flatten(x)
+        arrays = align(x, [tensor.name for tensor in self.inputs])
         values = {id(tensor): np.asarray(array, float) for tensor, array in zip(self.inputs, arrays, strict=True)}
         ways = []
         for node, step in self.calls:
