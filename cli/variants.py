@@ -1,6 +1,7 @@
 """Registered variants by name, with options of their own given as KEY=VALUE."""
 
 import dataclasses
+import typing
 from collections.abc import Callable, Iterable, Mapping
 
 import click
@@ -81,7 +82,7 @@ def build(registry: Mapping, name: str, settings: Iterable[str]):
     """An object of the dataclass registered under `name`.
 
     Args:
-        registry: Name to dataclass; its fields are numbers and strings.
+        registry: Name to dataclass; its options are the fields that are truth values, numbers or strings.
         name: Which one.
         settings: "key=value" for every field that shall not have its default.
 
@@ -96,11 +97,11 @@ def build(registry: Mapping, name: str, settings: Iterable[str]):
         if not sign or key not in fields:
             known = f"KEY=VALUE with a key of {', '.join(fields)}" if fields else "none: it has no options"
             raise BadInput(f"{name!r} has no option {setting!r}; expected {known}.")
-        kind = type(fields[key].default)
+        kind = _kind(variant, key)
         try:
-            values[key] = kind(text)
-        except ValueError as error:
-            raise BadInput(f"The option {key} of {name!r} is of type {kind.__name__}. Received: {text!r}.") from error
+            values[key] = kind.convert(text, None, None)
+        except click.BadParameter as error:
+            raise BadInput(f"The option {key} of {name!r} is of type {kind.name}. Received: {text!r}.") from error
     try:
         return variant(**values)
     except ValueError as error:
@@ -108,5 +109,19 @@ def build(registry: Mapping, name: str, settings: Iterable[str]):
 
 
 def _fields(variant) -> dict[str, dataclasses.Field]:
-    """The options of a dataclass."""
-    return {field.name: field for field in dataclasses.fields(variant) if field.init}
+    """The options of a dataclass that can be given as text."""
+    return {
+        field.name: field
+        for field in dataclasses.fields(variant)
+        if field.init and _kind(variant, field.name) is not None
+    }
+
+
+def _kind(variant, key: str) -> click.ParamType | None:
+    """How the text for an option is read; None where no text can say it."""
+    hint = typing.get_type_hints(variant)[key]
+    allowed = typing.get_args(hint) or (hint,)
+    return next((kind for python, kind in _KINDS.items() if python in allowed), None)
+
+
+_KINDS = {bool: click.BOOL, int: click.INT, float: click.FLOAT, str: click.STRING}

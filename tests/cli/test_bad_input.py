@@ -87,6 +87,8 @@ def test_a_model_without_a_graph(assert_refused, tmp_path):
         (["--flops", "0.5", "--criterion-option", "p=3"], ["p=3"]),
         (["--flops", "0.5", "--criterion-option", "p=two"], ["p", "two"]),
         (["--flops", "0.5", "--criterion-option", "q=2"], ["q=2", "normalization"]),
+        (["--flops", "0.5", "--strategy", "serial", "--strategy-option", "max_drop=some"], ["max_drop", "float"]),
+        (["--flops", "0.5", "--strategy", "serial", "--strategy-option", "validation=x"], ["validation", "rerank"]),
         (["--flops", "0.5", "--criterion", "taylor"], ["data"]),
         (["--flops", "0.5", "--strategy", "twice"], ["twice", "one_shot"]),
         (["--flops", "0.5", "--steps", "3"], ["one_shot", "steps=3"]),

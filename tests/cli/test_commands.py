@@ -67,6 +67,18 @@ def test_compress_with_labels_scores_trains_and_measures(run, files, tmp_path):
     assert after.optimizer.name == before.optimizer.name and int(after.optimizer.iterations) == 0
 
 
+def test_compress_one_by_one_until_a_limit(run, files, tmp_path):
+    output = tmp_path / "small.keras"
+    told = answer_of(
+        run, "compress", files / "model.keras", "-o", output, "--channels", "0.5", "--data", files / "data.npz",
+        "--criterion", "oracle", "--criterion-option", "memory=64.5", "--strategy", "serial",
+        "--strategy-option", "max_removals=2", "--strategy-option", "rerank=false",
+    )  # fmt: skip
+    channels = told["report"]["channels"]
+    assert channels["before"] - channels["after"] == 2
+    assert "rerank=False" in told["report"]["settings"]["strategy"]
+
+
 def test_compress_obeys_protection_overrides_and_rounding(run, files, tmp_path):
     told = answer_of(
         run, "compress", files / "model.keras", "-o", tmp_path / "a.keras", "--flops", "0.9", "--protect", "sec*",
