@@ -1,0 +1,130 @@
+"""Least squares that are weighted by what the outputs feel."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import kerasprune as kp
+from kerasprune.compression import RECOVERIES, Damage, Refit, refit
+from kerasprune.compression.output_error import SquaredError, TemperedDivergence, output_error
+from kerasprune.core import DataError
+from tests.laws.random_models import randomize
+
+RNG = np.random.default_rng
+
+
+def classifier(last: str = "softmax", use_bias: bool = True) -> keras.Model:
+    stack = [layers.Dense(10, "relu", name="first"), layers.Dense(8, "relu", use_bias=use_bias, name="second")]
+    model = keras.Sequential([keras.Input((6,)), *stack, layers.Dropout(0.5), layers.Dense(4, last, name="classes")])
+    randomize(model, RNG(0))
+    return model
+
+
+def damage(model: keras.Model, samples: int = 200) -> Damage:
+    """Four of ten and three of eight neurons go, and least squares repay what they can."""
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.free_groups[0].ids[:4]] = keep[graph.free_groups[1].ids[:3]] = False
+    x = RNG(1).normal(size=(samples, *model.input_shape[1:])).astype("float32")
+    cut = Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=64)
+    return Damage(model, graph, keep, RECOVERIES["reconstruct"]()(cut)[0], x, batch_size=64)
+
+
+def divergence(cut: Damage, small: keras.Model) -> float:
+    expected, found = (model.predict(cut.data, verbose=0) for model in (cut.model, small))
+    return float(np.sum(expected * np.log(expected / found), axis=1).mean())
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_it_lowers_the_divergence_that_least_squares_leave(use_bias):
+    cut = damage(classifier(use_bias=use_bias))
+    small, repairs = Refit(temperature=1.0)(cut)
+    assert divergence(cut, small) < 0.8 * divergence(cut, cut.small)
+    assert [repair.layer for repair in repairs] == ["second", "classes"]
+    assert all(repair.after < repair.before for repair in repairs)
+    assert [weight.shape for weight in small.weights] == [weight.shape for weight in cut.small.weights]
+
+
+def test_for_linear_outputs_one_step_is_least_squares():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(9, "tanh", name="first"), layers.Dense(3, name="last")])
+    randomize(model, RNG(0))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.free_groups[0].ids[:5]] = False
+    x = RNG(1).normal(size=(100, 6)).astype("float32")
+    cut = Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    small, (repair,) = Refit(sweeps=1, damping=1e-9)(cut)
+    hidden = keras.Model(small.inputs, small.get_layer("first").output).predict(x, verbose=0)
+    design, target = np.column_stack([hidden, np.ones(100)]), model.predict(x, verbose=0)
+    fitted = design @ np.linalg.lstsq(design, target, rcond=None)[0]
+    np.testing.assert_allclose(small.predict(x, verbose=0), fitted, atol=1e-3)
+    share = np.square(fitted - target).sum() / np.square(target - target.mean(axis=0)).sum()
+    np.testing.assert_allclose(repair.after, share, rtol=1e-2)
+
+
+def test_the_gauss_newton_matrix_is_that_of_all_weights_of_a_layer():
+    cut = damage(classifier("linear"), samples=7)
+    fit = refit._Fit(cut.small, kp.trace(cut.small), cut, 7, ["second", "classes"], 1.0)
+    matrix, descent = fit._normal_equations("second")
+    layer = cut.small.get_layer("second")
+    target = cut.model.predict(cut.data, verbose=0)
+    columns = []
+    weights = layer.get_weights()
+    for unit in range(layer.units):
+        for number in range(layer.kernel.shape[0] + 1):
+            moved = [weights[0].copy(), weights[1].copy()]
+            moved[int(number == len(moved[0]))].reshape(-1, layer.units)[number % len(moved[0]), unit] += 1e-2
+            outputs = []
+            for value in (moved, weights):
+                layer.set_weights(value)
+                outputs.append(keras.ops.convert_to_numpy(cut.small(cut.data, training=False)))
+            columns.append((outputs[0] - outputs[1]) / 1e-2)
+    error = target - outputs[1]
+    jacobian = np.stack(columns, axis=-1).reshape(-1, len(columns))  # (samples * outputs, weights)
+    np.testing.assert_allclose(matrix, jacobian.T @ jacobian, rtol=2e-2, atol=2e-2)
+    np.testing.assert_allclose(descent, jacobian.T @ error.reshape(-1), rtol=2e-2, atol=2e-2)
+
+
+def test_nothing_gets_worse_where_a_full_step_would():
+    cut = damage(classifier(), samples=3)  # far fewer than weights
+    small, repairs = Refit(damping=1e-9)(cut)
+    assert all(repair.after <= repair.before for repair in repairs)
+    assert np.isfinite(small.predict(cut.data, verbose=0)).all()
+
+
+def test_what_is_left_alone_is_said(monkeypatch):
+    monkeypatch.setattr(refit, "MOST_WEIGHTS", 30)
+    inputs = keras.Input((8, 3))
+    x = layers.Conv1D(6, 3, activation="relu", name="conv")(inputs)
+    x = layers.Dense(5, activation="relu", name="rows")(layers.Conv1D(4, 2, name="other")(x))
+    x = layers.Dense(9, activation="relu", name="wide")(layers.Flatten()(x))
+    model = keras.Model(inputs, layers.Dense(2, name="last")(x))
+    randomize(model, RNG(0))
+    small, repairs = Refit(sweeps=1)(damage(model, samples=20))
+    notes = {repair.layer: repair.note for repair in repairs if repair.after is None}
+    assert notes["other"] == "there is no refit for Conv1D"
+    assert notes["rows"] == "it has several rows per sample"
+    assert notes["wide"].endswith("weights are more than 30")
+    assert [repair.layer for repair in repairs if repair.after is not None] == ["last"]
+
+
+def test_several_outputs_and_impossible_options_are_refused():
+    inputs = keras.Input((6,))
+    hidden = layers.Dense(10, "relu")(layers.Dense(8)(inputs))
+    with pytest.raises(DataError, match="one output"):
+        Refit()(damage(keras.Model(inputs, [layers.Dense(2)(hidden), layers.Dense(3)(hidden)])))
+    with pytest.raises(ValueError, match="`temperature` must be above 0. Received: temperature=0"):
+        Refit(temperature=0)
+
+
+def test_probabilities_are_known_by_their_sum():
+    probabilities = RNG(0).dirichlet(np.ones(4), 9)
+    assert isinstance(output_error(probabilities, 2.0), TemperedDivergence)
+    assert isinstance(output_error(probabilities * 1.1, 2.0), SquaredError)
+    assert isinstance(output_error(np.ones((9, 1)), 2.0), SquaredError)
+
+
+def test_an_answer_without_doubt_has_a_finite_divergence():
+    error = output_error(np.eye(3), 4.0)
+    assert np.isfinite(error.value(np.eye(3)[[1, 2, 0]])) and error.value(np.eye(3)) == 0
