@@ -68,9 +68,10 @@ def compress(
         seed: Everything drawn at random follows from it.
         verify: Check in every step that the slimmed model equals the masked one.
         recover: What is done after every cut, without labels and before training, in this order: "reconstruct"
-            (consumers repay the loss by least squares), "bias" (biases take the mean of what is lost), "recalibrate"
-            (batch-norm statistics are estimated anew). A name, an object such as `Reconstruct(damping=1e-3)`, or
-            several of these; needs `data`.
+            (consumers repay the loss by least squares), "refit" (Dense layers are then solved for by what the outputs
+            feel), "merge" (a kept channel takes over the weights of one that is like it), "bias" (biases take the mean
+            of what is lost), "recalibrate" (batch-norm statistics are estimated anew). A name, an object such as
+            `Reconstruct(damping=1e-3)`, or several of these; needs `data`.
         progress: Whether to show progress bars.
         **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
 
