@@ -44,7 +44,7 @@ class Playback:
         graph: Its trace.
 
     Attributes:
-        calls: In the order of execution.
+        calls: In an order of execution in which the branches before a join are made one after the other.
         layers: The copied operations by path.
         places: By path, the positions in `calls` of the calls of an operation.
     """
@@ -54,6 +54,7 @@ class Playback:
         self.layers: dict[str, keras.Operation] = {}
         self._activations: dict[str, Any] = {}
         self.inputs = Rebuild(graph).run(model, self._record, nested=False).inputs
+        self.calls = _branch_by_branch(self.calls)
         self.places: dict[str, list[int]] = {}
         self.readers: dict[int, list[int]] = {}
         for position, call in enumerate(self.calls):
@@ -110,6 +111,22 @@ class Playback:
         self.layers[path] = operation
         self.calls.append(Call(key, path, operation, (args, kwargs), tuple(inputs), tuple(keras.tree.flatten(outputs))))
         return outputs
+
+
+def _branch_by_branch(calls: list[Call]) -> list[Call]:
+    """The calls in an order in which what leads to the first input of a call comes before what leads to the others."""
+    maker = {id(tensor): position for position, call in enumerate(calls) for tensor in call.outputs}
+    order: dict[int, None] = {}
+    for last in reversed(range(len(calls))):
+        pending = [last]
+        while pending:
+            before = [maker[id(tensor)] for tensor in calls[pending[-1]].inputs if id(tensor) in maker]
+            missing = [position for position in before if position not in order]
+            if missing:
+                pending += missing[::-1]
+            else:
+                order[pending.pop()] = None
+    return [calls[position] for position in order]
 
 
 class Frontier:

@@ -1,13 +1,25 @@
 """What least squares give back after a cut, and what they leave alone."""
 
+import collections
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 import kerasprune as kp
-from kerasprune.compression import RECOVERIES, Damage, reconstruct
+from kerasprune.compression import (
+    RECOVERIES,
+    Damage,
+    Reconstruct,
+    RepayBias,
+    place,
+    reconstruct,
+    resolve_recovery,
+)
 from kerasprune.compression.linear_parts import PARTS
+from kerasprune.compression.playback import Playback
 from kerasprune.core import DataError
 from tests.laws.random_models import random_keep, randomize
 
@@ -72,8 +84,8 @@ def damage():
     randomize(model, np.random.default_rng(0))
     graph = kp.trace(model)
     keep = graph.complete(random_keep(graph, np.random.default_rng(3)))
-    x = np.random.default_rng(1).normal(size=(512, 8, 8, 2)).astype("float32")
-    return Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=256)
+    x = np.random.default_rng(1).normal(size=(256, 8, 8, 2)).astype("float32")
+    return Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=128)
 
 
 def error(damage, small) -> float:
@@ -173,3 +185,117 @@ def test_a_layer_that_reads_only_zeros_keeps_its_kernel():
     np.testing.assert_array_equal(repaired.get_layer("b").get_weights()[0], small.get_layer("b").get_weights()[0])
     mean = model.predict(x, verbose=0).mean(axis=0)
     np.testing.assert_allclose(repaired.get_layer("b").get_weights()[1], mean, atol=1e-5)
+
+
+def depthwise_behind_another(x):
+    """What a cut changes for a depthwise convolution comes from further up."""
+    return layers.DepthwiseConv2D(3, depth_multiplier=2, name="between")(layers.Conv2D(8, 3, activation="relu")(x))
+
+
+BETWEEN = {
+    "depthwise": lambda: depthwise_behind_another,
+    "separable": lambda: layers.SeparableConv2D(5, 3, name="between"),
+    "grouped": lambda: layers.Conv2D(6, 3, groups=2, strides=2, padding="same", name="between"),
+    "without bias": lambda: layers.Conv2D(6, 3, use_bias=False, name="between"),
+}
+
+
+def cut_before(between, share=0.5) -> Damage:
+    """A model of a convolution, a layer and a batch norm without a share of the channels that the layer reads."""
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2D(8, 3, activation="relu", name="first")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization(name="norm")(between(x)))
+    model = keras.Model(inputs, layers.Dense(4, name="classes")(layers.Flatten()(x)))
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    ids = next(group.ids for group in graph.groups if "first" in group.makers)
+    keep[ids[: round(share * len(ids))]] = False
+    x = np.random.default_rng(1).normal(size=(64, 8, 8, 2)).astype("float32")
+    return Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_every_kind_of_convolution_repays(between):
+    damage = cut_before(BETWEEN[between]())
+    small, repairs = Reconstruct()(damage)
+    (repair,) = (repair for repair in repairs if repair.layer == "between")
+    assert repair.after < 0.95 * repair.before
+    assert error(damage, small) < 0.5 * error(damage, damage.small)
+
+
+def test_a_batch_norm_takes_the_bias_that_a_layer_lacks():
+    damage = cut_before(layers.Conv2D(6, 3, use_bias=False, name="between"), 1 / 8)
+    first = damage.model.get_layer("first")
+    kernel, bias = first.get_weights()
+    kernel[..., 0], bias[0] = 0.0, 1.0  # what goes is a constant
+    first.set_weights([kernel, bias])
+    small, _ = RepayBias()(dataclasses.replace(damage, small=kp.slim(damage.model, damage.graph, damage.keep)))
+    assert error(damage, small) < 1e-9
+
+
+def test_the_last_layer_of_a_branch_repays_what_the_shortcut_has_lost(monkeypatch):
+    inputs = keras.Input((4, 5))
+    x = layers.Dense(8, "relu", name="first")(inputs)
+    shortcut = layers.Conv1DTranspose(3, 1, name="shortcut")(x)  # for which there is no least squares
+    x = layers.Dense(3, name="last")(layers.Dense(12, "relu", name="hidden")(x))
+    model = keras.Model(inputs, layers.Add()([shortcut, layers.BatchNormalization()(x)]))
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[next(group.ids[:3] for group in graph.groups if group.name == "first")] = False
+    x = np.random.default_rng(1).normal(size=(100, 4, 5)).astype("float32")
+    damage = Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    together = error(damage, Reconstruct()(damage)[0])
+    monkeypatch.setattr(place, "_addends", lambda *_: [])
+    assert together < 0.8 * error(damage, Reconstruct()(damage)[0])
+
+
+def test_every_call_is_made_once_for_a_batch(damage, monkeypatch):
+    made = collections.Counter()
+    run = Playback.run
+
+    def counted(self, tensors, start, stop):
+        made.update((id(self), position) for position in range(start, stop))
+        return run(self, tensors, start, stop)
+
+    monkeypatch.setattr(Playback, "run", counted)
+    Reconstruct()(damage)
+    assert set(made.values()) == {2}  # batches
+
+
+def test_without_memory_the_result_is_the_same(damage):
+    found, _ = Reconstruct()(damage)
+    again, _ = Reconstruct(memory=0)(damage)
+    for first, second in zip(weights_of(found), weights_of(again), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_some_places_do_nearly_as_much_as_all(damage):
+    errors = [error(damage, Reconstruct(places=places)(damage)[0]) for places in (None, 8)]
+    assert errors[0] <= errors[1] < 2 * errors[0]
+
+
+def test_layers_may_have_any_name():
+    keras.utils.clear_session()
+    inputs = keras.Input((4,))
+    x = layers.Activation("tanh", name="activation")(layers.Dense(5, "relu", name="first")(inputs))
+    model = keras.Model(inputs, layers.Dense(2, "relu", name="second")(x))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.groups[0].ids[0]] = False
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
+    _, repairs = Reconstruct()(Damage(model, graph, keep, kp.slim(model, graph, keep), x))
+    assert [repair.layer for repair in repairs] == ["second"]
+
+
+@pytest.mark.parametrize("options", [{"damping": 0}, {"damping": float("nan")}, {"places": 0}])
+def test_options_that_make_no_sense_are_refused(options):
+    with pytest.raises(ValueError, match=f"Received: {next(iter(options))}="):
+        Reconstruct(**options)
+
+
+def test_what_is_no_recovery_is_refused():
+    with pytest.raises(TypeError, match="must be a name .*reconstruct"):
+        resolve_recovery(3)
+    assert resolve_recovery("reconstruct") == Reconstruct()
