@@ -63,6 +63,14 @@ def test_the_order_is_greedy_and_the_costs_do_not_fall(values):
     np.testing.assert_allclose(costs[order[1]], max(pair, alone[first]), rtol=1e-6)
 
 
+def test_what_costs_nothing_once_another_is_gone_does_not_go_before_it():
+    x = RNG(0).normal(size=(50, 3))
+    x[:, 1] = x[:, 0] + 0.3 * x[:, 1]  # with weights 1 and -1 they all but cancel
+    costs = eliminate([share(x, np.array([[1.0], [-1.0], [5.0]]), [[0], [1], [2]])], 3)
+    np.testing.assert_allclose(costs[0], costs[1])
+    assert costs[2] > costs[0] > 0.01
+
+
 def test_in_a_wide_group_several_go_at_a_time(values, monkeypatch):
     monkeypatch.setattr(elimination, "MOST_ROUNDS", 3)
     x, kernel = values
