@@ -46,8 +46,10 @@ def test_it_lowers_the_divergence_that_least_squares_leave(use_bias):
     assert [weight.shape for weight in small.weights] == [weight.shape for weight in cut.small.weights]
 
 
-def test_for_linear_outputs_one_step_is_least_squares():
-    model = keras.Sequential([keras.Input((6,)), layers.Dense(9, "tanh", name="first"), layers.Dense(3, name="last")])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_for_linear_outputs_one_step_is_least_squares(use_bias):
+    last = layers.Dense(3, use_bias=use_bias, name="last")
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(9, "tanh", name="first"), last])
     randomize(model, RNG(0))
     graph = kp.trace(model)
     keep = graph.keep_all()
@@ -56,7 +58,7 @@ def test_for_linear_outputs_one_step_is_least_squares():
     cut = Damage(model, graph, keep, kp.slim(model, graph, keep), x)
     small, (repair,) = Refit(sweeps=1, damping=1e-9)(cut)
     hidden = keras.Model(small.inputs, small.get_layer("first").output).predict(x, verbose=0)
-    design, target = np.column_stack([hidden, np.ones(100)]), model.predict(x, verbose=0)
+    design, target = np.column_stack([hidden, np.full(100, float(use_bias))]), model.predict(x, verbose=0)
     fitted = design @ np.linalg.lstsq(design, target, rcond=None)[0]
     np.testing.assert_allclose(small.predict(x, verbose=0), fitted, atol=1e-3)
     share = np.square(fitted - target).sum() / np.square(target - target.mean(axis=0)).sum()
@@ -86,11 +88,19 @@ def test_the_gauss_newton_matrix_is_that_of_all_weights_of_a_layer():
     np.testing.assert_allclose(descent, jacobian.T @ error.reshape(-1), rtol=2e-2, atol=2e-2)
 
 
-def test_nothing_gets_worse_where_a_full_step_would():
-    cut = damage(classifier(), samples=3)  # far fewer than weights
-    small, repairs = Refit(damping=1e-9)(cut)
-    assert all(repair.after <= repair.before for repair in repairs)
-    assert np.isfinite(small.predict(cut.data, verbose=0)).all()
+def test_a_step_that_raises_the_error_is_not_made(monkeypatch):
+    found = refit._Fit._normal_equations
+
+    def uphill(self, path):
+        matrix, descent = found(self, path)
+        return matrix, -descent
+
+    monkeypatch.setattr(refit._Fit, "_normal_equations", uphill)
+    cut = damage(classifier(), samples=50)
+    small, repairs = Refit(sweeps=1)(cut)
+    assert all(repair.after == repair.before > 0 for repair in repairs)
+    for old, new in zip(cut.small.get_weights(), small.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_what_is_left_alone_is_said(monkeypatch):
@@ -128,3 +138,14 @@ def test_probabilities_are_known_by_their_sum():
 def test_an_answer_without_doubt_has_a_finite_divergence():
     error = output_error(np.eye(3), 4.0)
     assert np.isfinite(error.value(np.eye(3)[[1, 2, 0]])) and error.value(np.eye(3)) == 0
+
+
+def test_the_metric_is_that_of_a_softmax_at_its_temperature():
+    probabilities, wanted = RNG(0).dirichlet(np.ones(3), 2), RNG(1).dirichlet(np.ones(3), 2)
+    error = TemperedDivergence(wanted, 3.0)
+    felt, descent = error.normal(probabilities, np.tile(np.eye(3), (2, 1, 1)), slice(0, 2))
+    flat, aim = (np.cbrt(rows) / np.cbrt(rows).sum(axis=1, keepdims=True) for rows in (probabilities, wanted))
+    for sample in range(2):
+        metric = np.diag(flat[sample]) - np.outer(flat[sample], flat[sample])
+        np.testing.assert_allclose(felt[sample].T @ felt[sample], metric, atol=1e-12)
+    np.testing.assert_allclose(descent, 3 * (aim - flat))
