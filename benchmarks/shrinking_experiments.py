@@ -84,9 +84,8 @@ class Subject:
         frozen, groups = int(self.graph.frozen.sum()) - 1, len(self.graph.free_groups)
         serial = Serial(rerank=rerank, path=path)
         budget = kp.Budget(channels=frozen + groups)
-        data = tuple(array.astype("float32") for array in self.train)
         options = {"loss": "mse", "batch_size": BATCH, "verify": False}
-        return kp.compress(self.model, budget, criterion, serial, data, **options).trajectory
+        return kp.compress(self.model, budget, criterion, serial, self.train, **options).trajectory
 
     def outputs(self, x: np.ndarray, keep: np.ndarray) -> np.ndarray:
         """What the network says when what is not kept reads zero."""
@@ -114,7 +113,7 @@ class Subject:
 
     def curve(self, trajectory: Trajectory) -> dict:
         """Error and test accuracy, from the whole network on; accuracy only where there are classes."""
-        keep, accuracies = self.graph.keep_all().astype(float), []
+        keep, accuracies = np.ones(self.graph.num_ids), []
         for removal in (None, *trajectory.removals):
             if removal is not None:
                 keep[removal.id] = 0.0
@@ -128,8 +127,8 @@ class Subject:
 
     def gain_curves(self, trajectory: Trajectory) -> dict[str, tuple]:
         """For every tenth neuron the error against its gain, when all that went before it are gone."""
-        probe, gain, curves = Probe(self.model, self.graph, loss="mse", batch_size=BATCH), self.graph.keep_all(), {}
-        gain = gain.astype(float)
+        probe = Probe(self.model, self.graph, loss="mse", batch_size=BATCH)
+        gain, curves = np.ones(self.graph.num_ids), {}
         for number, removal in enumerate(trajectory.removals, 1):
             if number % 10 == 0:
                 gains, losses = gain_curve(probe, self.train, removal.id, np.linspace(0, 10, 41), gain)
@@ -181,7 +180,11 @@ def main() -> int:
             return 2
     options.output.mkdir(parents=True, exist_ok=True)
     file = options.output / "shrinking_experiments.json"
-    found = json.loads(file.read_text())["tasks"] if file.is_file() else {}
+    found = json.loads(file.read_text()) if file.is_file() else {"seed": options.seed, "tasks": {}}
+    if found["seed"] != options.seed:
+        print(f"{file} holds results for seed {found['seed']}. Name another folder with --output.", file=sys.stderr)
+        return 2
+    found = found["tasks"]
     for name in options.only:
         found[name] = measure(name, options, found.get(name, {}))
         tasks = {name: found[name] for name in TASKS if name in found}
