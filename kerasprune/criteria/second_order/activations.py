@@ -6,7 +6,6 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from keras import layers
-from scipy.special import erf, expit
 
 from kerasprune.core import Registry
 from kerasprune.criteria.second_order.registry import Step, array, elementwise, step, unknown
@@ -39,7 +38,7 @@ def _linear(x):
 
 @DERIVATIVES.register("sigmoid")
 def _sigmoid(x):
-    s = expit(x)
+    s = (1 + np.tanh(x / 2)) / 2  # does not overflow
     slope = s * (1 - s)
     return s, slope, slope * (1 - 2 * s)
 
@@ -74,6 +73,8 @@ def _softsign(x):
 
 @DERIVATIVES.register("gelu")
 def _gelu(x):
+    from scipy.special import erf  # noqa: PLC0415  (only who meets this activation pays for it)
+
     return _times_x(x, (1 + erf(x / np.sqrt(2))) / 2, (density := _gaussian(x)), -x * density)
 
 

@@ -5,7 +5,6 @@ import functools
 import keras
 import numpy as np
 from keras import layers
-from scipy import sparse
 
 from kerasprune.criteria.second_order.registry import Step, step, unknown
 from kerasprune.graph import Node
@@ -54,6 +53,8 @@ def move(node: Node) -> Step:
     @functools.lru_cache(maxsize=2)
     def matrix(shapes):
         """The entries of one sample's inputs, side by side, to those of its output, and the shape of the output."""
+        from scipy import sparse  # noqa: PLC0415  (only who meets such a layer pays for it)
+
         sizes = [int(np.prod(shape)) for shape in shapes]
         numbers = np.split(np.arange(1.0, sum(sizes) + 1), np.cumsum(sizes)[:-1])  # 0 is what no input has made
         tensors = {
