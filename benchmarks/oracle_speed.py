@@ -121,7 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist/, cifar10/ and mlperf_tiny/")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--memory", type=float, default=128, help="MiB that the oracle may hold")
+    parser.add_argument("--memory", type=float, default=256, help="MiB that the oracle may hold")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
     for file in FILES:

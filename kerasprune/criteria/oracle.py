@@ -29,7 +29,7 @@ class Oracle:
         Wolfe et al., The Incredible Shrinking Neural Network, arXiv 1701.04465 ("brute force").
     """
 
-    memory: float = 128
+    memory: float = 256
 
     def __post_init__(self):
         if not self.memory > 0:

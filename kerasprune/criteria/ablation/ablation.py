@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from kerasprune.core import ChannelGraph, DataError
-from kerasprune.criteria.ablation.plan import plan
+from kerasprune.criteria.ablation.plan import plan, size
 from kerasprune.criteria.ablation.segment import Judged, Segment
 from kerasprune.criteria.ablation.tail import Tail
 from kerasprune.criteria.ablation.updates import UPDATES
@@ -37,7 +37,9 @@ class Ablation:
         loss: As in `score`.
         batch_size: Samples that are run together, at most.
         memory: MiB that may be held beside the data and the model: one half for the results of the front (what does
-            not fit runs again in every call), one half for the tensors of the channels that run together.
+            not fit runs again in every call), a quarter for what the tails need of one batch, a quarter for the
+            tensors of the channels that run together. Fewer samples run together where that is not enough. Tensors
+            of unknown sizes are not counted; of such a model one channel runs at a time.
 
     Raises:
         DataError: The data does not fit, or one sample needs more memory than that.
@@ -47,7 +49,7 @@ class Ablation:
         self, model: keras.Model, graph: ChannelGraph, data: Any, *, loss: Any, batch_size: int, memory: float
     ):
         self.graph = graph
-        self.memory = memory * MEBI / 2
+        self.memory = memory * MEBI
         losses, weights = sample_losses(model, loss)
         self.losses = output_losses(model, losses, weights)
         self.names = functional(model).output_names
@@ -102,7 +104,7 @@ class Ablation:
             if not steps.steps or not len(places):
                 continue
             if number not in self._tails:
-                at_once = 1 if steps.floats is None else int(self.memory // (4 * steps.floats * self.size))
+                at_once = 1 if steps.floats is None else int(self.memory / 4 // (4 * steps.floats * self.size))
                 self._tails[number] = Tail(self.inner, steps, group.ids, min(at_once, group.width), self.losses)
             tail = self._tails[number]
             jobs += [(tail, places[start : start + tail.at_once]) for start in range(0, len(places), tail.at_once)]
@@ -121,7 +123,7 @@ class Ablation:
             inputs = align(self.batches[number].x, [tensor.name for tensor in self.inner.inputs])
             front = self.front.predict_on_batch([*inputs, np.ones_like(row)])  # what is read there, stays
             held = sum(array.nbytes for arrays in self._fronts.values() for array in arrays)
-            if held + sum(array.nbytes for array in front) <= self.memory:
+            if held + sum(array.nbytes for array in front) <= self.memory / 2:
                 self._fronts[number] = front
         *found, losses = self.middle.predict_on_batch([*front, row, *given])
         return dict(zip(self.middle.part.targets, map(ops.convert_to_tensor, found), strict=False)), losses
@@ -150,12 +152,13 @@ class Ablation:
         )
 
     def _batch_size(self, most: int) -> int:
-        floats = max((steps.floats or 0 for steps in self.plans), default=0)
-        fitting = int(self.memory // (4 * floats)) if floats else most
+        crossing = {id(tensor): size(tensor) or 0 for steps in self.plans for tensor in steps.crossing}
+        floats = max([sum(crossing.values()), *(steps.floats or 0 for steps in self.plans)])
+        fitting = int(self.memory / 4 // (4 * floats)) if floats else most
         if not fitting:
             raise DataError(
-                f"One sample needs {4 * floats / MEBI:.1f} MiB between two layers; "
-                f"`memory` leaves {self.memory / MEBI:.1f} MiB for it. Give twice as much."
+                f"The results of one sample take {4 * floats / MEBI:.1f} MiB. Give the oracle at least four times as "
+                f"much memory. Received: memory={self.memory / MEBI:g}."
             )
         return min(most, fitting)
 

@@ -60,6 +60,8 @@ class _Planner:
     def _is_update(self, node: Node) -> bool:
         if len(node.inputs) != 1 or id(node.inputs[0]) not in self.held or update_of(node.operation) is None:
             return False
+        if size(node.inputs[0]) is None:
+            return False
         gained = self.held[id(node.inputs[0])].operation
         return gained.axis == channel_axis(node.operation, len(node.inputs[0].shape))
 
@@ -112,11 +114,12 @@ def _makes_mask(operation: keras.Operation) -> bool:
 
 
 def _floats(steps: Collection) -> int | None:
-    sizes = [[_size(tensor) for tensor in (*step.node.inputs, *step.node.outputs)] for step in steps]
-    if any(size is None for sizes_of_step in sizes for size in sizes_of_step):
+    sizes = [[size(tensor) for tensor in (*step.node.inputs, *step.node.outputs)] for step in steps]
+    if any(None in sizes_of_step for sizes_of_step in sizes):
         return None
     return max(map(sum, sizes), default=0)
 
 
-def _size(tensor: keras.KerasTensor) -> int | None:
+def size(tensor: keras.KerasTensor) -> int | None:
+    """Numbers that a tensor holds for one sample; None if it is not known."""
     return None if None in tensor.shape[1:] else math.prod(tensor.shape[1:])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 
@@ -33,12 +34,29 @@ def _dense(layer, inputs, positions, factors):
 
 
 def _convolution(layer, inputs, positions, factors):
+    # Tap by tap, for one channel is no work for a matrix product, and the compiler makes one loop of all taps.
     axis = channel_axis(layer, len(inputs.shape))
-    channels = _members(inputs, positions, factors, axis)  # (candidates, members, batch, ...)
-    channels = ops.moveaxis(channels, 1, axis + 1)
-    kernel = _rows(layer.kernel, positions, len(layer.kernel_size))  # (*window, candidates, members, outputs)
-    kernel = ops.moveaxis(kernel, -3, 0)
-    return ops.stack([layer.convolution_op(channels[number], kernel[number]) for number in range(kernel.shape[0])])
+    channels = _members(inputs, positions, factors, axis)  # (candidates, members, batch, *places)
+    kernel = ops.moveaxis(_rows(layer.kernel, positions, len(layer.kernel_size)), (-3, -2), (0, 1))
+    windows = [_window(layer, length, number) for number, length in enumerate(channels.shape[3:])]
+    channels = ops.pad(channels, [(0, 0)] * 3 + [padding for padding, _ in windows])
+    total = 0.0
+    for tap in np.ndindex(*layer.kernel_size):
+        places = tuple(slices[number] for (_, slices), number in zip(windows, tap, strict=True))
+        weights = kernel[(slice(None), slice(None), *tap)]  # (candidates, members, outputs)
+        shape = [*weights.shape[:2], *[1] * (1 + len(tap)), weights.shape[2]]
+        total = total + channels[(..., *places)][..., None] * ops.reshape(weights, shape)
+    total = total[:, 0] if total.shape[1] == 1 else ops.sum(total, axis=1)  # (candidates, batch, *places, outputs)
+    return ops.moveaxis(total, -1, axis + 1)
+
+
+def _window(layer, length: int, number: int) -> tuple[tuple[int, int], list[slice]]:
+    """The zeros around one axis of a convolution, and the places that meet each of its taps."""
+    size, step, gap = layer.kernel_size[number], layer.strides[number], layer.dilation_rate[number]
+    span = (size - 1) * gap + 1
+    missing = max((-(-length // step) - 1) * step + span - length, 0) if layer.padding == "same" else 0
+    reach = (length + missing - span) // step * step + 1
+    return (missing // 2, missing - missing // 2), [slice(tap * gap, tap * gap + reach, step) for tap in range(size)]
 
 
 def _members(inputs, positions, factors, axis: int):
