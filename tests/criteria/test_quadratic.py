@@ -13,6 +13,7 @@ from kerasprune.criteria.second_order.activations import softmax
 from kerasprune.criteria.second_order.registry import elementwise, find_step
 from kerasprune.graph import nodes
 from tests.laws.random_models import randomize
+from tests.small_models import conv_model, images
 
 
 def chain(activation, head=None, widths=(6, 5)):
@@ -253,16 +254,17 @@ def test_weights_of_samples_and_places_of_outputs_count():
         score(flat, kp.trace(flat), "quadratic", (x, np.eye(12)[y[:, 0]]), loss="categorical_crossentropy")
 
 
-def test_what_is_gone_counts_as_gone():
-    model = chain("tanh", "softmax")
+@pytest.mark.parametrize("convolutional", [False, True])
+def test_what_is_gone_counts_as_gone(convolutional):
+    model, samples = (conv_model(), images()) if convolutional else (chain("tanh", "softmax"), data())
     graph = kp.trace(model)
     keep = graph.keep_all()
-    for group in graph.groups[:2]:
+    for group in graph.free_groups:
         keep[group.ids[:3]] = False
-    evidence = Evidence(model, graph, data(), "sparse_categorical_crossentropy", 12)
+    evidence = Evidence(model, graph, samples, "sparse_categorical_crossentropy", 12)
     under_gain = Quadratic().under_gain(evidence)(keep.astype(float))
     small = kp.slim(model, graph, keep)
-    alone = score(small, kp.trace(small), "quadratic", data(), loss="sparse_categorical_crossentropy")
+    alone = score(small, kp.trace(small), "quadratic", samples, loss="sparse_categorical_crossentropy")
     free = ~graph.frozen & keep
     np.testing.assert_allclose(under_gain[free], alone[np.isfinite(alone)], rtol=1e-6)
 
