@@ -160,6 +160,10 @@ def measure(name: str, options: argparse.Namespace, found: dict) -> dict:
     }
 
 
+def _has(folder: Path | None, file: str) -> bool:
+    return folder is not None and (folder / file).is_file()
+
+
 def main() -> int:
     """Run the tasks and write tables and figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -170,14 +174,14 @@ def main() -> int:
     parser.add_argument("--runs", type=Path, default=Path("build/shrinking_experiments"), help="networks, trajectories")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
-    if options.data is None:
-        print("Without --data the tasks digit_0, digit_1 and digit_2 are left out: they need mnist/mnist.npz.")
-        options.only = [name for name in options.only if not TASKS[name].needs]
-    for name in options.only:
-        if options.data and not (options.data / TASKS[name].needs).exists():
-            path = options.data / TASKS[name].needs
-            print(f"There is no {path}. Pass the folder that holds mnist/ as --data.", file=sys.stderr)
-            return 2
+    missing = [name for name in options.only if TASKS[name].needs and not _has(options.data, TASKS[name].needs)]
+    if missing and (options.data is not None or missing == options.only):
+        path = (options.data or Path("DIR")) / TASKS[missing[0]].needs
+        print(f"There is no {path}. Pass the folder that holds mnist/ as --data DIR.", file=sys.stderr)
+        return 2
+    if missing:
+        print(f"Without --data these are left out, which need {TASKS[missing[0]].needs}: {', '.join(missing)}.")
+        options.only = [name for name in options.only if name not in missing]
     options.output.mkdir(parents=True, exist_ok=True)
     file = options.output / "shrinking_experiments.json"
     found = json.loads(file.read_text()) if file.is_file() else {"seed": options.seed, "tasks": {}}
