@@ -9,11 +9,12 @@ already is not measured again.
 """
 
 import argparse
+import functools
 import json
 import os
 import platform
 import sys
-import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -35,7 +36,7 @@ NETWORKS = {
 }
 # Scores that foretell a change of the loss are divided by what a removal saves.
 RANKINGS = {"magnitude": "global", "taylor": "per_cost", "gauss_newton": "per_cost", "oracle": "per_cost"}
-RECOVERIES = ((), ("recalibrate",), ("reconstruct",), ("recalibrate", "reconstruct"))
+RECOVERIES = ("", "reconstruct", "recalibrate", "recalibrate, reconstruct")
 KEPT = (0.8, 0.7, 0.5)
 ROUNDS = (0.9, 0.8, 0.7, 0.6, 0.5)
 BATCH_SIZE = 100
@@ -70,24 +71,27 @@ class Task:
         return 100 * float((found == self.y_test).mean())
 
 
-def once(task: Task, criterion: str):
-    """Rank once, cut and recover: yields the kept share, the recoveries, and how to get a row's numbers."""
-    scores = None
+def once(task: Task, criterion: str) -> Callable[[float, Sequence[str]], dict]:
+    """Ranks once; from the kept share and the recoveries to the numbers of a row."""
+    scores = functools.cache(
+        lambda: kp.score(task.model, task.graph, criterion, (task.x, task.y), loss=task.loss, batch_size=BATCH_SIZE)
+    )
 
-    def cell(kept: float, recover: tuple[str, ...]) -> dict:
-        nonlocal scores
-        if scores is None:
-            data = (task.x, task.y)
-            scores = kp.score(task.model, task.graph, criterion, data, loss=task.loss, batch_size=BATCH_SIZE)
-        keep = kp.select(task.graph, scores, kp.Budget(flops=kept), ranking=RANKINGS[criterion])
+    @functools.cache
+    def cut(kept: float) -> tuple[np.ndarray, keras.Model]:
+        keep = kp.select(task.graph, scores(), kp.Budget(flops=kept), ranking=RANKINGS[criterion])
         small = kp.slim(task.model, task.graph, keep)
         kp.verify(task.model, task.graph, keep, small, task.x[:4])
+        return keep, small
+
+    def numbers(kept: float, recover: Sequence[str]) -> dict:
+        keep, small = cut(kept)
         for name in recover:
             damage = Damage(task.model, task.graph, keep, small, task.x, batch_size=BATCH_SIZE)
             small, _ = resolve_recovery(name)(damage)
         return {"macs": task.graph.macs(keep) / task.graph.macs(), "accuracy": task.accuracy(small)}
 
-    return cell
+    return numbers
 
 
 def in_rounds(task: Task, criterion: str, recover: tuple[str, ...]) -> dict[float, dict]:
@@ -143,27 +147,21 @@ class Results:
         write_text(self.path.with_suffix(".md"), table(rows, f"{versions}; {machine}"))
 
 
-def measure(task: Task, criterion: str, ways: list[str], results: Results) -> None:
+def measure(task: Task, criterion: str, ways: Collection[str], recoveries: Collection[str], results: Results) -> None:
     """The missing cells of one network and criterion."""
+    if not results.has({"network": task.name, "kept": 1.0}):
+        results.add({"network": task.name, "kept": 1.0, "accuracy": task.accuracy(task.model)})
     common = {"network": task.name, "criterion": criterion, "images": len(task.x)}
-    if not results.has({"network": task.name, "criterion": ""}):
-        results.add(
-            {**common, "criterion": "", "way": "", "recover": "", "kept": 1.0, "macs": 1.0}
-            | {"accuracy": task.accuracy(task.model), "seconds": 0.0}
-        )
-    cell = once(task, criterion)
+    numbers = once(task, criterion)
     for kept in KEPT if "once" in ways else ():
-        for recover in RECOVERIES:
-            key = {**common, "way": "once", "recover": ", ".join(recover), "kept": kept}
+        for recover in recoveries:
+            key = {**common, "way": "once", "recover": recover, "kept": kept}
             if not results.has(key):
-                start = time.perf_counter()
-                numbers = cell(kept, recover)
-                results.add(key | numbers | {"seconds": round(time.perf_counter() - start, 1)})
+                results.add(key | numbers(kept, recover.split(", ") if recover else ()))
     key = {**common, "way": "rounds", "recover": "reconstruct"}
     if "rounds" in ways and not all(results.has({**key, "kept": kept}) for kept in KEPT):
-        start = time.perf_counter()
-        for kept, numbers in in_rounds(task, criterion, ("reconstruct",)).items():
-            results.add({**key, "kept": kept} | numbers | {"seconds": round(time.perf_counter() - start, 1)})
+        for kept, found in in_rounds(task, criterion, ("reconstruct",)).items():
+            results.add({**key, "kept": kept} | found)
 
 
 def table(rows: list[dict], machine: str) -> str:
@@ -205,13 +203,13 @@ def _bar(rows: list[dict], start: float) -> list[str]:
     for kept in KEPT:
         here = [row for row in rows if row["kept"] == kept]
         plain = [row for row in here if row["criterion"] == "magnitude" and not row["recover"]]
-        repaid = [row for row in here if "reconstruct" in row["recover"]]
+        repaid = [row for row in here if row["recover"] == "reconstruct"]
         if plain and repaid:
             best = max(repaid, key=lambda row: row["accuracy"])
             lost, least = start - plain[0]["accuracy"], start - best["accuracy"]
             lines.append(
-                f"- {100 - 100 * kept:.0f} % removed: plain magnitude loses {lost:.1f} points, {best['criterion']} ranked "
-                f"{best['way'] if best['way'] == 'once' else 'in rounds'} with {best['recover']} {least:.1f}."
+                f"- {100 - 100 * kept:.0f} % removed: plain magnitude loses {lost:.1f} points; {best['criterion']}, "
+                f"ranked {'once' if best['way'] == 'once' else 'in rounds'}, with reconstruction {least:.1f}."
             )
     return lines
 
@@ -223,6 +221,7 @@ def main() -> int:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--criteria", nargs="+", choices=RANKINGS, default=list(RANKINGS))
     parser.add_argument("--ways", nargs="+", choices=("once", "rounds"), default=["once", "rounds"])
+    parser.add_argument("--recover", nargs="+", choices=RECOVERIES, default=RECOVERIES, help="after a single ranking")
     parser.add_argument("--images", type=int, default=1000, help="training images")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
@@ -234,7 +233,7 @@ def main() -> int:
     for name in options.networks:
         task = Task(options.data, name, options.images)
         for criterion in options.criteria:
-            measure(task, criterion, options.ways, results)
+            measure(task, criterion, options.ways, options.recover, results)
     return 0
 
 
