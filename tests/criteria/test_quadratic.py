@@ -127,6 +127,29 @@ def test_a_step_goes_back_by_the_matrix_of_its_layer_and_by_the_squares_of_its_e
     np.testing.assert_allclose(found_second, matrix**2 @ second.ravel(), atol=2e-3)
 
 
+@pytest.mark.parametrize("name", ["AveragePooling2D", "Conv2DTranspose", "DepthwiseConv2D", "GlobalMaxPooling2D"])
+def test_channels_may_come_first(name):
+    """Seen from the step alone: TensorFlow runs no convolution so on a CPU."""
+    layer, shape = LINEAR[name]
+    config = {**layer.get_config(), "activation": "tanh"} if "Conv" in name else layer.get_config()
+    first, last = (type(layer).from_config({**config, "data_format": f"channels_{end}"}) for end in ("first", "last"))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, *shape))
+    models = [
+        keras.Model(i, layer(i))
+        for i, layer in ((keras.Input((shape[-1], *shape[:-1])), first), (keras.Input(shape), last))
+    ]
+    randomize(models[1], rng)
+    models[0].set_weights(models[1].get_weights())
+    (y, back), (expected, expected_back) = (
+        find_step(next(nodes(model)))(value) for model, value in zip(models, (np.moveaxis(x, -1, 1), x), strict=True)
+    )
+    np.testing.assert_allclose(y, np.moveaxis(expected, -1, 1))
+    derivatives = rng.normal(size=(2, *expected.shape))
+    (found,), (wanted,) = back(*np.moveaxis(derivatives, -1, 2)), expected_back(*derivatives)
+    np.testing.assert_allclose(found, np.moveaxis(wanted, -1, 2))
+
+
 def outputs(model, x):
     tensors = [keras.ops.convert_to_tensor(value, "float32") for value in x]
     return keras.ops.convert_to_numpy(model(tensors if len(x) > 1 else tensors[0], training=False)).astype(float)
