@@ -13,20 +13,20 @@ def residual_network(arrays, name: str) -> keras.Model:
     """The network with its trained weights; its shortcuts take every other pixel and pad the channels with zeros.
 
     Args:
-        arrays: The weights by their names in `cifar10_resnets/NAME.npz`, as from `trained_weights`.
+        arrays: The weights by their names in `cifar10_resnets/NAME.npz`, as from `trained_weights`; None for new ones.
         name: "resnet20", "resnet56" or another one with 6 n + 2 layers.
     """
     blocks = (int(name.removeprefix("resnet")) - 2) // 6
-    weights: dict[str, list[np.ndarray]] = {}
+    kernels: dict[str, str] = {}
+    norms: dict[str, str] = {}
 
     def conv_norm(x, filters, name, norm, stride=1):
-        kernel = arrays[f"{name}.weight"].transpose(2, 3, 1, 0)  # (height, width, in, out)
         x = layers.ZeroPadding2D(1, name=f"{name}.pad".replace(".", "_"))(x)
         layer = layers.Conv2D(filters, 3, strides=stride, use_bias=False, name=name.replace(".", "_"))
         x = layer(x)
-        weights[layer.name] = [kernel]
+        kernels[layer.name] = f"{name}.weight"
         layer = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=norm.replace(".", "_"))
-        weights[layer.name] = [arrays[f"{norm}.{key}"] for key in ("weight", "bias", "running_mean", "running_var")]
+        norms[layer.name] = norm
         return layer(x)
 
     image = keras.Input((32, 32, 3), name="image")
@@ -42,9 +42,14 @@ def residual_network(arrays, name: str) -> keras.Model:
             x = layers.ReLU()(layers.Add()([x, y]))
     classes = layers.Dense(10, name="linear")
     model = keras.Model(image, classes(layers.GlobalAveragePooling2D()(x)), name=name)
-    weights["linear"] = [arrays["linear.weight"].T, arrays["linear.bias"]]
-    for name, values in weights.items():
-        model.get_layer(name).set_weights(values)
+    if arrays is None:
+        return model
+    for layer, key in kernels.items():
+        model.get_layer(layer).set_weights([arrays[key].transpose(2, 3, 1, 0)])  # (height, width, in, out)
+    for layer, norm in norms.items():
+        keys = ("weight", "bias", "running_mean", "running_var")
+        model.get_layer(layer).set_weights([arrays[f"{norm}.{key}"] for key in keys])
+    classes.set_weights([arrays["linear.weight"].T, arrays["linear.bias"]])
     return model
 
 
