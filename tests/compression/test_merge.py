@@ -86,6 +86,7 @@ def test_a_reader_that_cannot_take_over_is_said():
     assert repair.after is None and "no merging for SeparableConv1D" in repair.note
 
 
+@pytest.mark.slow
 def test_the_criterion_and_its_compensation_lose_less_than_the_criterion_alone():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(12, "relu", name="makes"), layers.Dense(3, name="reads")])
     randomize(model, RNG(0))

@@ -1,5 +1,7 @@
 """Least squares that are weighted by what the outputs feel."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -14,31 +16,30 @@ from tests.laws.random_models import randomize
 RNG = np.random.default_rng
 
 
-def classifier(last: str = "softmax", use_bias: bool = True) -> keras.Model:
-    stack = [layers.Dense(10, "relu", name="first"), layers.Dense(8, "relu", use_bias=use_bias, name="second")]
+def classifier(last: str = "softmax") -> keras.Model:
+    stack = [layers.Dense(10, "relu", name="first"), layers.Dense(8, "relu", name="second")]
     model = keras.Sequential([keras.Input((6,)), *stack, layers.Dropout(0.5), layers.Dense(4, last, name="classes")])
     randomize(model, RNG(0))
     return model
 
 
-def damage(model: keras.Model, samples: int = 200) -> Damage:
-    """Four of ten and three of eight neurons go, and least squares repay what they can."""
+def damage(model: keras.Model, samples: int = 200, repaid: bool = False) -> Damage:
+    """Four of ten and three of eight neurons go; least squares may repay what they can."""
     graph = kp.trace(model)
     keep = graph.keep_all()
     keep[graph.free_groups[0].ids[:4]] = keep[graph.free_groups[1].ids[:3]] = False
     x = RNG(1).normal(size=(samples, *model.input_shape[1:])).astype("float32")
     cut = Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=64)
-    return Damage(model, graph, keep, RECOVERIES["reconstruct"]()(cut)[0], x, batch_size=64)
+    return dataclasses.replace(cut, small=RECOVERIES["reconstruct"]()(cut)[0]) if repaid else cut
 
 
 def divergence(cut: Damage, small: keras.Model) -> float:
-    expected, found = (model.predict(cut.data, verbose=0) for model in (cut.model, small))
+    expected, found = (keras.ops.convert_to_numpy(model(cut.data, training=False)) for model in (cut.model, small))
     return float(np.sum(expected * np.log(expected / found), axis=1).mean())
 
 
-@pytest.mark.parametrize("use_bias", [True, False])
-def test_it_lowers_the_divergence_that_least_squares_leave(use_bias):
-    cut = damage(classifier(use_bias=use_bias))
+def test_it_lowers_the_divergence_that_least_squares_leave():
+    cut = damage(classifier(), repaid=True)
     small, repairs = Refit(temperature=1.0)(cut)
     assert divergence(cut, small) < 0.8 * divergence(cut, cut.small)
     assert [repair.layer for repair in repairs] == ["second", "classes"]

@@ -15,10 +15,10 @@ from tests.small_models import conv_model, images
 
 def test_they_are_those_of_the_activations_whatever_the_batches():
     model, (x, _) = conv_model(), images()
-    found = read_moments(model, kp.trace(model), batches(x, 4))
+    found = read_moments(model, kp.trace(model), batches(x, 5))
     readers = [moment.readers for moment in found]
     assert readers == [("second",), ("third",), ("hidden",), ("classes",)]
-    seen = keras.Model(model.inputs, model.get_layer("third").input).predict(x, verbose=0).reshape(-1, 6)
+    seen = keras.ops.convert_to_numpy(keras.Model(model.inputs, model.get_layer("third").input)(x)).reshape(-1, 6)
     np.testing.assert_allclose(found[1].mean, seen.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(found[1].covariance, np.cov(seen.T, bias=True), atol=1e-5)
     assert found[1].rows == len(seen)
@@ -37,7 +37,7 @@ def test_entries_of_a_flattened_channel_are_pooled():
     graph = kp.trace(model)
     flattened = read_moments(model, graph, batches(x))[2]
     ids = np.unique(flattened.labels)
-    maps = keras.Model(model.inputs, model.get_layer("third").output).predict(x, verbose=0)
+    maps = keras.ops.convert_to_numpy(keras.Model(model.inputs, model.get_layer("third").output)(x))
     centred = (maps - maps.mean(axis=0)).reshape(-1, 4)  # the mean of every entry apart
     found = pooled(flattened.covariance, flattened.labels, ids)
     np.testing.assert_allclose(found, centred.T @ centred / len(centred), atol=1e-5)
