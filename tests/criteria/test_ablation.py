@@ -81,6 +81,42 @@ def test_a_layer_that_is_called_twice():
     assert_as_one_by_one(model, (rng.normal(size=(6, 4)), rng.normal(size=(6, 2))), "mse")
 
 
+def small_net(rows, columns, data_format="channels_last", dtype="float32"):
+    """Two convolutions around an activation that is a layer, and a classifier in single precision."""
+    inputs = keras.Input((rows, columns, 2) if data_format == "channels_last" else (2, rows, columns))
+    options = {"data_format": data_format, "dtype": dtype}
+    x = layers.Conv2D(4, 3, padding="same", activation=layers.LeakyReLU(), **options)(inputs)
+    x = layers.Conv2D(3, 3, strides=2, use_bias=False, **options)(x)
+    x = layers.GlobalAveragePooling2D(**options)(x)
+    model = keras.Model(inputs, layers.Dense(3, "softmax", dtype="float32")(x))
+    randomize(model, np.random.default_rng(4))
+    return model
+
+
+@pytest.mark.parametrize("options", [{"data_format": "channels_first"}, {"dtype": "mixed_float16"}])
+def test_channels_first_and_half_precision(options):
+    model = small_net(6, 6, **options)
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(6, *model.input_shape[1:])).astype("float32")
+    graph, y = kp.trace(model), rng.integers(0, 3, 6)
+    free = np.flatnonzero(~graph.frozen)
+    found = score(model, graph, "oracle", (x, y), loss=SPARSE)[free]
+    expected = one_by_one(model, graph, (x, y), np.ones(graph.num_ids), free, SPARSE)
+    np.testing.assert_allclose(found, expected, atol=1e-3 if "dtype" in options else 1e-5)
+
+
+def test_pictures_of_several_sizes():
+    model = small_net(None, None)
+    rng = np.random.default_rng(6)
+    batches = [
+        (rng.normal(size=(4, *size, 2)).astype("float32"), rng.integers(0, 3, 4)) for size in ((7, 7), (6, 9), (8, 6))
+    ]
+    graph = kp.trace(model)
+    free = np.flatnonzero(~graph.frozen)
+    expected = one_by_one(model, graph, batches, np.ones(graph.num_ids), free, SPARSE)
+    np.testing.assert_allclose(score(model, graph, "oracle", batches, loss=SPARSE)[free], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "layer",
     [

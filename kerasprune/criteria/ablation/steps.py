@@ -100,9 +100,10 @@ class Update:
         positions = ops.take(self.positions, run.chosen, axis=0)
         factors = ops.take(self.valid, run.chosen, axis=0) * ops.reshape(ops.take(run.gains, run.ids, axis=1), (-1, 1))
         update = update_of(self.node.operation)
-        lost = update(self.node.operation, run.single[id(self.source)], positions, factors)
-        (output,) = self.node.outputs
-        run.many[id(output)] = run.together(ops.expand_dims(run.single[id(output)], 0) - lost)
+        made = run.single[id(self.node.outputs[0])]
+        read = ops.cast(run.single[id(self.source)], made.dtype)  # as the layer casts what it is given
+        lost = update(self.node.operation, read, positions, factors)
+        run.many[id(self.node.outputs[0])] = run.together(ops.expand_dims(made, 0) - lost)
 
 
 Step = Call | Silence | Update
