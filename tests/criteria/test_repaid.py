@@ -177,6 +177,13 @@ def test_fewer_samples_than_channels_are_damped():
     assert np.isfinite(found[1:7]).all() and (found[1:7] > 0).any()
 
 
+@pytest.mark.parametrize("name", ["obs", "reconstruction", "correlation"])
+def test_data_is_asked_for(name):
+    model, _ = tanh_net()
+    with pytest.raises(DataError, match="There is no data"):
+        score(model, kp.trace(model), name, loss="mse")
+
+
 def test_obs_says_what_it_lacks():
     model, x = tanh_net()
     with pytest.raises(DataError, match="needs a loss"):
