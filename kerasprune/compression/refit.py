@@ -33,7 +33,8 @@ class Refit:
     data is made shorter, or not made.
 
     Left alone are layers with more than 4096 weights and biases, layers of other classes, and those that have several
-    rows per sample or are called several times.
+    rows per sample or are called several times. A sweep costs a backward pass for every layer and number that the model
+    puts out.
 
     Args:
         temperature: What logits are divided by before they are compared, 1 for plain probabilities.
@@ -74,7 +75,7 @@ class Refit:
                 errors.setdefault(path, []).extend(fit.step(path, self.damping))
             found = operations(new)
             for path in paths:
-                found[path].set_weights([keras.ops.convert_to_numpy(weight) for weight in fit.layers[path].weights])
+                found[path].set_weights(fit.layers[path].get_weights())
         compile_like(new, damage.small)
         repairs = (
             Repair(path, None, None, reason)
@@ -182,7 +183,10 @@ class _Fit:
         for x, part in self._batches():
             (values,) = keras.tree.flatten(model.predict_on_batch(x))
             parts.append(values[: part.stop - part.start])
-        return np.concatenate(parts).astype(float)
+        outputs = np.concatenate(parts).astype(float)
+        if not np.isfinite(outputs).all():
+            raise DataError(f"What {model.name!r} puts out holds NaN or infinity. Check the weights and the data.")
+        return outputs
 
     def _batches(self) -> Iterator[tuple[Any, slice]]:
         """Inputs of exactly one batch, filled up with the first sample, and the samples that they hold."""

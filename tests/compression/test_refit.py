@@ -129,6 +129,13 @@ def test_several_outputs_and_impossible_options_are_refused():
         Refit(temperature=0)
 
 
+def test_outputs_that_are_no_numbers_are_refused():
+    cut = damage(classifier(), samples=5)
+    cut.small.set_weights([np.full_like(value, np.nan) for value in cut.small.get_weights()])
+    with pytest.raises(DataError, match="holds NaN or infinity"):
+        Refit()(cut)
+
+
 def test_probabilities_are_known_by_their_sum():
     probabilities = RNG(0).dirichlet(np.ones(4), 9)
     assert isinstance(output_error(probabilities, 2.0), TemperedDivergence)
