@@ -5,8 +5,9 @@
 DIR holds `mnist/mnist.npz`. A 784-300-100-10 network is trained, then its 400 hidden neurons go in steps of 2.5 % (of
 10 % by criteria that foresee what goes later), ranked anew after every step: without any repair, and with
 `recover="reconstruct"` after every step; of the latter, for the best criteria, the model after 70, 80 and 90 % is also
-passed on to the recovery "refit". The labels that some criteria need are the answers of the network itself. Accuracy is
-that on the 10,000 test images. Curves that are in the results already are not measured again.
+passed on to the recovery "refit". The criterion "correlation" has a recovery of its own, "merge". The labels that some
+criteria need are the answers of the network itself. Accuracy is that on the 10,000 test images. Curves that are in the
+results already are not measured again.
 """
 
 import argparse
@@ -30,7 +31,8 @@ from kerasprune.criteria import CRITERIA  # noqa: E402
 RESULTS = Path(__file__).parent / "results"
 LEFT_OUT = {"bn_scale"}  # there is no batch norm to read
 NAMES = tuple(name for name in CRITERIA if name not in LEFT_OUT)
-REPAIRS = ("reconstruct, refit", "reconstruct", "")
+PANELS = ("", "reconstruct", "reconstruct, refit")
+REPAIRS = (*reversed(PANELS), "merge")
 STEPS = 36  # of 2.5 % each, to 90 %
 FORESEEING = {"correlation", "obs", "reconstruction"}  # rank for large cuts, too: 9 steps of 10 %
 SCORED, REPAIRED = 10_000, 60_000  # images
@@ -82,7 +84,7 @@ def curves(model: keras.Model, name: str, recover: tuple[str, ...], train, test)
             tenth, between = divmod(step * 9, steps)
             if not between:
                 plain[tenth] = accuracy(state.model, *test)
-            if not between and recover and name in REFITTED and tenth in REFITTED_TENTHS:
+            if not between and recover == ("reconstruct",) and name in REFITTED and tenth in REFITTED_TENTHS:
                 keep = np.isin(np.arange(rounds.graph.num_ids), state.origin)
                 damage = Damage(rounds.model, rounds.graph, keep, state.model, x, batch_size=1000)
                 fitted[tenth] = accuracy(fit(damage)[0], *test)
@@ -119,9 +121,9 @@ def draw(result: dict, path: Path) -> None:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(12, 4.6), layout="constrained")
-    panels = figure.subplots(1, len(REPAIRS), sharey=True)
+    panels = figure.subplots(1, len(PANELS), sharey=True)
     styles = {name: (colormaps["tab10"](number % 10), "-:"[number // 10]) for number, name in enumerate(NAMES)}
-    for axes, repair in zip(panels, reversed(REPAIRS), strict=True):
+    for axes, repair in zip(panels, PANELS, strict=True):
         for row in sorted((row for row in result["curves"] if row["recover"] == repair), key=_lost):
             points = {0: result["accuracy"], **row["accuracy"]} if "1" in row["accuracy"] else row["accuracy"]
             removed, values = zip(*((10 * int(tenth), 100 * value) for tenth, value in points.items()), strict=True)
@@ -162,12 +164,12 @@ def main() -> int:
         if all(before.get(key) == result[key] for key in ("machine", "versions", "accuracy")):
             result = before
     for name in options.only:
-        for recover in (("reconstruct",), ()):
+        for recover in (("reconstruct",), (), *([("merge",)] if name == "correlation" else [])):
             made = ", ".join(recover)
             if any((row["criterion"], row["recover"]) == (name, made) for row in result["curves"]):
                 continue
             found = curves(model, name, recover, train, test)
-            for repair, values in zip((made, REPAIRS[0]), found, strict=False):
+            for repair, values in zip((made, PANELS[-1]), found, strict=False):
                 row = {"criterion": name, "recover": repair}
                 result["curves"].append({**row, "accuracy": {str(tenth): value for tenth, value in values.items()}})
                 print(
