@@ -20,8 +20,11 @@ from kerasprune.criteria.sample_loss import sample_losses
 from kerasprune.graph import functional
 
 # By the name of a loss of Keras: from the outputs, (batch, ..., outputs), to coordinates of the same shape in which
-# the curvature of the loss, summed over a last axis, is the identity; the options say how the loss was made.
+# the curvature of the loss, summed over a last axis, is the identity; the options say how the loss was made, and by
+# what "temperature" logits are divided first.
 COORDINATES = Registry("loss with a known curvature")
+
+SMALLEST = 1e-37  # of a probability; its logarithm is finite in single precision
 
 
 @COORDINATES.register("mean_squared_error")
@@ -34,8 +37,13 @@ def _squared_error(outputs, options: dict):
 @COORDINATES.register("sparse_categorical_crossentropy")
 def _softmax(outputs, options: dict):
     # With z the logits, dz' (diag(p) - pp') dz = sum(dp^2 / p), which is the square of the change of 2 sqrt(p).
-    p = ops.softmax(outputs) if options.get("from_logits") else outputs
-    return 2.0 * ops.sqrt(p + keras.config.epsilon() ** 2)
+    # At a temperature T it is that of 2 T sqrt(p) with the probabilities of z / T.
+    temperature, p = options.get("temperature", 1.0), outputs
+    if options.get("from_logits"):
+        p = ops.softmax(outputs / temperature)
+    elif temperature != 1:
+        p = ops.softmax(ops.log(ops.maximum(outputs, SMALLEST)) / temperature)
+    return 2.0 * temperature * ops.sqrt(p + keras.config.epsilon() ** 2)
 
 
 @criterion("gauss_newton")
@@ -153,14 +161,19 @@ def output_shape(model: keras.Model, criterion_name: str) -> tuple[int, ...]:
     return shapes[0]
 
 
-def output_coordinates(evidence: Evidence, criterion_name: str) -> Callable:
+def output_coordinates(evidence: Evidence, criterion_name: str, temperature: float = 1.0) -> Callable:
     """From the outputs to coordinates in which the curvature of the loss is the identity, of the same shape.
+
+    Args:
+        evidence: Has the loss.
+        criterion_name: Who asks.
+        temperature: What the logits of a cross-entropy are divided by.
 
     Raises:
         DataError: The curvature of the loss is not known.
     """
     name, options = known_loss(evidence, criterion_name, COORDINATES)
-    return lambda outputs: COORDINATES[name](outputs, options)
+    return lambda outputs: COORDINATES[name](outputs, {**options, "temperature": temperature})
 
 
 def known_loss(evidence: Evidence, criterion_name: str, known: Mapping) -> tuple[str, dict]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -41,19 +42,27 @@ class OptimalBrainSurgeon:
         NeurIPS 2022, for one inverse from which what is gone is eliminated.
     """
 
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        if not self.temperature > 0:
+            raise ValueError(f"`temperature` must be above 0. Received: temperature={self.temperature!r}.")
+
     def __call__(self, evidence: Evidence) -> np.ndarray:
         return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))
 
     def under_gain(self, evidence: Evidence) -> Ranking:
         """The scores of what a gain has left, from derivatives of the whole model."""
-        return ranking_by_elimination(evidence, _curvatures)
+        return ranking_by_elimination(evidence, partial(_curvatures, self.temperature))
 
 
-def _curvatures(evidence: Evidence, data: Sequence[Batch], tensors: Sequence[Moments]) -> list[np.ndarray]:
+def _curvatures(
+    temperature: float, evidence: Evidence, data: Sequence[Batch], tensors: Sequence[Moments]
+) -> list[np.ndarray]:
     """Half the second derivatives of the mean loss in the entries of each tensor: float (width, width), mean over
     samples, sum over positions."""
     output_shape(evidence.model, "obs")
-    coordinates = output_coordinates(evidence, "obs")
+    coordinates = output_coordinates(evidence, "obs", temperature)
     copy, offsets, axes = _with_offsets(evidence)
     slopes = Slopes(copy, offsets, coordinates)
     totals = [np.zeros((len(tensor.labels), len(tensor.labels))) for tensor in tensors]

@@ -9,6 +9,8 @@ import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import Evidence, elimination, ranking, score
 from kerasprune.criteria.elimination import Share, eliminate
+from kerasprune.criteria.gauss_newton import output_coordinates
+from kerasprune.layers.offset import Offset, Slopes
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 
@@ -194,3 +196,22 @@ def test_obs_says_what_it_lacks():
     loose = keras.Model(inputs, layers.GlobalAveragePooling1D()(layers.Conv1D(2, 3)(layers.Conv1D(3, 3)(inputs))))
     with pytest.raises(DataError, match="'obs' needs tensors of a fixed size"):
         score(loose, kp.trace(loose), "obs", np.ones((2, 9, 2), "float32"), loss="mse")
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_the_curvature_is_that_of_the_loss_at_a_temperature(logits):
+    rng, offset = RNG(0), Offset(2)
+    z = rng.normal(size=(2, 4)).astype("float32")
+    inputs = keras.Input((4,))
+    shifted = offset(inputs)
+    model = keras.Model(inputs, shifted if logits else layers.Softmax()(shifted))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    slopes = Slopes(model, [offset], output_coordinates(Evidence(model, kp.trace(model), loss=loss), "obs", 3.0))
+    rows = np.stack([found[0] for found in slopes(z)], axis=1)  # (samples, coordinates, logits)
+    powers = np.exp(z / 3)
+    flat = powers / powers.sum(axis=1, keepdims=True)
+    for sample in range(2):
+        metric = np.diag(flat[sample]) - np.outer(flat[sample], flat[sample])
+        np.testing.assert_allclose(rows[sample].T @ rows[sample], metric, atol=1e-6)
+    with pytest.raises(ValueError, match="`temperature` must be above 0"):
+        score(model, kp.trace(model), "obs", np.zeros((2, 4)), temperature=0)
