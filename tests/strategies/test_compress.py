@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
+from kerasprune.compression import Reconstruct
 from kerasprune.core import BudgetError, DataError, GraphError
 from kerasprune.criteria import Magnitude
 from kerasprune.strategies import SCHEDULES, STRATEGIES, Iterative, compress
@@ -145,6 +146,17 @@ def test_the_report_says_how_it_was_done(model):
     assert report.settings["round_to"] == "2"
 
 
+def test_a_recovery_may_bring_its_options(model):
+    results = [
+        compress(model, kp.Budget(flops=0.5), data=images(), recover=(Reconstruct(damping=damping), "bias"))
+        for damping in (1e-4, 1.0)
+    ]
+    words = [result.report.settings["recover"] for result in results]
+    assert words[1].startswith("Reconstruct(damping=1.0, ") and words[1].endswith("), bias")
+    first, second = (result.model.weights for result in results)
+    assert not all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
 def test_verification_can_be_left_out(model):
     assert compress(model, kp.Budget(flops=0.5), verify=False).report.difference is None
 
@@ -164,6 +176,7 @@ def test_a_misspelt_option_fails_before_any_work(model):
     [
         ({"strategy": "iterativ"}, ValueError, "Did you mean 'iterative'"),
         ({"recover": "recalibrate"}, DataError, "`recover=.*needs data"),
+        ({"recover": "reconstuct"}, ValueError, "Did you mean 'reconstruct'"),
         ({"criterion": "taylor"}, DataError, "There is no data"),
     ],
 )
