@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,14 +31,17 @@ from kerasprune.criteria import CRITERIA  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 LEFT_OUT = {"bn_scale"}  # there is no batch norm to read
-NAMES = tuple(name for name in CRITERIA if name not in LEFT_OUT)
+WARM = "obs at temperature 3"
+CHOICES = {name: CRITERIA[name] for name in CRITERIA if name not in LEFT_OUT}
+CHOICES |= {WARM: partial(CRITERIA["obs"], temperature=3.0)}
+NAMES = tuple(CHOICES)
 PANELS = ("", "reconstruct", "reconstruct, refit")
 REPAIRS = (*reversed(PANELS), "merge")
 STEPS = 36  # of 2.5 % each, to 90 %
-FORESEEING = {"correlation", "obs", "reconstruction"}  # rank for large cuts, too: 9 steps of 10 %
+FORESEEING = {"correlation", "obs", WARM, "reconstruction"}  # rank for large cuts, too: 9 steps of 10 %
 SCORED, REPAIRED = 10_000, 60_000  # images
 TENTHS = range(1, 10)
-REFITTED = ("gauss_newton", "obs", "oracle", "reconstruction")
+REFITTED = ("gauss_newton", "obs", WARM, "oracle", "reconstruction")
 REFITTED_TENTHS = (7, 8, 9)
 
 
@@ -73,7 +77,7 @@ def curves(model: keras.Model, name: str, recover: tuple[str, ...], train, test)
     fit = Refit(samples=REPAIRED)
 
     def criterion(evidence):
-        return CRITERIA[name]()(replace(evidence, limit=SCORED, seed=0))
+        return CHOICES[name]()(replace(evidence, limit=SCORED, seed=0))
 
     def in_steps(rounds, budget):
         state, neurons = rounds.start(), int((~rounds.graph.frozen).sum())
