@@ -33,8 +33,8 @@ class OptimalBrainSurgeon:
 
     Needs data, without labels, a model with one output, and a loss whose curvature is known, as in `GaussNewton`; it
     costs as much, and the inversion of one covariance per tensor that is read. Windows of a convolution repay a
-    channel position by position, as if errors at different positions had nothing to do with each other. A channel
-    that is read only inside the layer that makes it, as in attention, gets +inf and stays.
+    channel position by position, as if errors at different positions had nothing to do with each other. Sample weights
+    do not count. A channel that is read only inside the layer that makes it, as in attention, gets +inf and stays.
 
     Reference:
         Hassibi and Stork, Second Order Derivatives for Network Pruning: Optimal Brain Surgeon, NIPS 1992: `w_q^2 / (2
