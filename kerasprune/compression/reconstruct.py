@@ -75,8 +75,8 @@ class Reconstruct:
         memory: Bytes of activations that are held between layers; beyond it they are computed anew, which is slower.
 
     Reference:
-        He, Zhang and Sun, Channel Pruning for Accelerating Very Deep Neural Networks, ICCV 2017, equation 5 and, for
-        the sum of branches, section 3.3; Luo et al., ThiNet, ICCV 2017, section 3.2. Both without the damping.
+        He, Zhang and Sun, Channel Pruning for Accelerating Very Deep Neural Networks, ICCV 2017, equation 5 and its
+        section on networks with several branches; Luo et al., ThiNet, ICCV 2017, section 3.2. Both without damping.
     """
 
     damping: float = 1e-4
