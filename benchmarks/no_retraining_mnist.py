@@ -162,7 +162,8 @@ def main() -> int:
     result |= {"versions": {"keras": keras.__version__, "numpy": np.__version__, "backend": keras.backend.backend()}}
     result |= {"accuracy": accuracy(model, *test), "curves": []}
     options.output.mkdir(parents=True, exist_ok=True)
-    file = options.output / "no_retraining_mnist.json"
+    stem = "no_retraining_mnist" + (f"_seed{options.seed}" if options.seed else "")
+    file = options.output / f"{stem}.json"
     if file.exists():
         before = json.loads(file.read_text())
         if all(before.get(key) == result[key] for key in ("machine", "versions", "accuracy")):
@@ -180,8 +181,8 @@ def main() -> int:
                     row, {10 * tenth: round(100 * (result["accuracy"] - value), 2) for tenth, value in values.items()}
                 )
             write_text(file, json.dumps(result, indent=1) + "\n")
-    write_text(options.output / "no_retraining_mnist.md", table(result))
-    with atomic_path(options.output / "no_retraining_mnist.png") as picture:
+    write_text(options.output / f"{stem}.md", table(result))
+    with atomic_path(options.output / f"{stem}.png") as picture:
         draw(result, picture)
     print(table(result))
     return 0
