@@ -155,6 +155,7 @@ def pixels(pick, pool, tensor):
         return layers.AveragePooling2D(2, padding="same")(tensor)
     wide = layers.Conv2D(4 * pick((1, 2, 3)), 1)(tensor)
     even = layers.Resizing(4, 4)(tensor)
+    small = min(tensor.shape[1:3]) < 2  # pooled to more places than it has, TensorFlow ends the process
     return pick(
         [
             lambda: ops.depth_to_space(wide, 2),
@@ -163,7 +164,7 @@ def pixels(pick, pool, tensor):
             lambda: ops.image.resize(tensor, (5, 3)),
             lambda: layers.CenterCrop(2, 2)(even),
             lambda: layers.RandomFlip()(tensor),
-            lambda: layers.AdaptiveMaxPooling2D(2)(tensor),
+            lambda: layers.AdaptiveMaxPooling2D(2)(even if small else tensor),
         ]
     )()
 
