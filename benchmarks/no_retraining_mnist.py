@@ -140,6 +140,23 @@ def draw(result: dict, path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
+def measure(result: dict, names, model: keras.Model, train, test, file: Path) -> None:
+    """Add the curves that are missing to the result, which is written after each of them."""
+    for name in names:
+        for recover in (("reconstruct",), (), *([("merge",)] if name == "correlation" else [])):
+            made = ", ".join(recover)
+            if any((row["criterion"], row["recover"]) == (name, made) for row in result["curves"]):
+                continue
+            found = curves(model, name, recover, train, test)
+            for repair, values in zip((made, PANELS[-1]), found, strict=False):
+                row = {"criterion": name, "recover": repair}
+                result["curves"].append({**row, "accuracy": {str(tenth): value for tenth, value in values.items()}})
+                print(
+                    row, {10 * tenth: round(100 * (result["accuracy"] - value), 2) for tenth, value in values.items()}
+                )
+            write_text(file, json.dumps(result, indent=1) + "\n")
+
+
 def main() -> int:
     """Measure all criteria and write table and figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -168,19 +185,7 @@ def main() -> int:
         before = json.loads(file.read_text())
         if all(before.get(key) == result[key] for key in ("machine", "versions", "accuracy")):
             result = before
-    for name in options.only:
-        for recover in (("reconstruct",), (), *([("merge",)] if name == "correlation" else [])):
-            made = ", ".join(recover)
-            if any((row["criterion"], row["recover"]) == (name, made) for row in result["curves"]):
-                continue
-            found = curves(model, name, recover, train, test)
-            for repair, values in zip((made, PANELS[-1]), found, strict=False):
-                row = {"criterion": name, "recover": repair}
-                result["curves"].append({**row, "accuracy": {str(tenth): value for tenth, value in values.items()}})
-                print(
-                    row, {10 * tenth: round(100 * (result["accuracy"] - value), 2) for tenth, value in values.items()}
-                )
-            write_text(file, json.dumps(result, indent=1) + "\n")
+    measure(result, options.only, model, train, test, file)
     write_text(options.output / f"{stem}.md", table(result))
     with atomic_path(options.output / f"{stem}.png") as picture:
         draw(result, picture)

@@ -83,9 +83,7 @@ def run(folder: Path, seed: int) -> dict:
     keras.utils.set_random_seed(seed)  # before the model is loaded: its dropout takes a seed when it is made
     with models.fashion_cnn() as path:
         dense = kp.load_model(path)
-    images = models.fashion_mnist()
-    train = Samples(images.x_train.astype("float32"), images.y_train)
-    test = Samples(images.x_test.astype("float32"), images.y_test)
+    train, test = _images()
     say(f"Cutting {dense.name} to {FLOPS:.0%} of its multiply-accumulates ...")
     budget = kp.Budget(flops=FLOPS)
     compression = kp.compress(dense, budget, CRITERION, round_to=ROUND_TO, seed=seed)
@@ -120,6 +118,13 @@ def run(folder: Path, seed: int) -> dict:
         "runs": RUNS,
         "networks": [dataclasses.asdict(row) for row in rows],
     }
+
+
+def _images() -> tuple[Samples, Samples]:
+    """Those that the network may be repaired and trained on, and those that it is tested on."""
+    images = models.fashion_mnist()
+    train = Samples(images.x_train.astype("float32"), images.y_train)
+    return train, Samples(images.x_test.astype("float32"), images.y_test)
 
 
 def measure(networks: Iterable[tuple], train: Samples, test: Samples, folder: Path, seed: int) -> list[Row]:
