@@ -63,13 +63,19 @@ def test_several_outputs_and_inputs_by_name():
     assert_as_one_by_one(two_outputs(), (x, y, np.arange(7) / 3.0))
 
 
-def test_masks_reach_every_layer():
+def test_masks_reach_every_layer_and_the_loss():
     model = keras.Sequential(
-        [keras.Input((5,), dtype="int32"), layers.Embedding(6, 4, mask_zero=True), layers.LSTM(3), layers.Dense(2)]
+        [
+            keras.Input((5,), dtype="int32"),
+            layers.Embedding(6, 4, mask_zero=True),
+            layers.Dense(4, "relu"),
+            layers.LSTM(3, return_sequences=True),
+            layers.Dense(2),
+        ]
     )
     rng = np.random.default_rng(2)
     randomize(model, rng)
-    assert_as_one_by_one(model, (rng.integers(0, 6, (6, 5)), rng.normal(size=(6, 2))), "mse")
+    assert_as_one_by_one(model, (rng.integers(0, 3, (6, 5)), rng.normal(size=(6, 5, 2))), "mse")
 
 
 def test_a_layer_that_is_called_twice():
