@@ -72,7 +72,7 @@ class Reconstruct:
         damping: How strongly kernels are held where they are, as a fraction of the mean square of a column; above 0.
         places: Positions of a sample whose rows are used at most, drawn at random; None for all. Neighbouring windows
             of a convolution say much the same.
-        memory: Bytes of activations that are held between layers; beyond it they are computed anew, which is slower.
+        memory: MiB of activations that are held between layers; beyond it they are computed anew, which is slower.
 
     Reference:
         He, Zhang and Sun, Channel Pruning for Accelerating Very Deep Neural Networks, ICCV 2017, equation 5 and its
@@ -81,7 +81,7 @@ class Reconstruct:
 
     damping: float = 1e-4
     places: int | None = 64
-    memory: float = 2**30
+    memory: float = 1024
 
     def __post_init__(self):
         if not self.damping > 0:
@@ -104,7 +104,7 @@ class RepayBias:
     """
 
     places: int | None = 64
-    memory: float = 2**30
+    memory: float = 1024
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         def change(sums: Sums, movable: bool) -> np.ndarray:

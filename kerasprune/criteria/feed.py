@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError, batches
-from kerasprune.graph import functional
+from kerasprune.graph import align, functional
 
 
 def feed(model: keras.Model, data: Any, batch_size: int, limit: int | None, losses: Any = None) -> Iterator[Batch]:
@@ -124,13 +124,6 @@ def _check_weights(batch: Batch) -> None:
     for array in keras.tree.flatten(batch.sample_weight):
         if array is not None and np.size(array) != batch.size:
             raise DataError(f"Sample weights must be one number per sample. Received: shape {np.shape(array)}.")
-
-
-def align(structure, names: list[str]) -> list:
-    """The parts of a structure in the order of the names."""
-    if isinstance(structure, Mapping) and set(names) <= set(structure):
-        return [structure[name] for name in names]
-    return keras.tree.flatten(structure)
 
 
 def _fits(shape: tuple, expected: tuple) -> bool:

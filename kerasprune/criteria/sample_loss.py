@@ -8,8 +8,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import DataError
-from kerasprune.criteria.feed import align
-from kerasprune.graph import functional
+from kerasprune.graph import align, functional
 
 
 class PerPosition(keras.losses.Loss):

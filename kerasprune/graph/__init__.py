@@ -7,7 +7,7 @@ from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled
-from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
+from kerasprune.graph.walk import Node, align, functional, is_graph, nodes, operations
 
 __all__ = [
     "RULES",
@@ -15,6 +15,7 @@ __all__ = [
     "Rebuild",
     "Rule",
     "Site",
+    "align",
     "clone_operation",
     "compile_like",
     "find_rule",

@@ -1,6 +1,6 @@
 """Reading a Keras model as a list of calls; this file and `replay` are the only readers of Keras' graph internals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -94,6 +94,13 @@ def nodes(model: keras.Model, prefix: str = "") -> Iterator[Node]:
                 outputs=tuple(node.outputs),
                 arguments=(node.arguments.args, node.arguments.kwargs),
             )
+
+
+def align(structure, names: list[str]) -> list:
+    """The parts of a user's structure of inputs, labels or losses, in the order of the names of a model's tensors."""
+    if isinstance(structure, Mapping) and set(names) <= set(structure):
+        return [structure[name] for name in names]
+    return keras.tree.flatten(structure)
 
 
 def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> list[Node]:

@@ -299,3 +299,20 @@ def test_what_is_no_recovery_is_refused():
     with pytest.raises(TypeError, match="must be a name .*reconstruct"):
         resolve_recovery(3)
     assert resolve_recovery("reconstruct") == Reconstruct()
+
+
+def test_inputs_are_found_by_their_names():
+    inputs = keras.Input((4,), name="second"), keras.Input((4,), name="first")
+    hidden = [layers.Dense(6, "relu")(tensor) for tensor in inputs]
+    model = keras.Model(inputs, layers.Dense(2)(layers.Subtract()(hidden)))
+    rng = np.random.default_rng(11)
+    randomize(model, rng)
+    graph = kp.trace(model)
+    keep = graph.complete(random_keep(graph, rng))
+    arrays = [rng.normal(size=(40, 4)).astype("float32") for _ in inputs]
+    by_name = {"first": arrays[1], "second": arrays[0]}
+    small = kp.slim(model, graph, keep)
+    found, expected = (kp.reconstruct(model, graph, keep, small, data) for data in (by_name, (arrays, None)))
+    assert not np.allclose(expected.get_weights()[-2], small.get_weights()[-2])
+    for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)

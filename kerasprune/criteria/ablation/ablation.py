@@ -14,11 +14,11 @@ from kerasprune.criteria.ablation.plan import plan, size
 from kerasprune.criteria.ablation.segment import Judged, Segment
 from kerasprune.criteria.ablation.tail import Tail
 from kerasprune.criteria.ablation.updates import UPDATES
-from kerasprune.criteria.feed import align, feed, filled
+from kerasprune.criteria.feed import feed, filled
 from kerasprune.criteria.gains import Gained, GainModel, Gains
 from kerasprune.criteria.progress import tracked
 from kerasprune.criteria.sample_loss import output_losses, sample_losses
-from kerasprune.graph import functional, nodes
+from kerasprune.graph import align, functional, nodes
 
 MEBI = 2**20
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from kerasprune.core import Batch, DataError
 from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.feed import align, feed
+from kerasprune.criteria.feed import feed
 from kerasprune.criteria.gauss_newton import known_loss
 from kerasprune.criteria.instrument import instrument
 from kerasprune.criteria.sample_loss import sample_losses
 from kerasprune.criteria.second_order.losses import LOSSES
 from kerasprune.criteria.second_order.registry import Back, Step, find_step
-from kerasprune.graph import nodes
+from kerasprune.graph import align, nodes
 
 
 class Read(keras.layers.Layer):
