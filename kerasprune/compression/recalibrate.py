@@ -3,7 +3,7 @@
 import keras
 
 from kerasprune.core import DataError, batches
-from kerasprune.graph import Rebuild, compile_like, operations, trace, unroll
+from kerasprune.graph import Rebuild, align, compile_like, operations, trace, unroll
 
 
 def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
@@ -34,7 +34,7 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
                 norm.momentum = count / (count + 1)
             try:
                 # `training=False` here would win over the `training=True` of the norms' own calls.
-                runner(keras.tree.flatten(batch.x))
+                runner(align(batch.x, [tensor.name for tensor in runner.inputs]))
             except (ValueError, TypeError) as error:
                 raise DataError(f"The data does not fit the model {model.name!r}: {error}") from error
         _copy_statistics(norms, new)

@@ -8,7 +8,7 @@ import numpy as np
 from kerasprune.compression.inputs import first_samples, random_inputs
 from kerasprune.compression.slim import masked, masking_call
 from kerasprune.core import ChannelGraph, VerificationError, cut
-from kerasprune.graph import Rebuild, fresh_states, trace, unrolled
+from kerasprune.graph import Rebuild, align, fresh_states, trace, unrolled
 
 
 def verify(
@@ -135,4 +135,5 @@ def _tensors(model, graph, x, keep=None) -> dict[str, list]:
         return outputs
 
     flat = Rebuild(graph, silent=keep).run(model, record, nested=False)
-    return keras.Model(flat.inputs, found)(keras.tree.flatten(x), training=False)
+    arrays = align(x, [tensor.name for tensor in flat.inputs])
+    return keras.Model(flat.inputs, found)(arrays, training=False)

@@ -49,3 +49,13 @@ def test_data_that_does_not_fit_is_refused():
         kp.recalibrate(normed(), np.ones((8, 7), "float32"))
     with pytest.raises(kp.DataError, match="empty"):
         kp.recalibrate(normed(), np.ones((0, 3), "float32"))
+
+
+def test_inputs_are_found_by_their_names():
+    inputs = keras.Input((3,), name="second"), keras.Input((3,), name="first")
+    norms = [keras.layers.BatchNormalization(name=f"norm_of_{tensor.name}")(tensor) for tensor in inputs]
+    model = keras.Model(inputs, keras.layers.Subtract()(norms))
+    arrays = {"first": np.full((8, 3), 1.0, "float32"), "second": np.full((8, 3), 2.0, "float32")}
+    new = kp.recalibrate(model, arrays)
+    for name, expected in (("first", 1.0), ("second", 2.0)):
+        np.testing.assert_allclose(new.get_layer(f"norm_of_{name}").moving_mean, expected, atol=1e-5)
