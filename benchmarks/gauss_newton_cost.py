@@ -27,7 +27,8 @@ import kerasprune as kp  # noqa: E402
 from benchmarks.cifar_resnets import residual_network  # noqa: E402
 from benchmarks.weights import randomize  # noqa: E402
 from kerasprune.core import write_text  # noqa: E402
-from kerasprune.criteria import Evidence, GaussNewton  # noqa: E402
+from kerasprune.criteria import GaussNewton  # noqa: E402
+from kerasprune.evidence import Evidence  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 BATCH_SIZE = 100

@@ -24,8 +24,8 @@ import numpy as np  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
 from benchmarks.cifar_resnets import normalised, residual_network, trained_weights  # noqa: E402
-from kerasprune.compression import Damage, resolve_recovery  # noqa: E402
 from kerasprune.core import write_text  # noqa: E402
+from kerasprune.recoveries import Damage, resolve_recovery  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 IMAGES = Path("cifar10") / "cifar10_lossless_subset.npz"

@@ -25,9 +25,9 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
-from kerasprune.compression import Damage, Refit  # noqa: E402
 from kerasprune.core.files import atomic_path, write_text  # noqa: E402
 from kerasprune.criteria import CRITERIA  # noqa: E402
+from kerasprune.recoveries import Damage, Refit  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 LEFT_OUT = {"bn_scale"}  # there is no batch norm to read

@@ -26,8 +26,10 @@ import numpy as np  # noqa: E402
 import kerasprune as kp  # noqa: E402
 from benchmarks.no_retraining_mnist import trained  # noqa: E402
 from kerasprune.core.files import write_text  # noqa: E402
-from kerasprune.criteria import Probe  # noqa: E402
-from kerasprune.criteria.ablation import Ablation  # noqa: E402
+from kerasprune.evidence import (
+    Ablation,  # noqa: E402
+    Probe,  # noqa: E402
+)
 
 RESULTS = Path(__file__).parent / "results"
 LOSS = "sparse_categorical_crossentropy"

@@ -24,7 +24,8 @@ import kerasprune as kp  # noqa: E402
 from benchmarks.shrinking_report import CRITERIA, draw, table  # noqa: E402
 from benchmarks.shrinking_tasks import TASKS, Samples, Task  # noqa: E402
 from kerasprune.core import atomic_path, write_text  # noqa: E402
-from kerasprune.criteria import Probe, gain_curve  # noqa: E402
+from kerasprune.criteria import gain_curve  # noqa: E402
+from kerasprune.evidence import Probe  # noqa: E402
 from kerasprune.files import save_model  # noqa: E402
 from kerasprune.report import Trajectory, plot_gain_curves  # noqa: E402
 from kerasprune.strategies import Serial  # noqa: E402

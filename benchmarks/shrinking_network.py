@@ -21,7 +21,8 @@ from scipy.stats import spearmanr  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
 from kerasprune.core.files import atomic_path  # noqa: E402
-from kerasprune.criteria import CRITERIA, Evidence  # noqa: E402
+from kerasprune.criteria import CRITERIA  # noqa: E402
+from kerasprune.evidence import Evidence  # noqa: E402
 
 # Accuracy at 10, 20, ..., 80 % of the neurons removed, recomputed from the published weights.
 EXPECTED = {

@@ -10,7 +10,7 @@ from kerasprune_cli.console import print_json, say, stdout
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
-from kerasprune_cli.lazy import compression, core, criteria, keras, kp, selection, strategies
+from kerasprune_cli.lazy import core, criteria, keras, kp, recoveries, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
     budget_options,
@@ -32,7 +32,7 @@ from kerasprune_cli.variants import build, list_option, lookup, variant_options
 @variant_options("criterion", "magnitude", "p=2")
 @variant_options("strategy", "one_shot", "schedule=cubic")
 @list_option(
-    lambda: criteria.CRITERIA, lambda: strategies.STRATEGIES, lambda: selection.RANKINGS, lambda: compression.RECOVERIES
+    lambda: criteria.CRITERIA, lambda: strategies.STRATEGIES, lambda: selection.RANKINGS, lambda: recoveries.RECOVERIES
 )
 @click.option("--steps", type=click.IntRange(1), help="Rounds of an iterative strategy.")
 @selection_options
@@ -102,7 +102,7 @@ def _ways(options: dict, dry_run: bool) -> dict:
     steps = () if options["steps"] is None else (f"steps={options['steps']}",)
     lookup(selection.RANKINGS, options["ranking"])
     for name in options["recover"]:
-        lookup(compression.RECOVERIES, name)
+        lookup(recoveries.RECOVERIES, name)
     patterns = {"protect": options["protect"], "overrides": dict(options["override"])}
     return {
         "criterion": build(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),

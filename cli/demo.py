@@ -14,7 +14,7 @@ import click
 from kerasprune_cli.console import print_json, print_table, say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.files import OutputFolder
-from kerasprune_cli.lazy import core, export, keras, kp, models
+from kerasprune_cli.lazy import core, keras, kp, models, tflite
 from kerasprune_cli.options import json_option, seed_option
 from kerasprune_cli.training import accuracy, tuner
 
@@ -144,7 +144,7 @@ def measure(networks: Iterable[tuple], train: Samples, test: Samples, folder: Pa
         exported = kp.export(model, path, recipe, train.x, seed=seed)
         baseline = baseline or path
         timed = kp.benchmark(path, baseline, warmup=WARMUP, runs=RUNS, seed=seed)
-        runner = export.Runner(path)
+        runner = tflite.Runner(path)
         rows.append(
             Row(
                 name=name,

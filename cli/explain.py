@@ -5,7 +5,7 @@ import click
 from kerasprune_cli.console import print_json
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFolder
-from kerasprune_cli.lazy import kp, report
+from kerasprune_cli.lazy import kp
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import json_option, model_argument
 
@@ -35,7 +35,7 @@ def _write(explanation, folder, name: str) -> None:
     folder.mkdir(exist_ok=True)
     explanation.save(folder / f"{name}.explain.json")
     try:
-        for kind in report.PLOTS:
-            report.plot(explanation, kind, folder / f"{name}.{kind}.png")
+        for kind in explanation.PLOTS:
+            explanation.plot(explanation, kind, folder / f"{name}.{kind}.png")
     except ModuleNotFoundError as error:
         raise BadInput(f"Pictures need {error.name}; install it: pip install 'kerasprune[plot]'.") from error

@@ -17,13 +17,13 @@ class LazyModule:
         return getattr(importlib.import_module(self._name), attribute)
 
 
-compression = LazyModule("kerasprune.compression")
 core = LazyModule("kerasprune.core")
 criteria = LazyModule("kerasprune.criteria")
-export = LazyModule("kerasprune.export")
+explanation = LazyModule("kerasprune.explanation")
 keras = LazyModule("keras")
 kp = LazyModule("kerasprune")
 models = LazyModule("kerasprune_models")
-report = LazyModule("kerasprune.report")
+recoveries = LazyModule("kerasprune.recoveries")
 selection = LazyModule("kerasprune.selection")
 strategies = LazyModule("kerasprune.strategies")
+tflite = LazyModule("kerasprune.tflite")

@@ -1,6 +1,5 @@
 """kerasprune: prune any Keras 3 model into a smaller ordinary Keras model and a faster TFLite file."""
 
-from kerasprune.compression import masked, recalibrate, reconstruct, recovery, slim, verify
 from kerasprune.core import (
     BudgetError,
     ChannelGraph,
@@ -13,12 +12,17 @@ from kerasprune.core import (
     VerificationError,
 )
 from kerasprune.criteria import criterion, score
-from kerasprune.export import benchmark, export, recipe
+from kerasprune.explanation import Explanation, explain, plot
 from kerasprune.files import load_model, save_model
+from kerasprune.gates import GatedModel, Rerank, gate
 from kerasprune.graph import rule, trace, unroll
-from kerasprune.report import Explanation, Report, explain, plot
+from kerasprune.recoveries import recalibrate, reconstruct, recovery
+from kerasprune.report import Report
 from kerasprune.selection import Budget, select
-from kerasprune.strategies import Compression, GatedModel, Rerank, compress, gate, sparsifier, sparsify, strategy, strip
+from kerasprune.slimming import masked, slim, verify
+from kerasprune.sparse import sparsifier, sparsify, strip
+from kerasprune.strategies import Compression, compress, strategy
+from kerasprune.tflite import benchmark, export, recipe
 
 __all__ = [
     "Budget",

@@ -9,7 +9,7 @@ PROJECT = Path(__file__).parents[1]
 SCRIPTS = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest"]
 # Export writes TFLite and the command line ends in it: both need TensorFlow, the rest runs on every backend.
-ANY_BACKEND = ["--ignore=tests/export", "--ignore=tests/cli", "-m", "not slow"]
+ANY_BACKEND = ["--ignore=tests/tflite", "--ignore=tests/cli", "-m", "not slow"]
 STEPS = (
     ("lint", [SCRIPTS / "ruff", "check", "."], {}),
     ("import floors", [SCRIPTS / "lint-imports"], {}),

@@ -1,9 +1,9 @@
-"""How much every channel is worth: one file per criterion, and the probe that runs the model for them."""
+"""How much every channel is worth: one file per criterion."""
 
 from kerasprune.criteria.activation import Activation
 from kerasprune.criteria.bn_scale import BatchNormalizationScale
 from kerasprune.criteria.correlation import Correlation
-from kerasprune.criteria.evidence import Evidence
+from kerasprune.criteria.criterion import CRITERIA, criterion
 from kerasprune.criteria.fisher import Fisher
 from kerasprune.criteria.gain_curve import gain_curve
 from kerasprune.criteria.gauss_newton import GaussNewton
@@ -12,12 +12,10 @@ from kerasprune.criteria.linear import Linear
 from kerasprune.criteria.magnitude import Magnitude
 from kerasprune.criteria.obs import OptimalBrainSurgeon
 from kerasprune.criteria.oracle import Oracle
-from kerasprune.criteria.probe import Probe
 from kerasprune.criteria.quadratic import Quadratic
 from kerasprune.criteria.random import Random
 from kerasprune.criteria.ranking import ranking
 from kerasprune.criteria.reconstruction import Reconstruction
-from kerasprune.criteria.registry import CRITERIA, criterion
 from kerasprune.criteria.score import score
 from kerasprune.criteria.taylor import Taylor
 
@@ -26,7 +24,6 @@ __all__ = [
     "Activation",
     "BatchNormalizationScale",
     "Correlation",
-    "Evidence",
     "Fisher",
     "GaussNewton",
     "GeometricMedian",
@@ -34,7 +31,6 @@ __all__ = [
     "Magnitude",
     "OptimalBrainSurgeon",
     "Oracle",
-    "Probe",
     "Quadratic",
     "Random",
     "Reconstruction",

@@ -6,9 +6,9 @@ import numpy as np
 from keras import ops
 
 from kerasprune.core import Registry
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
-from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.criterion import criterion
+from kerasprune.criteria.normalize import NORMALIZATIONS, normalize
+from kerasprune.evidence.evidence import Evidence
 
 # What is averaged: from a tensor and the axes to reduce, one number per sample and channel.
 KINDS = Registry("kind of activation")

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 
 from kerasprune.core import GraphError
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
-from kerasprune.criteria.reduction import REDUCTIONS, Members, by_id
-from kerasprune.criteria.registry import criterion
+from kerasprune.core.by_id import by_id
+from kerasprune.criteria.criterion import criterion
+from kerasprune.criteria.normalize import NORMALIZATIONS, normalize
+from kerasprune.criteria.reduction import REDUCTIONS, Members
+from kerasprune.evidence.evidence import Evidence
 
 
 @criterion("bn_scale")

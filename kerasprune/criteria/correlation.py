@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasprune.core import ChannelGroup
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.feed import feed
-from kerasprune.criteria.registry import Ranking, criterion
-from kerasprune.graph.moments import Moments, pooled, read_moments
+from kerasprune.criteria.criterion import Ranking, criterion
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.moments import Moments, pooled, read_moments
+from kerasprune.evidence.sampling import feed
 
 
 @criterion("correlation")

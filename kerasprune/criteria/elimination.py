@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kerasprune.core import Batch, ChannelGraph
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.feed import feed
-from kerasprune.criteria.registry import Ranking
-from kerasprune.graph.moments import Moments, read_moments
+from kerasprune.criteria.criterion import Ranking
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.moments import Moments, read_moments
+from kerasprune.evidence.sampling import feed
 
 DAMPING = 1e-5  # of the mean variance of an entry
 MOST_ROUNDS = 512  # in a group of more channels than this, several go at a time

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasprune.criteria.probe import Probe
+from kerasprune.evidence.probe import Probe
 
 
 def gain_curve(

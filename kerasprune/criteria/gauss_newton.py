@@ -9,14 +9,14 @@ import numpy as np
 from keras import ops
 
 from kerasprune.core import Batch, ChannelGraph, DataError, NodeLabels, Registry
-from kerasprune.criteria.directions import AT_ONCE, DIRECTIONS, combination, directions
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.feed import feed, filled
-from kerasprune.criteria.gains import GainModel
-from kerasprune.criteria.progress import batch_count, tracked
-from kerasprune.criteria.pullback import Slope, pullback
-from kerasprune.criteria.registry import Ranking, criterion
-from kerasprune.criteria.sample_loss import sample_losses
+from kerasprune.criteria.criterion import Ranking, criterion
+from kerasprune.evidence.directions import AT_ONCE, DIRECTIONS, combination, directions
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.gains import GainModel
+from kerasprune.evidence.progress import batch_count, tracked
+from kerasprune.evidence.pullback import Slope, pullback
+from kerasprune.evidence.sample_loss import sample_losses
+from kerasprune.evidence.sampling import feed, filled
 from kerasprune.graph import functional
 
 # By the name of a loss of Keras: from the outputs, (batch, ..., outputs), to coordinates of the same shape in which

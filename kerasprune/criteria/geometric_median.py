@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
+from kerasprune.criteria.criterion import criterion
+from kerasprune.criteria.normalize import NORMALIZATIONS, normalize
 from kerasprune.criteria.reduction import REDUCTIONS, Members
-from kerasprune.criteria.registry import criterion
 from kerasprune.criteria.sides import made_axes
+from kerasprune.evidence.evidence import Evidence
 
 
 @criterion("geometric_median")

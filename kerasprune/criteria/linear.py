@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.probe import Probe
-from kerasprune.criteria.registry import Ranking, criterion
+from kerasprune.criteria.criterion import Ranking, criterion
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.probe import Probe
 
 
 @criterion("linear")

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
-from kerasprune.criteria.reduction import REDUCTIONS, Members, by_id
-from kerasprune.criteria.registry import criterion
+from kerasprune.core.by_id import by_id
+from kerasprune.criteria.criterion import criterion
+from kerasprune.criteria.normalize import NORMALIZATIONS, normalize
+from kerasprune.criteria.reduction import REDUCTIONS, Members
 from kerasprune.criteria.sides import SIDES
+from kerasprune.evidence.evidence import Evidence
 
 CHUNK = 1 << 18  # entries that are worked on at a time, so that they stay in the processor's cache
 

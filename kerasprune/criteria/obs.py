@@ -8,15 +8,15 @@ import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError
+from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.criteria.elimination import ranking_by_elimination
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.feed import filled
 from kerasprune.criteria.gauss_newton import output_coordinates, output_shape
-from kerasprune.criteria.instrument import instrument
-from kerasprune.criteria.progress import tracked
-from kerasprune.criteria.registry import Ranking, criterion
-from kerasprune.graph.moments import Moments
-from kerasprune.layers.offset import Offset, Slopes
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.moments import Moments
+from kerasprune.evidence.offset import Offset, Slopes
+from kerasprune.evidence.progress import tracked
+from kerasprune.evidence.reads import instrument
+from kerasprune.evidence.sampling import filled
 
 
 @criterion("obs")

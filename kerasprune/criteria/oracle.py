@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasprune.core import batches
-from kerasprune.criteria.ablation import Ablation
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.probe import Probe
-from kerasprune.criteria.registry import Ranking, criterion
+from kerasprune.criteria.criterion import Ranking, criterion
+from kerasprune.evidence import Ablation
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.probe import Probe
 
 
 @criterion("oracle")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasprune.core import DataError
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.progress import tracked
-from kerasprune.criteria.registry import Ranking, criterion
-from kerasprune.criteria.second_order import Passes
+from kerasprune.criteria.criterion import Ranking, criterion
+from kerasprune.criteria.second_order.passes import Passes
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.progress import tracked
 
 
 @criterion("quadratic")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.registry import criterion
+from kerasprune.criteria.criterion import criterion
+from kerasprune.evidence.evidence import Evidence
 
 
 @criterion("random")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from kerasprune.core.restrict import restrict
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.registry import Ranking
+from kerasprune.criteria.criterion import Ranking
 from kerasprune.criteria.score import resolve, score
+from kerasprune.evidence.evidence import Evidence
 from kerasprune.graph import Rebuild, compile_like
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasprune.core import Batch, WeightLabels
+from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.criteria.elimination import ranking_by_elimination
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.registry import Ranking, criterion
-from kerasprune.graph.moments import Moments
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.moments import Moments
 
 
 @criterion("reconstruction")

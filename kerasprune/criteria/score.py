@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, DataError
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.registry import CRITERIA
+from kerasprune.criteria.criterion import CRITERIA
+from kerasprune.evidence.evidence import Evidence
 from kerasprune.graph import unroll
 
 

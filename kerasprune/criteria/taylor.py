@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasprune.core import Registry
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
-from kerasprune.criteria.registry import Ranking, criterion
+from kerasprune.criteria.criterion import Ranking, criterion
+from kerasprune.criteria.normalize import NORMALIZATIONS, normalize
+from kerasprune.evidence.evidence import Evidence
 
 # From the derivatives of one batch, (samples, num_ids), to what is summed over the data: (num_ids,).
 FORMS = Registry("form of the first-order term")

@@ -1,13 +1,13 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
 from kerasprune.graph.rebuild import Rebuild, compile_like
-from kerasprune.graph.registry import RULES, Rule, find_rule, rule
 from kerasprune.graph.replay import clone_operation, replay
+from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled
-from kerasprune.graph.walk import Node, align, functional, is_graph, nodes, operations
+from kerasprune.graph.walk import Node, align, functional, is_graph, layers_inside, nodes, operations
 
 __all__ = [
     "RULES",
@@ -22,6 +22,7 @@ __all__ = [
     "fresh_states",
     "functional",
     "is_graph",
+    "layers_inside",
     "nodes",
     "operations",
     "replay",

@@ -9,7 +9,7 @@ import re
 import keras
 import numpy as np
 
-from kerasprune.graph.registry import find_rule
+from kerasprune.graph.rule import find_rule
 from kerasprune.graph.walk import Node, calls_between, forget_calls_since, is_graph, number_of_calls
 
 

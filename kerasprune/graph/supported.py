@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kerasprune.core import write_text
-from kerasprune.graph.registry import BEHAVIOURS, RULES
+from kerasprune.graph.rule import BEHAVIOURS, RULES
 
 MARKER = "<!-- supported layers -->"
 MEANING = {
@@ -36,7 +36,7 @@ def renewed(text: str) -> str:
 
 
 if __name__ == "__main__":
-    from kerasprune.graph import trace  # noqa: F401, PLC0415  (registers the rules)
+    from kerasprune.graph.trace import trace  # noqa: F401, PLC0415  (registers the rules)
 
     readme = Path("README.md")
     write_text(readme, renewed(readme.read_text(encoding="utf-8")))

@@ -8,10 +8,10 @@ import keras
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
 from kerasprune.graph.ledger import Ledger
-from kerasprune.graph.probe import probe
-from kerasprune.graph.registry import find_rule
-from kerasprune.graph.rules.normalization import INEXACT
+from kerasprune.graph.rule import find_rule
+from kerasprune.graph.rules.norms import INEXACT
 from kerasprune.graph.site import Site, symbolic
+from kerasprune.graph.trial import probe
 from kerasprune.graph.unroll import unrolled
 from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
 

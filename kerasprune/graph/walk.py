@@ -65,6 +65,11 @@ def functional(model: keras.Model) -> keras.Model:
     return graph
 
 
+def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """The layer and all layers that it holds, at any depth."""
+    return list(layer._flatten_layers())
+
+
 def join(prefix: str, name: str) -> str:
     """The path of `name` inside `prefix`."""
     return f"{prefix}/{name}" if prefix else name

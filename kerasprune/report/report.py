@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from kerasprune.compression import Repair
 from kerasprune.core import ChannelGraph, write_text
+from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, layer_changes
 
 HEADER = ("layer", "channels", "parameters", "MACs", "MACs kept")

@@ -8,7 +8,7 @@ import numpy as np
 from kerasprune.core import BudgetError, ChannelGraph
 from kerasprune.selection.budget import MEASURES, Budget, amount, costs, fits
 from kerasprune.selection.constraints import Constraints, Plan
-from kerasprune.selection.ranking import RANKINGS, Queue
+from kerasprune.selection.queue import RANKINGS, Queue
 
 NAMED_GROUPS = 5  # in the message about a budget that cannot be reached
 

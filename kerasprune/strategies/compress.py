@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.compression import Recovery, resolve_recovery
 from kerasprune.core import DataError
 from kerasprune.graph import trace, unroll
+from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, select
-from kerasprune.strategies.registry import STRATEGIES
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.strategy import STRATEGIES
 
 
 @dataclass(frozen=True, eq=False)

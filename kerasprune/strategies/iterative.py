@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from kerasprune.core.schedule import SCHEDULES
 from kerasprune.selection import Budget
-from kerasprune.strategies.registry import strategy
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.strategy import strategy
 
 
 @strategy("iterative")

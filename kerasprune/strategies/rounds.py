@@ -7,12 +7,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.compression import Damage, Recovery, Repair, slim, verify
 from kerasprune.core import ChannelGraph
 from kerasprune.core.restrict import restrict
 from kerasprune.criteria import score
+from kerasprune.recoveries import Damage, Recovery, Repair
 from kerasprune.report import Step, Trajectory
 from kerasprune.selection import Budget, select
+from kerasprune.slimming import slim, verify
 
 
 @dataclass(frozen=True, eq=False)

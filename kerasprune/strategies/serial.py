@@ -11,13 +11,14 @@ import keras
 import numpy as np
 
 from kerasprune.core import BudgetError, DataError, batches
-from kerasprune.criteria import Evidence, Probe, ranking
+from kerasprune.criteria import ranking
+from kerasprune.evidence import Evidence, Probe
+from kerasprune.evidence.progress import countdown
 from kerasprune.report import Removal, Trajectory
 from kerasprune.selection import Budget
 from kerasprune.selection.budget import MEASURES, fits
-from kerasprune.strategies.progress import countdown
-from kerasprune.strategies.registry import strategy
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.strategy import strategy
 
 
 @strategy("serial")

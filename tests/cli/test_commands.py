@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasprune.export import run_tflite
+from kerasprune.tflite import run_tflite
 
 
 def answer_of(run, *arguments):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.criteria import Evidence, GaussNewton, gauss_newton, pullback, score
-from kerasprune.criteria.directions import DIRECTIONS, combination, directions
-from kerasprune.criteria.gains import GainModel
+from kerasprune.criteria import GaussNewton, gauss_newton, score
+from kerasprune.evidence import Evidence, pullback
+from kerasprune.evidence.directions import DIRECTIONS, combination, directions
+from kerasprune.evidence.gains import GainModel
 from tests.laws.random_models import randomize
 
 layers = keras.layers

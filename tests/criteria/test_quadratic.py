@@ -7,10 +7,11 @@ from keras import layers
 
 import kerasprune as kp
 from kerasprune.core import DataError
-from kerasprune.criteria import Evidence, Quadratic, score
+from kerasprune.criteria import Quadratic, score
 from kerasprune.criteria.second_order import DERIVATIVES, LOSSES, STEPS
 from kerasprune.criteria.second_order.activations import softmax
-from kerasprune.criteria.second_order.registry import elementwise, find_step
+from kerasprune.criteria.second_order.step import elementwise, find_step
+from kerasprune.evidence import Evidence
 from kerasprune.graph import nodes
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images

@@ -7,10 +7,11 @@ from keras import layers
 
 import kerasprune as kp
 from kerasprune.core import DataError
-from kerasprune.criteria import Evidence, elimination, ranking, score
+from kerasprune.criteria import elimination, ranking, score
 from kerasprune.criteria.elimination import Share, eliminate
 from kerasprune.criteria.gauss_newton import output_coordinates
-from kerasprune.layers.offset import Offset, Slopes
+from kerasprune.evidence import Evidence
+from kerasprune.evidence.offset import Offset, Slopes
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 

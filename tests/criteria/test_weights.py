@@ -6,11 +6,11 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.core import GraphError
+from kerasprune.core.by_id import by_id
 from kerasprune.criteria import score
 from kerasprune.criteria.geometric_median import slices
 from kerasprune.criteria.magnitude import power_sums
-from kerasprune.criteria.normalization import NORMALIZATIONS, normalize
-from kerasprune.criteria.reduction import by_id
+from kerasprune.criteria.normalize import NORMALIZATIONS, normalize
 from tests.hand_graphs import dense_chain
 from tests.small_models import conv_model, dense_model
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 import kerasprune as kp
-from kerasprune.compression import random_inputs
 from kerasprune.core import Batch
+from kerasprune.evidence import random_inputs
 from tests.laws.random_models import random_keep, randomize
 
 TOLERANCE = 1e-5  # of the output's scale

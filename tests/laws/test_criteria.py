@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.criteria import CRITERIA, Probe, score
-from kerasprune.criteria.ablation import Ablation
+from kerasprune.criteria import CRITERIA, score
+from kerasprune.evidence import Ablation, Probe
 from kerasprune.graph import unroll
 from tests.laws.random_models import from_generator, random_keep, random_model, randomize
 from tests.small_models import conv_model, images

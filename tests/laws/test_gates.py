@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.core.gate_costs import GateCosts
-from kerasprune.layers import GATES, ChannelGate
-from kerasprune.layers.strip_gates import kept_by_gates, strip_gates
+from kerasprune.gates import GATES, ChannelGate
+from kerasprune.gates.gate_costs import GateCosts
+from kerasprune.gates.strip_gates import kept_by_gates, strip_gates
 from tests.laws.random_models import from_generator, random_model, randomize
 from tests.small_models import conv_model, dense_model, images
 

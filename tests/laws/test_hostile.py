@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.compression import random_inputs
 from kerasprune.core import Batch
+from kerasprune.evidence import random_inputs
 from tests.laws.check_slim import BATCH
 from tests.laws.random_models import randomize
 

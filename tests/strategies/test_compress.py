@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.compression import Reconstruct
 from kerasprune.core import BudgetError, DataError, GraphError
+from kerasprune.core.schedule import SCHEDULES
 from kerasprune.criteria import Magnitude
-from kerasprune.strategies import SCHEDULES, STRATEGIES, Iterative, compress
+from kerasprune.recoveries import Reconstruct
+from kerasprune.strategies import STRATEGIES, Iterative, compress
 from tests.small_models import conv_model, images
 
 LOSS = "sparse_categorical_crossentropy"

@@ -6,7 +6,8 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.core import DataError
-from kerasprune.criteria import Probe, gain_curve
+from kerasprune.criteria import gain_curve
+from kerasprune.evidence import Probe
 from kerasprune.report import Trajectory, plot_gain_curves, plot_trajectories
 from kerasprune.strategies import Serial, compress
 from tests.small_models import dense_model

@@ -4,6 +4,6 @@ from kerasprune.criteria.second_order import affine, joins, moves, windows  # no
 from kerasprune.criteria.second_order.activations import DERIVATIVES
 from kerasprune.criteria.second_order.losses import LOSSES
 from kerasprune.criteria.second_order.passes import Passes
-from kerasprune.criteria.second_order.registry import STEPS, step
+from kerasprune.criteria.second_order.step import STEPS, step
 
 __all__ = ["DERIVATIVES", "LOSSES", "STEPS", "Passes", "step"]

@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers
 
 from kerasprune.core import Registry
-from kerasprune.criteria.second_order.registry import Step, array, elementwise, step, unknown
+from kerasprune.criteria.second_order.step import Step, array, elementwise, step, unknown
 from kerasprune.graph import Node
 
 # By the name of an activation: from its input to its value, slope (first derivative) and bend (second derivative).

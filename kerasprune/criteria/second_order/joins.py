@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerasprune.criteria.second_order.registry import Step, array, step, unknown
+from kerasprune.criteria.second_order.step import Step, array, step, unknown
 from kerasprune.graph import Node
 
 

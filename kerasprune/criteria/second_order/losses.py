@@ -6,7 +6,7 @@ import numpy as np
 
 from kerasprune.core import DataError, Registry
 from kerasprune.criteria.second_order.activations import DERIVATIVES, softmax
-from kerasprune.criteria.second_order.registry import Step, elementwise, unknown
+from kerasprune.criteria.second_order.step import Step, elementwise, unknown
 
 # By the name of a loss of Keras: from outputs, labels and the options that the loss was made with to the first and
 # second derivative, in every output, of the loss of its place; the last axis holds the outputs of a place.

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerasprune.criteria.second_order.registry import Step, step, unknown
+from kerasprune.criteria.second_order.step import Step, step, unknown
 from kerasprune.graph import Node
 
 

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError
-from kerasprune.criteria.evidence import Evidence
-from kerasprune.criteria.feed import feed
 from kerasprune.criteria.gauss_newton import known_loss
-from kerasprune.criteria.instrument import instrument
-from kerasprune.criteria.sample_loss import sample_losses
 from kerasprune.criteria.second_order.losses import LOSSES
-from kerasprune.criteria.second_order.registry import Back, Step, find_step
+from kerasprune.criteria.second_order.step import Back, Step, find_step
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.reads import instrument
+from kerasprune.evidence.sample_loss import sample_losses
+from kerasprune.evidence.sampling import feed
 from kerasprune.graph import align, nodes
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from kerasprune.criteria.second_order.activations import activation
-from kerasprune.criteria.second_order.registry import Step, array, linear, step, then
+from kerasprune.criteria.second_order.step import Step, array, linear, step, then
 from kerasprune.graph import Node
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from kerasprune.core import Count, Labels
 from kerasprune.graph.operands import operands
-from kerasprune.graph.registry import rule
+from kerasprune.graph.rule import rule
 from kerasprune.graph.rules.join import join
 from kerasprune.graph.site import Site
 

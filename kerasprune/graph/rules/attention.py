@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import Count, Labels
-from kerasprune.graph.registry import rule
+from kerasprune.graph.rule import rule
 from kerasprune.graph.rules.dense import keep_clear_of_bias_add
 from kerasprune.graph.site import Site
 

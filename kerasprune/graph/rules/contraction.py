@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasprune.core import Labels
 from kerasprune.graph.operands import Operand, operands
-from kerasprune.graph.registry import rule
+from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
 
 

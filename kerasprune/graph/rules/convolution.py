@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import Count, Labels
-from kerasprune.graph.registry import rule
+from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
 
 

@@ -3,7 +3,7 @@
 import keras
 
 from kerasprune.core import Count, Labels
-from kerasprune.graph.registry import rule
+from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
 
 

@@ -5,8 +5,8 @@ import numpy as np
 
 from kerasprune.core import Count, Labels
 from kerasprune.graph.operands import Operand, operands
-from kerasprune.graph.registry import rule
 from kerasprune.graph.reshape import reshape_labels
+from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
 
 layers = keras.layers

@@ -3,7 +3,7 @@
 import keras
 
 from kerasprune.core import Labels
-from kerasprune.graph.registry import rule
+from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
 
 layers = keras.layers

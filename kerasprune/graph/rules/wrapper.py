@@ -4,7 +4,7 @@ import keras
 
 from kerasprune.core import Labels
 from kerasprune.graph.part import Part
-from kerasprune.graph.registry import find_rule, rule
+from kerasprune.graph.rule import find_rule, rule
 from kerasprune.graph.site import Site
 
 layers = keras.layers

@@ -1,5 +1,0 @@
-"""The exact loss without one channel, for many channels."""
-
-from kerasprune.criteria.ablation.ablation import Ablation
-
-__all__ = ["Ablation"]

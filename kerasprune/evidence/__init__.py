@@ -1,0 +1,14 @@
+"""The only floor that runs models on data: what is read, what the loss feels, what happens without a channel."""
+
+from kerasprune.evidence.ablation import Ablation
+from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.probe import Probe
+from kerasprune.evidence.random_inputs import first_samples, random_inputs
+
+__all__ = [
+    "Ablation",
+    "Evidence",
+    "Probe",
+    "first_samples",
+    "random_inputs",
+]

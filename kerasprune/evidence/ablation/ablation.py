@@ -1,0 +1,178 @@
+"""The exact loss without one channel, for many channels, as fast as it can be had."""
+
+import contextlib
+import itertools
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasprune.core import ChannelGraph, DataError
+from kerasprune.evidence.ablation.plan import plan, size
+from kerasprune.evidence.ablation.segment import Judged, Segment
+from kerasprune.evidence.ablation.tail import Tail
+from kerasprune.evidence.ablation.updates import UPDATES
+from kerasprune.evidence.gains import Gained, GainModel, Gains
+from kerasprune.evidence.progress import tracked
+from kerasprune.evidence.sample_loss import output_losses, sample_losses
+from kerasprune.evidence.sampling import feed, filled
+from kerasprune.graph import align, functional, nodes
+
+MEBI = 2**20
+
+
+class Ablation:
+    """Tries channels one by one: each reads zero while all others read what they read.
+
+    The network is never run once per channel. What lies before the first channel that can go (the front) runs once for
+    all calls, and its results are held. What lies before the channels of a group runs once per call; then a `Tail`
+    runs for several channels of the group at a time.
+
+    Args:
+        model: The model.
+        graph: Its trace.
+        data: Data with labels.
+        loss: As in `score`.
+        batch_size: Samples that are run together, at most.
+        memory: MiB that may be held beside the data and the model: one half for the results of the front (what does
+            not fit runs again in every call), a quarter for what the tails need of one batch, a quarter for the
+            tensors of the channels that run together. Fewer samples run together where that is not enough. Tensors
+            of unknown sizes are not counted; of such a model one channel runs at a time.
+
+    Raises:
+        DataError: The data does not fit, or one sample needs more memory than that.
+    """
+
+    def __init__(
+        self, model: keras.Model, graph: ChannelGraph, data: Any, *, loss: Any, batch_size: int, memory: float
+    ):
+        self.graph = graph
+        self.memory = memory * MEBI
+        losses, weights = sample_losses(model, loss)
+        self.losses = output_losses(model, losses, weights)
+        self.names = functional(model).output_names
+        self.inner = GainModel(model, graph, 1, apart=tuple(UPDATES)).inner
+        self.plans = [plan(self.inner, group.ids) for group in graph.free_groups]
+        parts = list(feed(model, data, self._batch_size(batch_size), None, losses))
+        self.size = max(batch.size for batch in parts)
+        self.samples = sum(batch.size for batch in parts)
+        self.batches = [filled(batch, self.size) for batch in parts]
+        self.front, self.middle = self._segments()
+        self._fronts: dict[int, list] = {}
+        self._tails: dict[int, Tail] = {}
+
+    def __call__(self, gain: np.ndarray, candidates: np.ndarray, progress: bool = False) -> np.ndarray:
+        """The change of the mean loss when each of the candidates alone reads zero.
+
+        Args:
+            gain: float (num_ids,), 0 for channels that are gone already.
+            candidates: int (n,), the ids to try.
+            progress: Whether to show a progress bar.
+
+        Returns:
+            float (n,).
+
+        Raises:
+            DataError: The loss is not finite.
+        """
+        row = np.array(gain, "float32")[None]
+        row[0, 0] = 1.0
+        jobs = self._jobs(candidates)
+        changes = np.zeros(self.graph.num_ids)
+        tries = itertools.product(range(len(self.batches)), jobs)
+        now = None
+        with _quiet_about_retracing():
+            for number, (tail, places) in tracked(tries, "channels", len(self.batches) * len(jobs), progress):
+                if number != now:
+                    now, given = number, self._given(number)
+                    tensors, before = self._before_tails(number, row, given)
+                crossing = (tensors[id(tensor)] for tensor in tail.plan.crossing)
+                chosen = np.resize(places, tail.at_once).astype("int32")
+                after = tail.predict_on_batch([*crossing, row, chosen, *given])[: len(places)]
+                if not (np.isfinite(before).all() and np.isfinite(after).all()):
+                    raise DataError("The loss is not finite: NaN or infinity. Check weights, labels and loss.")
+                changes[tail.ids[places]] += after - before[tail.felt].sum()
+        return changes[candidates] / self.samples
+
+    def _jobs(self, candidates: np.ndarray) -> list[tuple[Tail, np.ndarray]]:
+        """Which tail tries which of its channels together; nothing feels a channel that has no tail."""
+        jobs = []
+        for number, (group, steps) in enumerate(zip(self.graph.free_groups, self.plans, strict=True)):
+            places = np.flatnonzero(np.isin(group.ids, candidates))
+            if not steps.steps or not len(places):
+                continue
+            if number not in self._tails:
+                at_once = 1 if steps.floats is None else int(self.memory / 4 // (4 * steps.floats * self.size))
+                self._tails[number] = Tail(self.inner, steps, group.ids, min(at_once, group.width), self.losses)
+            tail = self._tails[number]
+            jobs += [(tail, places[start : start + tail.at_once]) for start in range(0, len(places), tail.at_once)]
+        return jobs
+
+    def _given(self, number: int) -> list[np.ndarray]:
+        """The sample weights of a batch, and the labels of the judged outputs."""
+        batch = self.batches[number]
+        labels = align(batch.y, self.names)
+        return [batch.sample_weight, *(labels[judge.place] for judge in self.losses)]
+
+    def _before_tails(self, number: int, row: np.ndarray, given: list) -> tuple[dict[int, Any], np.ndarray]:
+        """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the judged outputs."""
+        front = self._fronts.get(number)
+        if front is None:
+            inputs = align(self.batches[number].x, [tensor.name for tensor in self.inner.inputs])
+            front = self.front.predict_on_batch([*inputs, np.ones_like(row)])  # what is read there, stays
+            held = sum(array.nbytes for arrays in self._fronts.values() for array in arrays)
+            if held + sum(array.nbytes for array in front) <= self.memory / 2:
+                self._fronts[number] = front
+        *found, losses = self.middle.predict_on_batch([*front, row, *given])
+        return dict(zip(self.middle.part.targets, map(ops.convert_to_tensor, found), strict=False)), losses
+
+    def _segments(self) -> tuple[Segment, Judged]:
+        """The calls before the first channel that can go, and the others."""
+        inner, free = self.inner, np.flatnonzero(~self.graph.frozen)
+        calls = list(nodes(inner))
+        gains = next(node.outputs[0] for node in calls if isinstance(node.operation, Gains))
+        calls = [node for node in calls if not isinstance(node.operation, Gains)]
+        later: set[int] = set()
+        for node in calls:
+            feels = isinstance(node.operation, Gained) and np.isin(node.operation.labels, free).any()
+            if feels or any(id(tensor) in later for tensor in node.inputs):
+                later.update(map(id, node.outputs))
+        front = [node for node in calls if id(node.outputs[0]) not in later]
+        rest = [node for node in calls if id(node.outputs[0]) in later]
+        targets = {id(tensor): tensor for steps in self.plans for tensor in steps.crossing}
+        made = {id(tensor) for node in rest for tensor in node.outputs}
+        read = [tensor for node in rest for tensor in node.inputs]
+        needed = {id(tensor): tensor for tensor in (*read, *targets.values(), *inner.outputs)}
+        edge = [tensor for tensor in needed.values() if id(tensor) not in made and tensor is not gains]
+        return (
+            Segment(inner, front, [*inner.inputs, gains], edge),
+            Judged(self.losses, inner, rest, [*edge, gains], list(targets.values())),
+        )
+
+    def _batch_size(self, most: int) -> int:
+        crossing = {id(tensor): size(tensor) or 0 for steps in self.plans for tensor in steps.crossing}
+        floats = max([sum(crossing.values()), *(steps.floats or 0 for steps in self.plans)])
+        fitting = int(self.memory / 4 // (4 * floats)) if floats else most
+        if not fitting:
+            raise DataError(
+                f"The results of one sample take {4 * floats / MEBI:.1f} MiB. Give the oracle at least four times as "
+                f"much memory. Received: memory={self.memory / MEBI:g}."
+            )
+        return min(most, fitting)
+
+
+@contextlib.contextmanager
+def _quiet_about_retracing():
+    """TensorFlow takes the tails, which Keras traces in one place, for one function that is traced too often."""
+    logger = logging.getLogger("tensorflow")
+
+    def other(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)

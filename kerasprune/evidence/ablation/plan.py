@@ -1,0 +1,125 @@
+"""Which calls a group of channels reaches, and how they are run again."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from kerasprune.evidence.ablation.steps import Call, Silence, Step, Update
+from kerasprune.evidence.ablation.updates import channel_axis, update_of
+from kerasprune.evidence.gains import Gained, Gains
+from kerasprune.graph import Node, nodes
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How to run again what depends on a group.
+
+    Attributes:
+        steps: What is done, in order.
+        crossing: The tensors that this needs and that do not depend on the group, and what the layers of the updates
+            make of all channels.
+        floats: The most numbers that one step reads and writes for one candidate and sample; None if it is not known.
+    """
+
+    steps: tuple[Step, ...]
+    crossing: tuple[keras.KerasTensor, ...]
+    floats: int | None
+
+
+@dataclass
+class _Planner:
+    """Goes through the calls in order and sorts them."""
+
+    ids: np.ndarray
+    everything: bool  # whether all calls run again
+    touched: set[int] = field(default_factory=set)
+    held: dict[int, Node] = field(default_factory=dict)  # gained tensors of which one channel alone changes
+    steps: list = field(default_factory=list)
+    crossing: dict[int, keras.KerasTensor] = field(default_factory=dict)
+
+    def add(self, node: Node) -> None:
+        """Sort one call."""
+        layer = node.operation
+        if isinstance(layer, Gains):
+            return
+        if self._is_update(node):
+            self._update(node)
+            return
+        for tensor in node.inputs:
+            if id(tensor) in self.held and id(tensor) not in self.touched:
+                self._step(*_silence(self.held[id(tensor)]))
+        reached = self.everything or any(id(tensor) in self.touched for tensor in node.inputs)
+        if reached:
+            self._step(*(_silence(node) if isinstance(layer, Gained) else (Call(node), node.inputs)))
+        elif isinstance(layer, Gained) and np.isin(layer.labels, self.ids).any():
+            self.held[id(node.outputs[0])] = node
+
+    def _is_update(self, node: Node) -> bool:
+        if len(node.inputs) != 1 or id(node.inputs[0]) not in self.held or update_of(node.operation) is None:
+            return False
+        if size(node.inputs[0]) is None:
+            return False
+        gained = self.held[id(node.inputs[0])].operation
+        return gained.axis == channel_axis(node.operation, len(node.inputs[0].shape))
+
+    def _update(self, node: Node) -> None:
+        gained = self.held[id(node.inputs[0])]
+        source, labels = gained.inputs[0], gained.operation.labels
+        members = [np.flatnonzero(labels == channel) for channel in self.ids]
+        most = max(map(len, members))
+        positions = np.stack([np.resize(found, most) if len(found) else np.zeros(most, int) for found in members])
+        valid = np.stack([np.arange(most) < len(found) for found in members]).astype("float32")
+        update = Update(node, source, positions.astype("int32"), valid)
+        self._step(update, (source, *node.outputs))
+
+    def _step(self, step, needed: Collection) -> None:
+        self.steps.append(step)
+        self.crossing |= {id(tensor): tensor for tensor in needed if id(tensor) not in self.touched}
+        self.touched.update(map(id, step.node.outputs))
+
+
+def _silence(node: Node) -> tuple[Silence, Collection]:
+    """The step, and what it needs: the gains are given apart."""
+    return Silence(node), node.inputs[:1]
+
+
+def plan(model: keras.Model, ids: np.ndarray) -> Plan:
+    """How to run again what depends on the channels `ids`.
+
+    Args:
+        model: The inner model of a `GainModel`.
+        ids: int (width,), the channels of one group.
+    """
+    planner = _Planner(ids, everything=_makes_masks(model))
+    for node in nodes(model):
+        planner.add(node)
+    return Plan(tuple(planner.steps), tuple(planner.crossing.values()), _floats(planner.steps))
+
+
+def _makes_masks(model: keras.Model) -> bool:
+    """Whether a layer may put a mask beside a tensor: Keras gives it to no one who carries the tensor over a cut."""
+    return any(_makes_mask(node.operation) for node in nodes(model))
+
+
+def _makes_mask(operation: keras.Operation) -> bool:
+    if not isinstance(operation, keras.layers.Layer) or isinstance(operation, (Gains, Gained)):
+        return False
+    if isinstance(operation, keras.layers.Masking) or getattr(operation, "mask_zero", False):
+        return True
+    compute = type(operation).compute_mask
+    return compute.__module__.partition(".")[0] != "keras"  # the other layers of Keras only pass masks on
+
+
+def _floats(steps: Collection) -> int | None:
+    sizes = [[size(tensor) for tensor in (*step.node.inputs, *step.node.outputs)] for step in steps]
+    if any(None in sizes_of_step for sizes_of_step in sizes):
+        return None
+    return max(map(sum, sizes), default=0)
+
+
+def size(tensor: keras.KerasTensor) -> int | None:
+    """Numbers that a tensor holds for one sample; None if it is not known."""
+    return None if None in tensor.shape[1:] else math.prod(tensor.shape[1:])

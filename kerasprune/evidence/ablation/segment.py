@@ -1,0 +1,84 @@
+"""Parts of a model that run by themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from kerasprune.evidence.sample_loss import OutputLoss
+from kerasprune.graph import Node
+
+
+class Segment(keras.Model):
+    """A part of a model: from some of its tensors to others.
+
+    Args:
+        inner: The inner model of a `GainModel`, whose layers run.
+        calls: What runs, in order.
+        sources: The tensors that are given.
+        targets: The tensors that are returned.
+    """
+
+    def __init__(self, inner: keras.Model, calls: Sequence[Node], sources: Sequence, targets: Sequence):
+        super().__init__(name="segment", dtype="float32", autocast=False)
+        self.inner = inner
+        self.part = _Part(tuple(calls), tuple(map(id, sources)), tuple(map(id, targets)))
+        self.trainable = False
+        self.built = True
+
+    def call(self, inputs):
+        """The targets, in order."""
+        tensors = dict(zip(self.part.sources, inputs, strict=True))
+        for node in self.part.calls:
+            play(node, tensors)
+        return [tensors[target] for target in self.part.targets]
+
+
+class Judged(Segment):
+    """A segment that judges the outputs of the model, which are its last targets.
+
+    Args:
+        losses: The losses of the outputs.
+        inner: As in `Segment`.
+        calls: Likewise.
+        sources: Likewise.
+        targets: Likewise, before the outputs.
+    """
+
+    def __init__(self, losses: tuple[OutputLoss, ...], inner: keras.Model, calls, sources, targets):
+        super().__init__(inner, calls, sources, [*targets, *inner.outputs])
+        self.judges = losses
+
+    def call(self, inputs):
+        """The targets without the outputs, and the loss of each judged output, summed over the samples.
+
+        Args:
+            inputs: The sources, the sample weights, (batch,), and the labels of the judged outputs.
+        """
+        count = len(self.part.sources)
+        found = super().call(inputs[:count])
+        weights, *labels = inputs[count:]
+        start = len(found) - len(self.inner.outputs)
+        sums = [
+            ops.sum(judge(label, found[start + judge.place]) * weights)
+            for judge, label in zip(self.judges, labels, strict=True)
+        ]
+        return [*found[:start], ops.stack(sums)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The attributes of a `Segment`; Keras would turn lists into its own."""
+
+    calls: tuple[Node, ...]
+    sources: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
+def play(node: Node, tensors: dict[int, object], into: dict[int, object] | None = None) -> None:
+    """Make a call with what stands for its symbolic tensors, and file its outputs in `into`, by default with these."""
+    args, kwargs = node.fill(tensors)
+    outputs = keras.tree.flatten(node.operation(*args, **kwargs))
+    into = tensors if into is None else into
+    into.update(zip(map(id, node.outputs), outputs, strict=True))

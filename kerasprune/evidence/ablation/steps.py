@@ -1,0 +1,114 @@
+"""What a tail does, step by step, for several candidates side by side on the batch axis."""
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasprune.evidence.ablation.segment import play
+from kerasprune.evidence.ablation.updates import update_of
+from kerasprune.evidence.gains import Gained
+from kerasprune.graph import Node
+
+
+@dataclass(eq=False)
+class Run:
+    """What one call of a `Tail` has.
+
+    Attributes:
+        at_once: Number of candidates.
+        size: Number of samples.
+        single: Tensors (batch, ...) by the id of the symbolic one.
+        gains: float (1, num_ids).
+        chosen: int (candidates,), their places in the group.
+        ids: int (candidates,), their ids.
+        many: Tensors (candidates * batch, ...), likewise.
+    """
+
+    at_once: int
+    size: int
+    single: dict[int, Any]
+    gains: Any
+    chosen: Any
+    ids: Any
+    many: dict[int, Any] = field(default_factory=dict)
+
+    def beside(self, tensor: keras.KerasTensor):
+        """A tensor with one copy for each candidate."""
+        if id(tensor) not in self.many:
+            self.many[id(tensor)] = tiled(self.single[id(tensor)], self.at_once)
+        return self.many[id(tensor)]
+
+    def apart(self, tensor):
+        """(candidates, batch, ...) of a tensor (candidates * batch, ...)."""
+        return ops.reshape(tensor, (self.at_once, self.size, *ops.shape(tensor)[1:]))
+
+    def together(self, tensor):
+        """(candidates * batch, ...) of a tensor (candidates, batch, ...)."""
+        return ops.reshape(tensor, (-1, *ops.shape(tensor)[2:]))
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """An ordinary call, for all candidates side by side."""
+
+    node: Node
+
+    def __call__(self, run: Run) -> None:
+        play(self.node, {id(tensor): run.beside(tensor) for tensor in self.node.inputs}, run.many)
+
+
+@dataclass(frozen=True, eq=False)
+class Silence:
+    """Every candidate reads zero here, and what is gone already, too."""
+
+    node: Node
+
+    @functools.cached_property
+    def layer(self) -> Gained:
+        """Multiplies; a layer, so that masks pass."""
+        return Gained(self.node.operation.axis, np.arange(len(self.node.operation.labels)))
+
+    def __call__(self, run: Run) -> None:
+        labels = np.asarray(self.node.operation.labels)
+        stays = ops.cast(ops.not_equal(labels, ops.expand_dims(run.ids, 1)), run.gains.dtype)  # (candidates, width)
+        values = run.beside(self.node.inputs[0])
+        rows = ops.repeat(stays * ops.take(run.gains, labels, axis=1), run.size, axis=0)
+        run.many[id(self.node.outputs[0])] = self.layer(values, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """What a layer makes, less what every candidate contributes to it.
+
+    Attributes:
+        node: The call of the layer.
+        source: What it reads, before the gains.
+        positions: int (width of the group, members), where each channel of the group stands on the channel axis.
+        valid: float (width of the group, members), 0 where there are fewer members than columns.
+    """
+
+    node: Node
+    source: keras.KerasTensor
+    positions: np.ndarray
+    valid: np.ndarray
+
+    def __call__(self, run: Run) -> None:
+        positions = ops.take(self.positions, run.chosen, axis=0)
+        factors = ops.take(self.valid, run.chosen, axis=0) * ops.reshape(ops.take(run.gains, run.ids, axis=1), (-1, 1))
+        update = update_of(self.node.operation)
+        made = run.single[id(self.node.outputs[0])]
+        read = ops.cast(run.single[id(self.source)], made.dtype)  # as the layer casts what it is given
+        lost = update(self.node.operation, read, positions, factors)
+        run.many[id(self.node.outputs[0])] = run.together(ops.expand_dims(made, 0) - lost)
+
+
+Step = Call | Silence | Update
+
+
+def tiled(tensor, times: int):
+    """A tensor so many times one after the other on the batch axis."""
+    return tensor if times == 1 else ops.tile(tensor, [times, *[1] * (len(tensor.shape) - 1)])

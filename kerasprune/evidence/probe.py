@@ -1,0 +1,212 @@
+"""The only thing that runs a model for evidence."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasprune.core import Batch, ChannelGraph, DataError
+from kerasprune.core.by_id import by_id
+from kerasprune.evidence.gains import GainModel, Recorder
+from kerasprune.evidence.progress import batch_count, tracked
+from kerasprune.evidence.reads import instrument
+from kerasprune.evidence.sample_loss import sample_losses
+from kerasprune.evidence.sampling import class_numbers, feed, filled
+
+# From a tensor (batch, ...) and the axes to reduce to one number per sample and channel: (batch, channels).
+Statistic = Callable[[keras.KerasTensor, tuple[int, ...]], keras.KerasTensor]
+
+
+class Probe:
+    """Runs a model on data, in inference mode, and measures at the places where channels are read.
+
+    It works on a copy, so the model stays as it is, and it needs no more of a backend than Keras has: derivatives come
+    out of an ordinary compiled training step whose only trainable weight is the gain of every channel.
+
+    Args:
+        model: The model.
+        graph: Its trace.
+        loss: As in `score`.
+        batch_size: Samples that are run together.
+        limit: Samples that are used at most; None for all.
+        progress: Whether to show a progress bar.
+
+    Example:
+
+    >>> probe = Probe(model, graph, loss="mse")  # doctest: +SKIP
+    >>> signed = sum(rows.sum(axis=0) for rows in probe.gradients((x, y)))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        graph: ChannelGraph,
+        *,
+        loss: Any = None,
+        batch_size: int = 32,
+        limit: int | None = None,
+        progress: bool = False,
+    ):
+        self.model = model
+        self.graph = graph
+        self.loss = loss
+        self.batch_size = batch_size
+        self.limit = limit
+        self.progress = progress
+
+    def gradients(self, data: Any, gain: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """The derivative of every sample's loss with respect to the gain of every channel.
+
+        For a channel with the values `z` this is the sum of `z * dloss/dz` over all positions and all readers: what
+        the loss would lose to first order if the channel read zero.
+
+        Args:
+            data: Data with labels; its sample weights count.
+            gain: float (num_ids,), where the derivative is taken, as in `mean_loss`. None for all ones.
+
+        Yields:
+            float32 (samples of one batch, num_ids); 0 for ids that nothing reads.
+
+        Raises:
+            DataError: The data does not fit, or a derivative is not finite.
+        """
+        gain_model, losses = self._gain_model
+        size = gain_model.gains.size
+        gain_model.gains.gain.assign(self._per_sample(gain))
+        for batch in self._feed(data, "gradients", losses):
+            full = filled(batch, size)
+            gain_model.train_on_batch(full.x, full.y, full.sample_weight)
+            rows = ops.convert_to_numpy(gain_model.optimizer.gradient)[: batch.size]
+            if not np.isfinite(rows).all():
+                self._explain_not_finite(batch.x)
+            yield rows
+
+    def mean_loss(self, data: Any, gain: np.ndarray | None = None) -> float:
+        """The mean loss of a sample when every read of a channel is multiplied by its gain.
+
+        Args:
+            data: Data with labels; its sample weights count.
+            gain: float (num_ids,); a `keep` as numbers gives the loss of the masked model. None for all ones. A new
+                gain needs no new compilation.
+        """
+        gain_model, losses = self._gain_model
+        size = gain_model.gains.size
+        gain_model.gains.gain.assign(self._per_sample(gain))
+        total, samples = 0.0, 0
+        for batch in self._feed(data, "loss", losses):
+            full = filled(batch, size)
+            total += float(gain_model.test_on_batch(full.x, full.y, full.sample_weight, return_dict=True)["loss"])
+            samples += batch.size
+        return total / samples
+
+    def accuracy(self, data: Any, gain: np.ndarray | None = None) -> float | None:
+        """The share of samples whose largest output is that of their label, under a gain as in `mean_loss`.
+
+        Returns:
+            A number in [0, 1]; None unless the model has one output (batch, classes) and the labels are class numbers
+            or rows with a single 1.
+        """
+        gain_model, losses = self._gain_model
+        gain_model.gains.gain.assign(self._per_sample(gain))
+        right, samples = 0, 0
+        for batch in self._feed(data, "accuracy", losses):
+            outputs = gain_model.predict_on_batch(filled(batch, gain_model.gains.size).x)
+            classes = class_numbers(batch.y, outputs)
+            if classes is None:
+                return None
+            right += int((outputs[: batch.size].argmax(axis=1) == classes).sum())
+            samples += batch.size
+        return right / samples
+
+    def statistics(self, data: Any, statistic: Statistic) -> np.ndarray:
+        """The mean of a statistic of every channel's values, over all samples and all places that read it.
+
+        Args:
+            data: Data; labels are not needed.
+            statistic: Makes one number per sample and channel of a tensor.
+
+        Returns:
+            float (num_ids,); NaN for ids that nothing reads.
+
+        Raises:
+            DataError: The data does not fit, or an activation is not finite.
+        """
+        measured, places = self._measuring_model(statistic)
+        sums = [0.0] * len(places)
+        samples = 0
+        for batch in self._feed(data, "activations"):
+            rows = measured.predict_on_batch(filled(batch, self.batch_size).x)
+            for place, values in enumerate(keras.tree.flatten(rows)):  # one output comes without its list
+                sums[place] += values[: batch.size].sum(axis=0, dtype=float)
+            samples += batch.size
+        totals, counts = np.zeros((2, self.graph.num_ids))
+        for (labels, reader), total in zip(places, sums, strict=True):
+            if not np.isfinite(total).all():
+                raise DataError(f"What {reader!r} reads holds NaN or infinity. Check the weights before it.")
+            ids, values = by_id(labels, total / samples)
+            totals[ids] += values
+            counts[ids] += by_id(labels, np.ones(len(labels)))[1]
+        return np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)
+
+    def require_finite(self, data: Any) -> None:
+        """Check what is read, for a loss that clips its inputs can hide NaN.
+
+        Raises:
+            DataError: An activation is not finite.
+        """
+        self.statistics(data, lambda tensor, axes: ops.mean(tensor, axis=axes) if axes else tensor)
+
+    def _per_sample(self, gain: np.ndarray | None) -> np.ndarray:
+        """The gain of every sample, float (batch_size, num_ids); that of id 0 is 1."""
+        gain = np.ones(self.graph.num_ids) if gain is None else np.array(gain, float)
+        gain[0] = 1.0
+        return np.tile(gain, (self.batch_size, 1))
+
+    def _feed(self, data: Any, what: str, losses: Any = None) -> Iterator[Batch]:
+        checked = feed(self.model, data, self.batch_size, self.limit, losses)
+        return tracked(checked, what, batch_count(data, self.batch_size, self.limit), self.progress)
+
+    @functools.cached_property
+    def unseen(self) -> np.ndarray:
+        """bool (num_ids,): True where a channel is read only inside the layer that makes it, out of sight."""
+        outside, inside = np.zeros((2, self.graph.num_ids), bool)
+        for node in self.graph.nodes:
+            for labels, axes in zip(node.inputs, node.reads, strict=True):
+                for axis in axes:
+                    outside[labels[axis]] = True
+        for weight in self.graph.weights:
+            for axis in weight.inner:
+                if weight.axes[axis] is not None:
+                    inside[weight.axes[axis]] = True
+        return inside & ~outside
+
+    @functools.cached_property
+    def _gain_model(self) -> tuple[GainModel, Any]:
+        losses, weights = sample_losses(self.model, self.loss)
+        model = GainModel(self.model, self.graph, self.batch_size)
+        model.compile(optimizer=Recorder(), loss=losses, loss_weights=weights)
+        return model, losses
+
+    def _measuring_model(self, statistic: Statistic) -> tuple[keras.Model, list[tuple[np.ndarray, str]]]:
+        """A model whose outputs are the statistics, and for each of them the labels and the first reader."""
+        outputs: dict[tuple, keras.KerasTensor] = {}
+        places: list[tuple[np.ndarray, str]] = []
+
+        def measure(tensor, axis, labels, reader):
+            key = (id(tensor), axis, id(labels))
+            if key not in outputs:
+                others = tuple(other for other in range(1, len(tensor.shape)) if other != axis)
+                outputs[key] = statistic(tensor, others)
+                places.append((labels, reader))
+            return tensor
+
+        copy = instrument(self.model, self.graph, measure)
+        return keras.Model(copy.inputs, list(outputs.values())), places
+
+    def _explain_not_finite(self, x) -> None:
+        """Raise the most telling error for a derivative that is not finite."""
+        self.require_finite([Batch(x)])
+        raise DataError("The derivatives of the loss hold NaN or infinity. Check the labels and the loss.")

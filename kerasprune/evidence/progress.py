@@ -1,0 +1,59 @@
+"""A progress bar for what takes long."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import keras
+
+
+def tracked(items: Iterable, description: str, total: int | None, shown: bool) -> Iterator:
+    """Pass the items on, with a progress bar on the console if it shall be shown.
+
+    Args:
+        items: What is worked on.
+        description: What is being done, in a word or two.
+        total: Number of items; None if it is not known.
+        shown: Whether to show the bar.
+    """
+    if not shown:
+        return iter(items)
+    from rich.console import Console  # noqa: PLC0415  (only who wants a bar pays for it)
+    from rich.progress import track  # noqa: PLC0415
+
+    return iter(track(items, description, total=total, transient=True, console=Console(stderr=True)))
+
+
+def batch_count(data: Any, batch_size: int, limit: int | None) -> int | None:
+    """How many batches the data holds, as far as can be told without reading it."""
+    if hasattr(data, "shape") or isinstance(data, (tuple, Mapping)):
+        samples = len(keras.tree.flatten(data)[0])
+        return math.ceil(min(samples, samples if limit is None else limit) / batch_size)
+    try:
+        return len(data)
+    except TypeError:  # no length, or an infinite tf.data.Dataset
+        return None
+
+
+@contextlib.contextmanager
+def countdown(title: str, shown: bool) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on the console with the time left, if it shall be shown.
+
+    Args:
+        title: What is being done.
+        shown: Whether to show it.
+
+    Yields:
+        A function that is told which share of the work is done, in [0, 1], and what was done last, in words.
+    """
+    if not shown:
+        yield lambda share, words: None
+        return
+    from rich.console import Console  # noqa: PLC0415  (only who wants a bar pays for it)
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = TextColumn(title), BarColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
+    with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda share, words: bar.update(task, completed=share, description=words)

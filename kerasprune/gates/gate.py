@@ -1,0 +1,119 @@
+"""Putting gates on the channels of a model."""
+
+import warnings
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, ChannelGroup, GraphError
+from kerasprune.criteria import score
+from kerasprune.gates.channel_gate import GATES
+from kerasprune.gates.gate_costs import GateCosts
+from kerasprune.gates.gated_model import GatedModel
+from kerasprune.gates.insert_gates import insert_gates
+from kerasprune.gates.strip_gates import is_gated
+from kerasprune.graph import Rebuild, compile_like, trace, unrolled
+from kerasprune.selection import Budget, select
+
+
+def gate(
+    model: keras.Model,
+    kind: str = "gumbel",
+    budget: Budget | None = None,
+    *,
+    start: str | Callable | None = "magnitude",
+    data=None,
+    seed: int = 0,
+    **options,
+) -> GatedModel:
+    """Put a gate on every channel that can be removed; train the result as you would train the model.
+
+    The gated model has the inputs, outputs and weights of `model`. Ordinary `fit` trains its gates with its weights and
+    meets the budget by itself: nothing is to be tuned. In inference a gate is open or closed, and `slim(gated)` is the
+    ordinary small model that computes the same.
+
+    Every group of coupled channels has one gate per channel, and all that read the channel get the same sample of it.
+    Nested models are laid flat. Channels that a layer makes and reads inside, as attention does with its heads, have no
+    gate; a warning names them.
+
+    Args:
+        model: A Functional or Sequential model, or one that can be unrolled; it is not touched.
+        kind: "gumbel", "hard_concrete", "gradual", or any other that is registered.
+        budget: The limits of the slimmed model; all hold together, from the first step to the last.
+        start: The criterion that ranks the channels of each group before training has a say: a name or an object, as in
+            `score`; None ranks by id. Groups start alike.
+        data: For a criterion that needs data.
+        seed: Of the noise and of a criterion that draws.
+        **options: Of the gate layer: `steps`, `ramp`, `settle`, `temperatures`, `initial_keep`, `speed`, and those of
+            the kind. Outside `fit`, where nobody knows the number of training steps, pass `steps`.
+
+    Returns:
+        A `GatedModel`; compiled with the settings of `model` where that is compiled.
+
+    Raises:
+        BudgetError: There is no budget, or what has no gate exceeds it.
+        GraphError: The model is gated already, has nothing to gate, or cannot be traced.
+        ValueError: There is no such kind.
+
+    Example:
+
+    >>> gated = gate(model, "gumbel", budget=Budget(flops=0.5))  # doctest: +SKIP
+    >>> gated.compile("adam", "sparse_categorical_crossentropy")  # doctest: +SKIP
+    >>> gated.fit(x, y, epochs=5)  # doctest: +SKIP
+    >>> small = slim(gated)  # doctest: +SKIP
+    """
+    layer_class = GATES[kind]
+    budget = Budget() if budget is None else budget  # an empty budget explains itself
+    flat, _ = unrolled(model)
+    if is_gated(flat):
+        raise GraphError(f"{model.name!r} carries gates already. Slim it first, or gate the model it was made from.")
+    plain = Rebuild(trace(flat)).run(flat, _plainly, nested=False)
+    graph = trace(plain)
+    groups = _gateable(graph, model.name)
+    ids = np.concatenate([group.ids for group in groups])
+    scores = _scores(plain, graph, groups, start, data, seed)
+    locked = np.full(graph.num_ids, np.inf)
+    locked[ids] = scores
+    select(graph, locked, budget)  # raises where the budget cannot be reached
+    gates = layer_class(
+        widths=[group.width for group in groups],
+        costs=GateCosts.build(graph, ids, budget.limits(graph)).config(),
+        names=[group.name for group in groups],
+        seed=seed,
+        name="gates",
+        **options,
+    )
+    gated = insert_gates(plain, graph, gates, ids)
+    gates.set_evidence(scores)
+    compile_like(gated, model)
+    return gated
+
+
+def _plainly(node, operation, args, kwargs):
+    """Make a call as it was; a Sequential, too, becomes a flat functional model by it."""
+    return operation(*args, **kwargs)
+
+
+def _gateable(graph: ChannelGraph, name: str) -> list[ChannelGroup]:
+    """The free groups of which every read can be gated; a warning names the others."""
+    inside = np.zeros(graph.num_ids, bool)
+    for weight in graph.weights:
+        for axis in weight.inner:
+            if weight.axes[axis] is not None:
+                inside[weight.axes[axis]] = True
+    left = [group.name for group in graph.free_groups if inside[group.ids].any()]
+    if left:
+        warnings.warn(f"No gates for {', '.join(left)}: their layers read these channels inside.", stacklevel=3)
+    groups = [group for group in graph.free_groups if not inside[group.ids].any()]
+    if not groups:
+        reasons = "; ".join(f"{group.name!r}: {group.frozen or 'read inside its layer'}" for group in graph.groups)
+        raise GraphError(f"No channel of {name!r} can have a gate. {reasons or 'It has no channels.'}")
+    return groups
+
+
+def _scores(plain, graph, groups, start, data, seed) -> np.ndarray:
+    """The first evidence: the ranks within each group, from -1 to 1: float (gates,)."""
+    values = np.zeros(graph.num_ids) if start is None else score(plain, graph, start, data, seed=seed)
+    ranks = [np.argsort(np.argsort(values[group.ids], kind="stable")) for group in groups]
+    return np.concatenate([(2 * rank + 1) / len(rank) - 1 for rank in ranks])

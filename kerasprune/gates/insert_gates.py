@@ -1,0 +1,81 @@
+"""Putting a gate layer into a model, wherever channels are read."""
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, NodeLabels
+from kerasprune.evidence.reads import reading_call
+from kerasprune.gates.channel_gate import ChannelGate
+from kerasprune.gates.gated import Gated
+from kerasprune.gates.gated_kernel import GatedKernel, can_gate
+from kerasprune.gates.gated_model import GatedModel
+from kerasprune.graph import Rebuild
+
+
+def insert_gates(plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, ids: np.ndarray) -> GatedModel:
+    """A copy of a flat model in which every read of a gated channel is multiplied by its gate.
+
+    Args:
+        plain: The model; it is not touched.
+        graph: Its trace.
+        gates: The gate layer.
+        ids: int (gates,), the ids that it stands for.
+    """
+    insertion = _Insertion(plain, graph, gates, ids)
+    copy = Rebuild(graph).run(plain, reading_call(graph, insertion.at_read, insertion.around), nested=False)
+    return GatedModel(inputs=copy.input, outputs=copy.output, name=plain.name)
+
+
+class _Insertion:
+    """The state of one insertion: the one sample, and what stands before each reader already."""
+
+    def __init__(self, plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, ids: np.ndarray):
+        self.gates = gates
+        self.position = np.zeros(graph.num_ids, int)
+        self.position[ids] = np.arange(1, len(ids) + 1)
+        self.kernels = {weight.layer: weight for weight in graph.weights if weight.reads}
+        self.names = {layer.name for layer in plain.layers}
+        self.tensors: dict[tuple, keras.KerasTensor] = {}
+        self.wrappers: dict[int, GatedKernel] = {}
+        self.sample = None
+
+    def at_read(self, tensor: keras.KerasTensor, axis: int, labels: np.ndarray, reader: str) -> keras.KerasTensor:
+        """The tensor times its gates; readers of the same tensor share the product."""
+        if not self.position[labels].any():
+            return tensor
+        key = (id(tensor), axis, id(labels))
+        if key not in self.tensors:
+            suffix = "" if axis == len(tensor.shape) - 1 else f"_{axis}"
+            layer = Gated(axis, self.position[labels], name=self._unused(f"{reader}_gated{suffix}"))
+            self.tensors[key] = layer(tensor, self._sample(tensor))
+        return self.tensors[key]
+
+    def around(self, spot: NodeLabels, operation: keras.Operation, args: tuple, kwargs: dict):
+        """The call with the gates on the kernel, where that is the same; None where it is not."""
+        kernel = self.kernels.get(spot.operation)
+        if kernel is None or not can_gate(operation) or len(args) != 1 or kwargs or len(spot.reads[0]) != 1:
+            return None
+        (axis,) = kernel.reads
+        labels = kernel.axes[axis]
+        if not np.array_equal(labels, spot.inputs[0][spot.reads[0][0]]) or not self.position[labels].any():
+            return None
+        if id(operation) not in self.wrappers:
+            # Under the layer's own name, for it may make an output of the model, which is known by this name.
+            wrapper = GatedKernel(operation, axis, self.position[labels], name=operation.name)
+            self.wrappers[id(operation)] = wrapper
+        return self.wrappers[id(operation)](args[0], self._sample(args[0]))
+
+    def _sample(self, tensor: keras.KerasTensor) -> keras.KerasTensor:
+        """The sample of all gates; its first reader's tensor only ties it into the model."""
+        self.sample = self.gates(tensor) if self.sample is None else self.sample
+        return self.sample
+
+    def _unused(self, name: str) -> str:
+        """The name, with a number where it is taken; it is taken from then on."""
+        name = name.replace("/", "_")
+        number, free = 1, name
+        while free in self.names:
+            number += 1
+            free = f"{name}_{number}"
+        self.names.add(free)
+        return free

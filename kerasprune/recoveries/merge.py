@@ -1,0 +1,119 @@
+"""What read a removed channel reads a kept one that is like it."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, batches
+from kerasprune.evidence.linear_parts import PARTS, Product, Windows
+from kerasprune.evidence.moments import Moments, pooled, read_moments
+from kerasprune.evidence.playback import Playback
+from kerasprune.graph import Rebuild, compile_like, operations, trace, unroll
+from kerasprune.recoveries.recovery import Damage, Repair, recovery
+from kerasprune.recoveries.repairable import changed_layers
+
+
+@recovery("merge")
+@dataclass(frozen=True)
+class Merge:
+    """The weights of a removed channel go to the kept one of its group that is most correlated with it.
+
+    With `x_j = a x_i + b` by least squares on the data, a reader's weights for `i` get `a` times those for `j`, and its
+    bias gets `b` times them; without a bias, `b` is 0. For a Dense layer and a convolution without padding that is as
+    good as the fit of `x_j`; where a convolution pads with zeros the constant is too much at the border, and the
+    repair says so. The weights of the readers are made from those of the model before the cut, so that several cuts
+    in a row end where one does; what training in between did to them is lost. It is the compensation for the criterion
+    "correlation"; "reconstruct" does more, with all kept channels in the place of one.
+
+    Reference:
+        Babaeizadeh, Smaragdis and Campbell, NoiseOut, arXiv 1611.06211.
+    """
+
+    def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
+        model, small = unroll(damage.model), unroll(damage.small)
+        graph, keep = trace(small), damage.graph.complete(damage.keep)
+        before, after = Playback(model, damage.graph), Playback(small, graph)
+        data = batches(damage.data, damage.batch_size, limit=damage.limit)
+        tensors = {reader: tensor for tensor in read_moments(model, damage.graph, data) for reader in tensor.readers}
+        new = Rebuild(graph).run(small)
+        found = operations(new)
+        repairs = []
+        for path in changed_layers(after, damage.graph, keep):
+            labels = _labels(damage.graph, path)
+            if labels is None or keep[labels[0]].all():
+                continue  # it reads nothing that was removed
+            reason = _obstacle(before, path)
+            if reason:
+                repairs.append(Repair(path, None, None, reason))
+                continue
+            repairs.append(_merged(path, before.layers[path], found[path], tensors[path], labels, damage.graph, keep))
+        compile_like(new, damage.small)
+        return new, tuple(repairs)
+
+
+def _labels(graph: ChannelGraph, path: str) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """What a layer's kernel is labelled with where it reads, and where it makes channels; None if it reads none."""
+    for weight in graph.weights:
+        if weight.layer == path and weight.index == 0 and weight.reads == (len(weight.shape) - 2,):
+            return weight.axes[-2], weight.axes[-1]
+    return None
+
+
+def _obstacle(before: Playback, path: str) -> str:
+    layer = before.layers[path]
+    if PARTS.get(type(layer)) not in (Product, Windows):
+        return f"there is no merging for {type(layer).__name__}"
+    if len(before.places[path]) > 1:
+        return f"it is called {len(before.places[path])} times"
+    return "it has several groups" if getattr(layer, "groups", 1) > 1 else ""
+
+
+def _merged(path: str, old, new, tensor: Moments, labels, graph: ChannelGraph, keep: np.ndarray) -> Repair:
+    """Give the new layer the weights of the old one, folded; the error is what it makes of the fit of its inputs."""
+    reads, makes = labels
+    made = slice(None) if makes is None else keep[makes]
+    kernel = keras.ops.convert_to_numpy(old.kernel).astype(float)[..., made]
+    kernel = kernel.reshape(-1, *kernel.shape[-2:])  # (taps, entries, outputs)
+    mean = tensor.mean if old.bias is not None else np.zeros(len(reads))
+    products = tensor.covariance + np.outer(tensor.mean - mean, tensor.mean - mean)
+    fold = _fold(products, reads, graph, keep)
+    folded = np.einsum("ke,teo->tko", fold, kernel).reshape(new.kernel.shape)
+    if old.bias is None:
+        new.set_weights([folded])
+    else:
+        constant = mean - mean[keep[reads]] @ fold
+        bias = keras.ops.convert_to_numpy(old.bias)[made]
+        new.set_weights([folded, bias + np.einsum("e,teo->o", constant, kernel)])
+    squares = np.einsum("teo,tfo->ef", kernel, kernel)
+    scale = float(np.sum(squares * products)) or 1.0
+    lost = np.diag(1.0 - keep[reads])
+    left = np.eye(len(reads))
+    left[keep[reads]] -= fold
+    before, after = (float(np.sum(squares * (moves.T @ products @ moves))) / scale for moves in (lost, left))
+    padded = getattr(old, "padding", "valid") != "valid" and old.bias is not None
+    return Repair(path, before, after, "the constant is too much where zeros are padded" if padded else "")
+
+
+def _fold(products: np.ndarray, labels: np.ndarray, graph: ChannelGraph, keep: np.ndarray) -> np.ndarray:
+    """What each entry that is kept stands for: float (kept entries, entries)."""
+    fold = np.eye(len(labels))
+    for group in graph.groups:
+        ids = group.ids[np.isin(group.ids, labels)]
+        kept, gone = np.flatnonzero(keep[ids]), np.flatnonzero(~keep[ids])
+        if not len(kept) or not len(gone):
+            continue
+        common = pooled(products, labels, ids)
+        squares = np.diag(common)[kept]
+        for number in gone:
+            factor = np.divide(common[kept, number], squares, out=np.zeros(len(kept)), where=squares > 0)
+            best = int(np.argmax(factor * common[kept, number]))  # what of its square is explained
+            _move(fold, labels, ids[number], ids[kept[best]], factor[best])
+    return fold[keep[labels]]
+
+
+def _move(fold: np.ndarray, labels: np.ndarray, gone: int, partner: int, factor: float) -> None:
+    """Entries of a channel go to those of another, rank by rank."""
+    pairs = zip(np.flatnonzero(labels == gone), np.flatnonzero(labels == partner), strict=False)
+    for source, target in pairs:
+        fold[target, source] = factor

@@ -1,0 +1,147 @@
+"""A layer of a slimmed model that is to put out what it put out before: its evidence and its weights."""
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, DataError
+from kerasprune.evidence.linear_parts import PARTS
+from kerasprune.evidence.playback import Playback
+
+SMALLEST_SCALE = 1e-2  # of the largest of a batch norm: a channel below it is not asked to repay what others lost
+
+
+class Place:
+    """One layer in the model before and in the model after.
+
+    Args:
+        path: Its path; it is called once.
+        before: The model before the cut.
+        after: The model after it.
+        graph: The trace of the model before.
+        keep: bool (num_ids,), completed.
+
+    Attributes:
+        part: The product in the model after.
+        positions: How many calls of both models are to be made for `evidence`: with this layer's own in the model
+            before, without it in the model after.
+    """
+
+    def __init__(self, path: str, before: Playback, after: Playback, graph: ChannelGraph, keep: np.ndarray):
+        self.path = path
+        self.part = PARTS[type(after.layers[path])](after.layers[path])
+        (first,), (second,) = before.places[path], after.places[path]
+        self.positions = (first + 1, second)
+        self._calls = before.calls[first], after.calls[second]
+        self._kept = _kept_outputs(self._calls[0].key, self.part.axis, graph, keep)
+        norm = _norm_behind(after, second, self.part.axis)
+        self._norm = None if norm is None else after.calls[norm]
+        old, new = _addends(before, first, self.part.axis), _addends(after, second, self.part.axis)
+        self._others = list(zip(old, new, strict=True)) if len(old) == len(new) else []
+
+    @property
+    def bias(self) -> np.ndarray:
+        """The bias as it is now: float64 (blocks, 1, outputs of a block); zeros where there is none."""
+        blocks, _, outputs = self.part.shape
+        if self.part.bias is None:
+            return np.zeros((blocks, 1, outputs))
+        return keras.ops.convert_to_numpy(self.part.bias).astype(float).reshape(blocks, 1, outputs)
+
+    @property
+    def bias_is_movable(self) -> bool:
+        """Whether something can be added to all that the layer puts out."""
+        return self.part.bias is not None or self._norm is not None
+
+    @property
+    def touched(self) -> list[str]:
+        """The paths of the layers whose weights `move` changes."""
+        return [self.path] if self.part.bias is not None or self._norm is None else [self.path, self._norm.path]
+
+    def evidence(self, before: dict, after: dict, choose) -> tuple[np.ndarray, np.ndarray]:
+        """What the layer reads now and what it should put out, for some positions of one batch.
+
+        Args:
+            before: The tensors of the model before, as from a `Frontier` at the positions.
+            after: Those of the model after.
+            choose: From the number of positions to the numbers of those that are used: int (rows,).
+
+        Returns:
+            float32 (blocks, rows, unknowns) and float32 (blocks, rows, outputs of a block).
+
+        Raises:
+            DataError: They are not all finite.
+        """
+        old, new = self._calls
+        (inputs,) = new.inputs
+        wanted = _array(before[id(old.outputs[0])])
+        chosen = choose(wanted.size // wanted.shape[self.part.axis])
+        target = self.part.outputs(wanted, chosen)[:, self._kept]
+        if self._others:
+            lost = sum(
+                self.part.outputs(_array(before[first]), chosen)[:, self._kept]
+                - self.part.outputs(_array(after[second]), chosen)
+                for first, second in self._others
+            )
+            target = target + lost * self._per_sum()
+        seen = self.part.rows(_array(after[id(inputs)]), chosen)
+        if not (np.isfinite(seen).all() and np.isfinite(target).all()):
+            raise DataError(f"What `{self.path}` reads holds NaN or infinity. Check the weights and the data.")
+        return seen, self.part.in_blocks(target)
+
+    def move(self, matrix: np.ndarray, shift: np.ndarray) -> None:
+        """Give the layer another kernel, and add to its bias or take from the mean of the norm behind it.
+
+        Args:
+            matrix: As in `Product`.
+            shift: float (blocks, outputs of a block).
+        """
+        self.part.assign(matrix)
+        if self.part.bias is not None:
+            self.part.bias.assign_add(shift.reshape(-1))
+        elif self._norm is not None:
+            self._norm.operation.moving_mean.assign_sub(shift.reshape(-1))
+
+    def _per_sum(self) -> np.ndarray:
+        """What the layer must put out for 1 more in the sum: (channels,); 0 where that would be very much."""
+        if self._norm is None:
+            return np.ones(1)
+        norm = self._norm.operation
+        scale = 1 / np.sqrt(keras.ops.convert_to_numpy(norm.moving_variance) + norm.epsilon)
+        if norm.gamma is not None:
+            scale = scale * keras.ops.convert_to_numpy(norm.gamma)
+        large = np.abs(scale) > SMALLEST_SCALE * np.abs(scale).max()
+        return np.divide(1, scale, out=np.zeros_like(scale), where=large)
+
+
+def _kept_outputs(key: str, axis: int, graph: ChannelGraph, keep: np.ndarray) -> np.ndarray:
+    """bool (channels before,), which channels of what a call makes are left."""
+    node = next(node for node in graph.nodes if node.key == key)
+    labels = node.outputs[0][axis]
+    return keep[labels]
+
+
+def _norm_behind(playback: Playback, position: int, axis: int) -> int | None:
+    """The position of the batch norm that alone reads what a call makes and scales the channels of that axis."""
+    reader = playback.only_reader(position)
+    if reader is None or type(playback.calls[reader].operation) is not keras.layers.BatchNormalization:
+        return None
+    call = playback.calls[reader]
+    rank = len(call.inputs[0].shape)
+    same = call.operation.axis % rank == axis % rank
+    return reader if same and len(playback.places[call.path]) == 1 else None
+
+
+def _addends(playback: Playback, position: int, axis: int) -> list[int]:
+    """The ids of the tensors that are added to what a layer or the norm behind it makes, if they are there already."""
+    norm = _norm_behind(playback, position, axis)
+    end = position if norm is None else norm
+    reader = playback.only_reader(end)
+    if reader is None or type(playback.calls[reader].operation) is not keras.layers.Add:
+        return []
+    (own,) = playback.calls[end].outputs
+    others = [tensor for tensor in playback.calls[reader].inputs if tensor is not own]
+    ready = all(tensor.shape == own.shape and playback.is_made_before(tensor, position) for tensor in others)
+    return list(map(id, others)) if ready else []
+
+
+def _array(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor)

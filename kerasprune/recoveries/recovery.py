@@ -1,0 +1,89 @@
+"""What can be done for a slimmed model without labels and without training, by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, Registry
+from kerasprune.recoveries.recalibrate import recalibrate
+
+
+@dataclass(frozen=True, eq=False)
+class Damage:
+    """A model before and after a cut, and data to repair it with.
+
+    Attributes:
+        model: The model before.
+        graph: Its trace.
+        keep: bool (num_ids,), what of it is left.
+        small: The model after; it may have been repaired or trained since.
+        data: Data that can be read again and again; labels are not used.
+        batch_size: Samples that are run together.
+        limit: Samples that are used at most; None for all.
+    """
+
+    model: keras.Model
+    graph: ChannelGraph
+    keep: np.ndarray
+    small: keras.Model
+    data: Any
+    batch_size: int = 32
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What a recovery did to one layer.
+
+    Attributes:
+        layer: Its path.
+        before: The squared error of what the layer puts out, against the model before, over the variance of that.
+        after: The same after the repair; None where the layer was left alone.
+        note: What the user should know: why it was left alone, or that there were few samples.
+    """
+
+    layer: str
+    before: float | None
+    after: float | None
+    note: str = ""
+
+    def __str__(self) -> str:
+        if self.after is None:
+            return f"`{self.layer}` was left alone: {self.note}"
+        remark = f" ({self.note})" if self.note else ""
+        return f"`{self.layer}`: squared error {self.before:.2g} -> {self.after:.2g} of the variance{remark}"
+
+
+# From a `Damage` to the repaired model, a new one, and the repairs.
+Recovery = Callable[[Damage], tuple[keras.Model, tuple[Repair, ...]]]
+
+# By name what makes a `Recovery` out of its options.
+RECOVERIES = Registry("recovery")
+
+recovery = RECOVERIES.register
+
+
+def resolve_recovery(chosen: str | Recovery) -> Recovery:
+    """The recovery of a name, or the callable itself, which brings its own options.
+
+    Raises:
+        TypeError: It is neither a name nor callable.
+        ValueError: There is none of that name.
+    """
+    if isinstance(chosen, str):
+        return RECOVERIES[chosen]()
+    if not callable(chosen):
+        raise TypeError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
+    return chosen
+
+
+@recovery("recalibrate")
+@dataclass(frozen=True)
+class Recalibrate:
+    """Batch-norm statistics are estimated anew; see `recalibrate`."""
+
+    def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
+        return recalibrate(damage.small, damage.data, batch_size=damage.batch_size, limit=damage.limit), ()

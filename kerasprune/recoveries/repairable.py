@@ -1,0 +1,43 @@
+"""Which layers a cut has changed, and which of them can be repaired."""
+
+import numpy as np
+
+from kerasprune.core import ChannelGraph
+from kerasprune.evidence.linear_parts import PARTS
+from kerasprune.evidence.playback import Playback
+
+MOST_UNKNOWNS = 8192  # per output of a layer; the normal equations hold the square of it
+
+
+def changed_layers(after: Playback, graph: ChannelGraph, keep: np.ndarray) -> list[str]:
+    """The paths of layers with a kernel that read something that a cut has changed, in the order of execution.
+
+    Args:
+        after: The slimmed model.
+        graph: The trace of the model before.
+        keep: bool (num_ids,), completed.
+    """
+    changed: set[int] = set()
+    lost = {
+        weight.layer
+        for weight in graph.weights
+        if any(weight.axes[axis] is not None and not keep[weight.axes[axis]].all() for axis in weight.reads)
+    }
+    found: dict[str, None] = {}
+    for call in after.calls:
+        if call.path in lost or any(id(tensor) in changed for tensor in call.inputs):
+            changed.update(map(id, call.outputs))
+            if type(call.operation) in PARTS or getattr(call.operation, "kernel", None) is not None:
+                found[call.path] = None
+    return list(found)
+
+
+def obstacle(after: Playback, path: str) -> str:
+    """Why a layer cannot be repaired; empty if it can."""
+    layer, calls = after.layers[path], after.places[path]
+    if type(layer) not in PARTS:
+        return f"there is no least squares for {type(layer).__name__}"
+    if len(calls) > 1:
+        return f"it is called {len(calls)} times"
+    _, unknowns, _ = PARTS[type(layer)](layer).shape
+    return f"{unknowns} unknowns are more than {MOST_UNKNOWNS}" if unknowns > MOST_UNKNOWNS else ""

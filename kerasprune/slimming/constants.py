@@ -1,0 +1,179 @@
+"""Channels whose values do not depend on the inputs, and what they add to the layers that read them."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph, NodeLabels
+from kerasprune.evidence.random_inputs import random_inputs
+from kerasprune.graph import Rebuild, find_rule
+
+_LINEAR = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
+_CHUNK = 32  # ids whose responses are computed at once
+_EQUAL = 1e-6  # differences over positions that are rounding, relative to the largest response
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantReads:
+    """The constants that one layer reads.
+
+    Attributes:
+        ids: int (n,), their ids.
+        response: float (width, n), what each adds to the outputs before bias and activation.
+        uniform: bool (n,), whether it adds the same at every position.
+        reason: Why the layer cannot take them over whatever they add, or None.
+    """
+
+    ids: np.ndarray
+    response: np.ndarray
+    uniform: np.ndarray
+    reason: str | None = None
+
+
+def constant_reads(model: keras.Model, graph: ChannelGraph) -> dict[str, ConstantReads]:
+    """For every layer that reads constants, which and what they add; by path.
+
+    That a channel is constant is derived from zeros in the weights; its value is read off one run on random inputs.
+
+    Args:
+        model: A functional model.
+        graph: Its trace.
+    """
+    flow = _Flow(graph)
+    flat = Rebuild(graph).run(model, flow.record, nested=False)
+    wanted = [read for read in flow.reads if read.ids.size]
+    if not wanted:
+        return {}
+    inputs = keras.tree.flatten(random_inputs(model, graph, batch_size=1))
+    values = keras.tree.flatten(keras.Model(flat.inputs, [read.tensor for read in wanted])(inputs, training=False))
+    found = {}
+    for read, value in zip(wanted, values, strict=True):
+        several = sum(other.path == read.path for other in flow.reads) > 1
+        found[read.path] = _measure(read, keras.ops.convert_to_numpy(value), several)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """One call of a layer that reads channels: its input, the axis of the channels, and the constants among them."""
+
+    path: str
+    layer: keras.layers.Layer
+    tensor: keras.KerasTensor
+    axis: int
+    labels: np.ndarray
+    ids: np.ndarray
+
+
+class _Flow:
+    """Follows constants through the calls of a model while it is replayed."""
+
+    def __init__(self, graph: ChannelGraph):
+        self.graph = graph
+        self.spots = iter(graph.nodes)
+        self.constant: dict[int, np.ndarray] = {}  # id of a tensor to bool (num_ids,)
+        self.tensors: list[keras.KerasTensor] = []  # so that their ids are not given away
+        self.reads: list[_Read] = []
+        self.kernels = {w.layer: w for w in graph.weights if w.index == 0}
+        self.values: dict[str, np.ndarray] = {}
+
+    def record(self, node, operation, args, kwargs):
+        """Make the call, and note what is constant in its outputs."""
+        spot = next(self.spots)
+        outputs = operation(*args, **kwargs)
+        tensors = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, keras.KerasTensor)]
+        self._note_reads(spot, operation, tensors)
+        for tensor, labels in zip(keras.tree.flatten(outputs), spot.outputs, strict=True):
+            flags = self._constant(spot, node.operation, tensors, labels)
+            self.constant[id(tensor)] = flags & ~self.graph.frozen
+            self.tensors.append(tensor)
+        return outputs
+
+    def _flags(self, tensor) -> np.ndarray:
+        return self.constant.get(id(tensor), np.zeros(self.graph.num_ids, bool))
+
+    def _note_reads(self, spot: NodeLabels, operation, tensors) -> None:
+        for tensor, labels, axes in zip(tensors, spot.inputs, spot.reads, strict=True):
+            for axis in axes:
+                ids = np.unique(labels[axis])
+                ids = ids[self._flags(tensor)[ids]]
+                self.reads.append(_Read(spot.operation, operation, tensor, axis, labels[axis], ids))
+
+    def _constant(self, spot: NodeLabels, layer, tensors, labels) -> np.ndarray:
+        """Which ids are constant in an output with these labels: bool (num_ids,)."""
+        present = np.zeros(self.graph.num_ids, bool)
+        for vector in labels:
+            if vector is not None:
+                present[vector] = True
+        if type(layer) in _LINEAR:
+            return present & self._made_constant(spot, layer, tensors[0])
+        rule = find_rule(layer)
+        if rule is None or rule.behaviour not in ("carry", "channelwise", "move", "join"):
+            return np.zeros_like(present)
+        for tensor, axes in zip(tensors, spot.inputs, strict=True):
+            held = np.zeros_like(present)
+            for vector in axes:
+                if vector is not None:
+                    held[vector] = True
+            # What is moved comes from the tensors that hold it; all else is computed from every tensor.
+            present &= self._flags(tensor) | (~held if rule.behaviour == "move" else False)
+        return present
+
+    def _made_constant(self, spot: NodeLabels, layer, tensor) -> np.ndarray:
+        """The ids of the outputs all of whose weights are zero where the input is no constant."""
+        flags = np.ones(self.graph.num_ids, bool)
+        kernel = self.kernels.get(spot.operation)
+        out_axis = -2 if "Transpose" in type(layer).__name__ else -1
+        if kernel is None or kernel.axes[out_axis] is None:
+            return ~flags
+        value = np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), out_axis, -1) != 0  # (..., in, out)
+        labels = kernel.axes[-3 - out_axis]
+        if labels is not None and len(labels) == value.shape[-2]:
+            value = value & ~self._flags(tensor)[labels][:, None]
+        constant = ~value.any(axis=tuple(range(value.ndim - 1)))
+        np.logical_and.at(flags, kernel.axes[out_axis], constant)
+        return flags
+
+
+def _measure(read: _Read, value: np.ndarray, several: bool) -> ConstantReads:
+    layer, nothing = read.layer, np.zeros((0, len(read.ids)))
+    never = np.zeros(len(read.ids), bool)
+    if type(layer) not in _LINEAR:
+        return ConstantReads(read.ids, nothing, never, f"a {type(layer).__name__} cannot take them over")
+    if several:
+        return ConstantReads(read.ids, nothing, never, "it is called several times")
+    probe = _linear(layer)
+    out_axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+    parts = []
+    for start in range(0, len(read.ids), _CHUNK):
+        ids = read.ids[start : start + _CHUNK]
+        shape = [len(ids)] + [1] * (value.ndim - 1)
+        shape[read.axis] = len(read.labels)
+        alone = value[:1] * (read.labels == ids[:, None]).reshape(shape)  # one sample per id, all else zero
+        response = np.moveaxis(keras.ops.convert_to_numpy(probe(alone.astype("float32"))), out_axis, -1)
+        parts.append(response.reshape(len(ids), -1, response.shape[-1]))
+    response = np.concatenate(parts)  # (ids, positions, width)
+    spread = np.ptp(response, axis=1).max(axis=-1)
+    uniform = spread <= _EQUAL * max(np.abs(response).max(), 1.0)
+    silent = ~response.any(axis=(1, 2))
+    if layer.bias is None and not silent.all():
+        return ConstantReads(read.ids, response.mean(axis=1).T, silent, None if silent.any() else "it has no bias")
+    return ConstantReads(read.ids, response.mean(axis=1).T, uniform)
+
+
+def _linear(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer without bias and activation, in single precision."""
+    config = {**layer.get_config(), "activation": None, "use_bias": False, "dtype": "float32"}
+    clone = type(layer).from_config(config)
+    clone.build(layer.get_build_config()["input_shape"])
+    clone.set_weights([keras.ops.convert_to_numpy(layer.kernel)])
+    return clone

@@ -1,0 +1,102 @@
+"""The slimmed model, and the masked model that it must equal."""
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph
+from kerasprune.graph import Node, Rebuild, compile_like, trace, unrolled
+from kerasprune.slimming.dead import without_dead
+from kerasprune.slimming.neuron_mask import NeuronMask
+from kerasprune.slimming.opener import find_opener
+
+
+def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray | None = None) -> keras.Model:
+    """Build a new, smaller model of stock layers in which the channels that are not kept do not exist.
+
+    It computes the same function as `masked(model, graph, keep)`. Names, nesting, dtype policies, `trainable` flags,
+    initializers, regularizers and the names of inputs and outputs are those of `model`; a compiled model gives a
+    compiled one, with a fresh optimizer.
+
+    Args:
+        model: The model to slim; it is not touched. A gated model loses its gates.
+        graph: Its trace, or that of a model that differs in its weights only; traced here where None.
+        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps what the gates of
+            a gated model keep; of any other model everything but dead channels: those that only zeros in the weights
+            read, and constants that can move into the next bias. Without such zeros that is everything.
+
+    Raises:
+        GraphError: The graph is that of another model, or `keep` does not fit it or empties a group.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(2)])
+    >>> graph = trace(model)
+    >>> keep = graph.keep_all()
+    >>> keep[graph.groups[0].ids[:3]] = False
+    >>> slim(model, graph, keep).layers[0].units
+    1
+    """
+    flat, graph, keep = _opened(model, graph, keep)
+    small = without_dead(flat) if keep is None else Rebuild(graph, graph.complete(keep)).run(flat)
+    compile_like(small, model)
+    return small
+
+
+def _opened(model, graph, keep):
+    """The model without gates and with its parts laid open, its trace, and what its gates keep where it has any."""
+    open_it = find_opener(model)
+    if open_it is None:
+        flat, _ = unrolled(model)
+        return flat, graph or trace(flat), keep
+    opened = open_it(model)
+    graph = graph or trace(opened.model)
+    return opened.model, graph, opened.keep(graph) if keep is None and opened.keep is not None else keep
+
+
+def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:
+    """Build the model of the same size in which everything that reads a removed channel reads zero.
+
+    Layers in `graph.inexact` do not see removed channels at all: they normalise the others among themselves, as in the
+    slimmed model. With `dataclasses.replace(graph, inexact={})` they read zero, too; see `measure_inexact`.
+
+    Args:
+        model: The model; it is not touched.
+        graph: Its trace.
+        keep: bool (num_ids,), True = stays.
+
+    Raises:
+        GraphError: As in `slim`.
+    """
+    keep = graph.complete(keep)
+    return Rebuild(graph, silent=keep).run(unrolled(model)[0], masking_call(graph, keep))
+
+
+def masking_call(graph: ChannelGraph, keep: np.ndarray):
+    """A `call` for `replay` that puts a `NeuronMask` on every axis on which removed channels are read."""
+    by_key = {node.key: node for node in graph.nodes}
+
+    def call(node: Node, operation, args, kwargs):
+        spot = by_key.get(node.key)
+        if spot is None or not any(spot.reads):
+            return operation(*args, **kwargs)
+        if node.path in graph.inexact:
+            return _among_the_kept(operation, args[0], keep[spot.inputs[0][-1]])
+        leaves = keras.tree.flatten((args, kwargs))
+        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, keras.KerasTensor)]
+        for index, axes in enumerate(spot.reads):
+            for axis in axes:
+                stays = keep[spot.inputs[index][axis]]
+                if not stays.all():
+                    name = f"{node.key.replace('/', '_').replace('#', '_')}_mask_{index}_{axis}"
+                    leaves[places[index]] = NeuronMask(stays, axis, name=name)(leaves[places[index]])
+        args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
+        return operation(*args, **kwargs)
+
+    return call
+
+
+def _among_the_kept(operation, tensor, stays: np.ndarray):
+    """The operation on the kept channels alone, with zeros in the places of the others; channels on the last axis."""
+    kept = keras.ops.take(tensor, np.flatnonzero(stays), axis=-1)
+    places = np.eye(len(stays))[stays]  # (kept, channels)
+    return keras.ops.matmul(operation(kept), keras.ops.convert_to_tensor(places, tensor.dtype))

@@ -1,0 +1,51 @@
+"""From a sparse model in training to the plain model with zeros in its weights."""
+
+import warnings
+
+import keras
+
+from kerasprune.graph import Rebuild, compile_like, trace
+from kerasprune.slimming.opener import Opened, opener
+from kerasprune.sparse.scheduled_weights import ScheduledWeights
+from kerasprune.sparse.sparse_weights import SparseWeights
+
+
+def strip(sparse: keras.Model) -> keras.Model:
+    """Build the plain model that computes what `sparse` computes in inference, with zeros where a gate is closed.
+
+    Args:
+        sparse: A model from `sparsify`, trained; it is not touched.
+
+    Returns:
+        A model of the layers of the model that was given to `sparsify`. It is compiled if `sparse` is.
+
+    Raises:
+        ValueError: The model is not one from `sparsify`.
+
+    Example:
+
+    >>> plain = strip(sparse)  # doctest: +SKIP
+    >>> small = slim(plain)  # doctest: +SKIP
+    """
+    found = [layer for layer in sparse.layers if isinstance(layer, SparseWeights)]
+    if not found:
+        raise ValueError(f"{sparse.name!r} is no model from `sparsify`, so there is nothing to strip.")
+    (layer,) = found
+    if isinstance(layer, ScheduledWeights) and int(layer.step) <= layer.last_ranking:
+        warnings.warn(
+            f"{sparse.name!r} has been trained for {int(layer.step)} of {layer.steps} steps: "
+            f"{int(keras.ops.sum(layer.keep)):,} weights are left where {layer.kept:,} were asked for. "
+            "Train on, or pass `sparsify` the number of steps that training has."
+        )
+    plain = Rebuild(trace(layer.layer)).run(layer.layer)
+    gates = layer.split(layer.settled())
+    for position, (kernel, gate) in zip(layer.gated, gates, strict=True):
+        plain.weights[position].assign(kernel * keras.ops.cast(gate, kernel.dtype))
+    compile_like(plain, sparse)
+    return plain
+
+
+@opener(SparseWeights)
+def open_sparse(model: keras.Model) -> Opened:
+    """The plain model with zeros in its weights, of which `slim` takes out what is dead."""
+    return Opened(strip(model))

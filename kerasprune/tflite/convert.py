@@ -1,0 +1,168 @@
+"""From a Keras model on the TensorFlow backend to the bytes of a TFLite model."""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.core.errors import ExportError
+from kerasprune.tflite.captured_output import captured_output
+from kerasprune.tflite.flatbuffer import custom_operators, operators, parse
+from kerasprune.tflite.recipe import Recipe
+from kerasprune.tflite.signature import InputSpec
+
+_log = logging.getLogger(__name__)
+
+
+def convert(model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samples: Sequence[np.ndarray]) -> bytes:
+    """Convert with built-in ops only.
+
+    The model is traced as one function of its inputs and converted from that function without an object to track, which
+    makes the converter freeze the variables in memory. Of the ways in (TensorFlow 2.21, Keras 3.15), `from_keras_model`
+    and `model.export(format="litert")` lose the output names, the latter allows Flex ops; a SavedModel takes three
+    times as long and scrambles the order of inputs; a tracked function keeps every weight in a variable and fuses
+    nothing.
+
+    Args:
+        model: A functional or Sequential model that computes in float32.
+        specs: The shapes to convert for.
+        recipe: Sets up the converter.
+        samples: One array (n, ...) per input, for the recipe.
+
+    Returns:
+        A model without signature: its inputs and outputs are in the order of `model.inputs` and `model.outputs`.
+
+    Raises:
+        ExportError: TFLite has no built-in op for something in the model.
+    """
+    with captured_output() as written:
+        function = _concrete_function(model, specs)
+        _check_graph(model, function, recipe)
+        converter = _converter(function)
+        recipe.configure(converter, samples, specs[0].shape[0] or 1)
+        try:
+            content = converter.convert()
+        except Exception as error:  # the converter raises its own class, ValueError, RuntimeError and more
+            failure = error
+        else:
+            failure = None
+        output = written()
+    _log.debug("%s", output)
+    if failure is not None:
+        raise ExportError(_explain(model, function, recipe, failure)) from failure
+    _check_ops(model, parse(content), recipe)
+    return content
+
+
+def _concrete_function(model: keras.Model, specs: Sequence[InputSpec]) -> Any:
+    """The model in inference mode as one traced function of its flat inputs."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    signature = [tf.TensorSpec(spec.shape, spec.dtype, name=f"input_{i}") for i, spec in enumerate(specs)]
+    structure = getattr(model, "input", model.inputs[0])
+
+    def serve(*tensors):
+        return keras.tree.flatten(model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False))
+
+    try:
+        return tf.function(serve, input_signature=signature, autograph=False).get_concrete_function()
+    except Exception as error:  # whatever a layer's own `call` raises
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()
+        reason = next((line for line in lines[1:] if line.strip()), lines[0] if lines else type(error).__name__)
+        shapes = ", ".join(f"{spec.name}: {spec.shape}" for spec in specs)
+        raise ExportError(f"The model {model.name!r} cannot be called with {shapes}: {reason[:300]}") from error
+
+
+def _check_graph(model: keras.Model, function: Any, recipe: Recipe) -> None:
+    """Refuse what the converter would answer in riddles, or not survive."""
+    for node in function.graph.get_operations():
+        layer = _place(node.name, model)
+        if node.type.startswith("Assign"):
+            raise ExportError(
+                f"The model changes a variable at inference {layer}: a stateful layer cannot be exported."
+            )
+        if node.type in ("While", "StatelessWhile") and not recipe.loops:
+            raise ExportError(
+                f"The recipe {recipe.name!r} cannot convert the loop {layer}: give the layer a fixed number of steps "
+                "and unroll=True, or use another recipe."
+            )
+
+
+def _check_ops(model: keras.Model, parsed: Any, recipe: Recipe) -> None:
+    """Refuse a result with ops that the runtime does not have, or that the recipe does not accept."""
+    foreign = custom_operators(parsed)
+    if foreign:
+        raise ExportError(_foreign_ops(model, foreign))
+    forbidden = recipe.forbidden(list(operators(parsed)))
+    if forbidden:
+        found = dict.fromkeys(f"{op} {_place(tensor, model)}" for op, tensor in forbidden)
+        raise ExportError(f"The recipe {recipe.name!r} does not accept the ops {', '.join(found)}. {recipe.remedy}")
+
+
+def _converter(function: Any) -> Any:
+    import tensorflow as tf  # noqa: PLC0415
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    return converter
+
+
+def _explain(model: keras.Model, function: Any, recipe: Recipe, error: Exception) -> str:
+    """Why a conversion failed: the foreign ops and their layers if there are any, else the converter's first words."""
+    foreign = _ops_with_fallback(function)
+    if not foreign:
+        foreign = _ops_blamed(function, str(error))
+    if foreign:
+        return _foreign_ops(model, foreign)
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    reason = next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
+    reason = re.sub(r"^.*?error: ", "", reason)[:300]
+    return f"The recipe {recipe.name!r} cannot convert the model {model.name!r}: {reason}"
+
+
+def _ops_with_fallback(function: Any) -> list[tuple[str, str]]:
+    """The ops for which the converter would fall back to TensorFlow kernels, had it been allowed to."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    with captured_output():
+        converter = _converter(function)
+        converter.target_spec.supported_ops.append(tf.lite.OpsSet.SELECT_TF_OPS)
+        try:
+            return custom_operators(parse(converter.convert()))
+        except Exception:  # nothing to learn here: the first error stands
+            return []
+
+
+def _ops_blamed(function: Any, message: str) -> list[tuple[str, str]]:
+    """The ops that a converter error names, with the nodes of the graph that are such ops."""
+    blamed = set(re.findall(r"'tf\.(\w+)' op", message))
+    return [(node.type, node.name) for node in function.graph.get_operations() if node.type in blamed]
+
+
+def _foreign_ops(model: keras.Model, foreign: list[tuple[str, str]]) -> str:
+    """The sentence for ops that are not built into TFLite."""
+    found = dict.fromkeys(f"{op.removeprefix('Flex')} {_place(tensor, model)}" for op, tensor in foreign)
+    return (
+        f"TFLite has no built-in op for {', '.join(found)}. Replace the layer by one made of supported ops; "
+        "for a recurrent layer, a fixed batch size helps."
+    )
+
+
+def _place(tensor: str, model: keras.Model) -> str:
+    """Where the tensor "model_1/block_1/conv_1/convolution" comes from, by the innermost layer in its name."""
+    layers = set(_layer_names(model))
+    for part in reversed(tensor.split(";")[0].split("/")):
+        for name in (part, re.sub(r"_\d+$", "", part)):
+            if name in layers:
+                return f"in layer {name!r}"
+    return f"at {tensor!r}"
+
+
+def _layer_names(model: Any) -> list[str]:
+    names = []
+    for layer in getattr(model, "layers", ()):
+        names += [layer.name, *_layer_names(layer)]
+    return names

@@ -1,0 +1,134 @@
+"""`export`: from a Keras model to a checked TFLite file."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import kerasprune.tflite.recipes  # noqa: F401  (registers the recipes)
+from kerasprune.core.errors import DataError, ExportError
+from kerasprune.core.files import atomic_path
+from kerasprune.tflite.child import convert_in_child
+from kerasprune.tflite.convert import convert
+from kerasprune.tflite.flatbuffer import count_operators, parse, with_signature
+from kerasprune.tflite.in_float32 import in_float32, unrolled
+from kerasprune.tflite.parity import check_parity
+from kerasprune.tflite.recipe import Recipe, recipes
+from kerasprune.tflite.samples import draw_samples, random_samples
+from kerasprune.tflite.signature import input_names, input_specs, output_names
+
+_CHECKED_SAMPLES = 16
+# Numbers in all samples of the check: Keras holds every activation of them at once.
+_CHECKED_ENTRIES = 2**21
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written.
+
+    Args:
+        path: The file.
+        size: Its size in bytes.
+        recipe: The recipe's name.
+        difference: Root mean square of the difference to Keras over that of Keras' output; None if not checked.
+        max_difference: The largest difference over the largest absolute value of Keras' output; None if not checked.
+        ops: How often each TFLite op occurs, by name.
+    """
+
+    path: Path
+    size: int
+    recipe: str
+    difference: float | None
+    max_difference: float | None
+    ops: dict[str, int]
+
+
+def export(
+    model: keras.Model,
+    path: str | os.PathLike,
+    recipe: str | Recipe = "float32",
+    data: Any = None,
+    *,
+    verify: bool = True,
+    batch_size: int | None = 1,
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+    seed: int = 0,
+) -> ExportResult:
+    """Write a model as a TFLite file of built-in ops, and check that the file computes the same.
+
+    The same model, data and seed give the same bytes. A mixed-precision model is exported, and compared, in float32.
+    On a backend other than TensorFlow the conversion runs in a child process; the comparison is with your model.
+
+    Args:
+        model: A functional or built Sequential model.
+        path: Ends in `.tflite`; replaced only by a complete, checked file.
+        recipe: "float32", "float16", "dynamic" or "int8", or an object with options of its own, such as
+            `Int8(io="int8")`. Each documents its tolerance.
+        data: Representative inputs, required by "int8": any of the data kinds of kerasprune; labels are ignored.
+        verify: Compare with Keras on 16 samples of the data, or on random ones without data.
+        batch_size: Samples per call of the file. 1 is what devices run and what recurrent layers need; None leaves the
+            batch axis open.
+        input_shapes: Shape without the batch axis by input name, for inputs with open dimensions. What stays open is
+            taken from the data.
+        seed: Chooses the samples of the data, or makes the random ones.
+
+    Returns:
+        An `ExportResult`.
+
+    Raises:
+        ExportError: The model cannot be converted; the sentence names the layer and op, or the open dimension.
+        DataError: Data is missing or does not fit the model.
+        VerificationError: The file differs from Keras by more than the recipe's tolerance; nothing is written.
+        OSError: The folder does not exist or cannot be written to.
+
+    Example:
+
+    >>> export(small, "small.tflite", recipe="int8", data=images).ops
+    {'CONV_2D': 9, 'DEQUANTIZE': 1, 'FULLY_CONNECTED': 1, 'MEAN': 1, 'QUANTIZE': 1}
+    """
+    chosen = recipes[recipe]() if isinstance(recipe, str) else recipe
+    _check(model, path, chosen, data, batch_size)
+    with atomic_path(path) as temporary:
+        model = in_float32(model) if chosen.loops else unrolled(in_float32(model))
+        samples = None if data is None else draw_samples(model, data, max(chosen.samples, batch_size or 1), seed)
+        specs = input_specs(model, batch_size, input_shapes, samples)
+        if samples is None:
+            samples = random_samples(model, specs, _CHECKED_SAMPLES, seed)
+        checked = _first(samples)
+        run = convert if keras.backend.backend() == "tensorflow" else convert_in_child
+        content = with_signature(run(model, specs, chosen, samples), input_names(model), output_names(model))
+        parity = check_parity(model, content, chosen, checked) if verify else None
+        temporary.write_bytes(content)
+    difference, max_difference = (parity.difference, parity.max_difference) if parity else (None, None)
+    ops = count_operators(parse(content))
+    return ExportResult(Path(path), len(content), chosen.name, difference, max_difference, ops)
+
+
+def _first(samples: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The first 16 samples, or fewer where they are large."""
+    entries = sum(array[0].size for array in samples)
+    count = min(_CHECKED_SAMPLES, max(1, _CHECKED_ENTRIES // max(entries, 1)))
+    return [array[:count] for array in samples]
+
+
+def _check(model, path, recipe: Recipe, data, batch_size) -> None:
+    """Refuse what cannot work before the slow part begins."""
+    if Path(path).suffix != ".tflite":
+        raise ExportError(f"An exported file must end in '.tflite'. Received: {str(path)!r}.")
+    if batch_size is not None and batch_size < 1:
+        raise ExportError(f"`batch_size` must be at least 1, or None for any. Received: {batch_size}.")
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise ExportError(
+            f"The model {getattr(model, 'name', model)!r} has no fixed inputs: it is subclassed or not built. Wrap it: "
+            "inputs = keras.Input(shape); model = keras.Model(inputs, model(inputs))."
+        )
+    if recipe.needs_data and data is None:
+        raise DataError(f"The recipe {recipe.name!r} needs representative data: pass `data`, about 100 samples.")
+    for weight in model.weights:
+        values = keras.ops.convert_to_numpy(weight)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ExportError(f"The weight {weight.path!r} holds NaN or infinite values.")

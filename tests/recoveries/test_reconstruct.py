@@ -1,0 +1,310 @@
+"""What least squares give back after a cut, and what they leave alone."""
+
+import collections
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import kerasprune as kp
+from kerasprune.core import DataError
+from kerasprune.evidence.linear_parts import PARTS
+from kerasprune.evidence.playback import Playback
+from kerasprune.recoveries import RECOVERIES, Damage, Reconstruct, RepayBias, place, reconstruct, resolve_recovery
+from tests.laws.random_models import random_keep, randomize
+
+PRODUCTS = [
+    layers.Conv1D(4, 3, padding="causal", dilation_rate=2),
+    layers.Conv1D(4, 4, strides=3, padding="same"),
+    layers.Conv2D(4, (3, 2), strides=(2, 1), padding="same"),
+    layers.Conv2D(4, 3, dilation_rate=2, groups=2),
+    layers.Conv2D(4, 2, strides=2, padding="same", groups=4),
+    layers.Conv3D(4, 2, padding="same"),
+    layers.DepthwiseConv1D(3, depth_multiplier=2),
+    layers.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2),
+    layers.SeparableConv1D(4, 3, depth_multiplier=2),
+    layers.SeparableConv2D(6, (2, 3), padding="same", dilation_rate=2),
+    layers.Dense(4),
+]
+FIRST = [
+    layers.Conv2D(4, 2, strides=2, padding="same", data_format="channels_first"),
+    layers.DepthwiseConv2D(3, data_format="channels_first"),
+]
+
+
+@pytest.mark.parametrize("layer", [*PRODUCTS, *FIRST], ids=lambda layer: layer.name)
+def test_the_rows_times_the_matrix_are_what_the_layer_makes(layer):
+    rank = getattr(layer, "rank", 2)
+    x = np.random.default_rng(0).normal(size=(2, *range(7, 7 + rank), 4)).astype("float32")
+    if layer in FIRST:
+        if keras.backend.backend() == "tensorflow":
+            pytest.skip("TensorFlow has no convolution with channels first on a CPU")
+        x = np.moveaxis(x, -1, 1)
+    layer.build(x.shape)
+    randomize_layer(layer)
+    outputs = keras.ops.convert_to_numpy(layer(x))
+    part = PARTS[type(layer)](layer)
+    chosen = np.random.default_rng(0).permutation(outputs.size // outputs.shape[part.axis])[:9]
+    bias = keras.ops.convert_to_numpy(part.bias).reshape(part.blocks, 1, -1)
+    found = part.rows(x, chosen) @ part.matrix + bias
+    np.testing.assert_allclose(found, part.in_blocks(part.outputs(outputs, chosen)), atol=1e-5)
+    kernel = keras.ops.convert_to_numpy(part.kernel)
+    part.assign(part.matrix)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(part.kernel), kernel)
+
+
+def randomize_layer(layer):
+    rng = np.random.default_rng(2)
+    layer.set_weights([rng.normal(size=weight.shape) / 3 for weight in layer.get_weights()])
+
+
+def residual_model() -> keras.Model:
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2D(6, 3, padding="same", name="first")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization(name="norm")(x))
+    x = layers.Add()([x, layers.Conv2D(6, 3, padding="same", activation="relu", name="second")(x)])
+    x = layers.DepthwiseConv2D(3, name="depthwise")(x)
+    x = layers.Flatten()(layers.Conv2D(4, 3, strides=2, activation="relu", name="third")(x))
+    return keras.Model(inputs, layers.Dense(5, name="classes")(layers.Dense(12, activation="relu", name="hidden")(x)))
+
+
+@pytest.fixture(scope="module")
+def damage():
+    model = residual_model()
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.complete(random_keep(graph, np.random.default_rng(3)))
+    x = np.random.default_rng(1).normal(size=(512, 8, 8, 2)).astype("float32")
+    return Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=256)
+
+
+def error(damage, small) -> float:
+    expected, found = (np.asarray(model.predict(damage.data, verbose=0)) for model in (damage.model, small))
+    return float(np.square(expected - found).mean())
+
+
+def weights_of(model):
+    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+
+
+@pytest.mark.parametrize("name", RECOVERIES)
+def test_every_recovery_lowers_the_error_and_leaves_the_small_model_as_it_is(damage, name):
+    before = [value.copy() for value in weights_of(damage.small)]
+    small, repairs = RECOVERIES[name]()(damage)
+    for old, new in zip(before, weights_of(damage.small), strict=True):
+        np.testing.assert_array_equal(old, new)
+    again, _ = RECOVERIES[name]()(damage)
+    for first, second in zip(weights_of(small), weights_of(again), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert all(repair.after <= repair.before + 1e-9 for repair in repairs if repair.after is not None)
+    if name != "recalibrate":  # whose statistics are those of this data, not those of the model
+        assert error(damage, small) < error(damage, damage.small)
+
+
+def test_least_squares_do_more_than_the_bias(damage):
+    errors = {name: error(damage, RECOVERIES[name]()(damage)[0]) for name in ("bias", "reconstruct")}
+    assert errors["reconstruct"] < 0.7 * errors["bias"]
+
+
+def test_what_cannot_be_repaired_is_said():
+    inputs = keras.Input((6, 2))
+    x = layers.Dense(4, "relu", name="first")(inputs)
+    x = layers.Conv1DTranspose(5, 3, name="transposed")(x)
+    twice = layers.Dense(5, "relu", name="twice")
+    model = keras.Model(inputs, twice(twice(x)))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[next(group.ids[0] for group in graph.groups if group.name == "first")] = False
+    small = kp.slim(model, graph, keep)
+    x = np.random.default_rng(0).normal(size=(8, 6, 2)).astype("float32")
+    _, repairs = RECOVERIES["reconstruct"]()(Damage(model, graph, keep, small, x))
+    assert {repair.layer: repair.note for repair in repairs} == {
+        "transposed": "there is no least squares for Conv1DTranspose",
+        "twice": "it is called 2 times",
+    }
+
+
+@pytest.mark.parametrize("name", ["reconstruct", "bias"])
+def test_nothing_is_changed_where_nothing_was_removed(damage, name):
+    graph = damage.graph
+    same = kp.slim(damage.model, graph, graph.keep_all())
+    repaired, repairs = RECOVERIES[name]()(Damage(damage.model, graph, graph.keep_all(), same, damage.data))
+    assert repairs == ()
+    for old, new in zip(weights_of(damage.model), weights_of(repaired), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_redundant_channel_costs_nothing():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(6, "relu", name="a"), layers.Dense(3, name="b")])
+    randomize(model, np.random.default_rng(0))
+    kernel, bias = model.get_layer("a").get_weights()
+    kernel[:, 5], bias[5] = 2 * kernel[:, 4], 2 * bias[4]  # one is twice the other
+    model.get_layer("a").set_weights([kernel, bias])
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.groups[0].ids[5]] = False
+    x = np.random.default_rng(0).normal(size=(100, 5)).astype("float32")
+    small = reconstruct(model, graph, keep, kp.slim(model, graph, keep), x, damping=1e-9)
+    np.testing.assert_allclose(small.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-4)
+
+
+def test_few_samples_are_damped_and_said(damage):
+    few = Damage(damage.model, damage.graph, damage.keep, damage.small, damage.data[:3])
+    small, repairs = RECOVERIES["reconstruct"]()(few)
+    assert all(np.isfinite(value).all() for value in weights_of(small))
+    assert "3 rows for" in next(repair.note for repair in repairs if repair.layer == "classes")
+
+
+def test_activations_that_are_no_numbers_are_refused(damage):
+    broken = keras.models.clone_model(damage.small)
+    broken.set_weights([np.full_like(value, np.nan) for value in weights_of(damage.small)])
+    with pytest.raises(DataError, match="`second` reads holds NaN"):
+        reconstruct(damage.model, damage.graph, damage.keep, broken, damage.data)
+
+
+def test_a_layer_that_reads_only_zeros_keeps_its_kernel():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4, "relu", name="a"), layers.Dense(3, name="b")])
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.groups[0].ids[0]] = False
+    small = kp.slim(model, graph, keep)
+    small.get_layer("a").set_weights([np.zeros((4, 3)), np.full(3, -1.0)])
+    x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+    repaired = reconstruct(model, graph, keep, small, x)
+    np.testing.assert_array_equal(repaired.get_layer("b").get_weights()[0], small.get_layer("b").get_weights()[0])
+    mean = model.predict(x, verbose=0).mean(axis=0)
+    np.testing.assert_allclose(repaired.get_layer("b").get_weights()[1], mean, atol=1e-5)
+
+
+def depthwise_behind_another(x):
+    """What a cut changes for a depthwise convolution comes from further up."""
+    return layers.DepthwiseConv2D(3, depth_multiplier=2, name="between")(layers.Conv2D(8, 3, activation="relu")(x))
+
+
+BETWEEN = {
+    "depthwise": lambda: depthwise_behind_another,
+    "separable": lambda: layers.SeparableConv2D(5, 3, name="between"),
+    "grouped": lambda: layers.Conv2D(6, 3, groups=2, strides=2, padding="same", name="between"),
+    "without bias": lambda: layers.Conv2D(6, 3, use_bias=False, name="between"),
+}
+
+
+def cut_before(between, share=0.5) -> Damage:
+    """A model of a convolution, a layer and a batch norm without a share of the channels that the layer reads."""
+    inputs = keras.Input((8, 8, 2))
+    x = layers.Conv2D(8, 3, activation="relu", name="first")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization(name="norm")(between(x)))
+    model = keras.Model(inputs, layers.Dense(4, name="classes")(layers.Flatten()(x)))
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    ids = next(group.ids for group in graph.groups if "first" in group.makers)
+    keep[ids[: round(share * len(ids))]] = False
+    x = np.random.default_rng(1).normal(size=(64, 8, 8, 2)).astype("float32")
+    return Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_every_kind_of_convolution_repays(between):
+    damage = cut_before(BETWEEN[between]())
+    small, repairs = Reconstruct()(damage)
+    (repair,) = (repair for repair in repairs if repair.layer == "between")
+    assert repair.after < 0.95 * repair.before
+    assert error(damage, small) < 0.5 * error(damage, damage.small)
+
+
+def test_a_batch_norm_takes_the_bias_that_a_layer_lacks():
+    damage = cut_before(layers.Conv2D(6, 3, use_bias=False, name="between"), 1 / 8)
+    first = damage.model.get_layer("first")
+    kernel, bias = first.get_weights()
+    kernel[..., 0], bias[0] = 0.0, 1.0  # what goes is a constant
+    first.set_weights([kernel, bias])
+    small, _ = RepayBias()(dataclasses.replace(damage, small=kp.slim(damage.model, damage.graph, damage.keep)))
+    assert error(damage, small) < 1e-9
+
+
+def test_the_last_layer_of_a_branch_repays_what_the_shortcut_has_lost(monkeypatch):
+    inputs = keras.Input((4, 5))
+    x = layers.Dense(8, "relu", name="first")(inputs)
+    shortcut = layers.Conv1DTranspose(3, 1, name="shortcut")(x)  # for which there is no least squares
+    x = layers.Dense(3, name="last")(layers.Dense(12, "relu", name="hidden")(x))
+    model = keras.Model(inputs, layers.Add()([shortcut, layers.BatchNormalization()(x)]))
+    randomize(model, np.random.default_rng(0))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[next(group.ids[:3] for group in graph.groups if group.name == "first")] = False
+    x = np.random.default_rng(1).normal(size=(100, 4, 5)).astype("float32")
+    damage = Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    together = error(damage, Reconstruct()(damage)[0])
+    monkeypatch.setattr(place, "_addends", lambda *_: [])
+    assert together < 0.8 * error(damage, Reconstruct()(damage)[0])
+
+
+def test_every_call_is_made_once_for_a_batch(damage, monkeypatch):
+    made = collections.Counter()
+    run = Playback.run
+
+    def counted(self, tensors, start, stop):
+        made.update((id(self), position) for position in range(start, stop))
+        return run(self, tensors, start, stop)
+
+    monkeypatch.setattr(Playback, "run", counted)
+    Reconstruct()(damage)
+    assert set(made.values()) == {2}  # batches
+
+
+def test_without_memory_the_result_is_the_same(damage):
+    found, _ = Reconstruct()(damage)
+    again, _ = Reconstruct(memory=0)(damage)
+    for first, second in zip(weights_of(found), weights_of(again), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_some_places_do_nearly_as_much_as_all(damage):
+    errors = [error(damage, Reconstruct(places=places)(damage)[0]) for places in (None, 16)]
+    assert errors[0] < errors[1] < 2 * errors[0]
+
+
+def test_layers_may_have_any_name():
+    keras.utils.clear_session()
+    inputs = keras.Input((4,))
+    x = layers.Activation("tanh", name="activation")(layers.Dense(5, "relu", name="first")(inputs))
+    model = keras.Model(inputs, layers.Dense(2, "relu", name="second")(x))
+    graph = kp.trace(model)
+    keep = graph.keep_all()
+    keep[graph.groups[0].ids[0]] = False
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
+    _, repairs = Reconstruct()(Damage(model, graph, keep, kp.slim(model, graph, keep), x))
+    assert [repair.layer for repair in repairs] == ["second"]
+
+
+@pytest.mark.parametrize("options", [{"damping": 0}, {"damping": float("nan")}, {"places": 0}])
+def test_options_that_make_no_sense_are_refused(options):
+    with pytest.raises(ValueError, match=f"Received: {next(iter(options))}="):
+        Reconstruct(**options)
+
+
+def test_what_is_no_recovery_is_refused():
+    with pytest.raises(TypeError, match="must be a name .*reconstruct"):
+        resolve_recovery(3)
+    assert resolve_recovery("reconstruct") == Reconstruct()
+
+
+def test_inputs_are_found_by_their_names():
+    inputs = keras.Input((4,), name="second"), keras.Input((4,), name="first")
+    hidden = [layers.Dense(6, "relu")(tensor) for tensor in inputs]
+    model = keras.Model(inputs, layers.Dense(2)(layers.Subtract()(hidden)))
+    rng = np.random.default_rng(11)
+    randomize(model, rng)
+    graph = kp.trace(model)
+    keep = graph.complete(random_keep(graph, rng))
+    arrays = [rng.normal(size=(40, 4)).astype("float32") for _ in inputs]
+    by_name = {"first": arrays[1], "second": arrays[0]}
+    small = kp.slim(model, graph, keep)
+    found, expected = (kp.reconstruct(model, graph, keep, small, data) for data in (by_name, (arrays, None)))
+    assert not np.allclose(expected.get_weights()[-2], small.get_weights()[-2])
+    for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
