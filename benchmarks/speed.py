@@ -38,7 +38,7 @@ def measure(blocks: int) -> dict:
     start = time.process_time()
     model = residual_network(blocks)
     built = time.process_time() - start
-    calls = len(kp.trace(model).nodes)
+    calls = len(kp.trace(model).calls)
     seconds = []
     for _ in range(ROUNDS):
         start = time.process_time()

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from kerasprune.core import ChannelGraph, ChannelGroup, NodeLabels, Term, WeightLabels
+from kerasprune.core import CallLabels, ChannelGraph, ChannelGroup, Term, WeightLabels
 
 
 def dense_chain(*widths: int, inputs: int = 4, frozen: str = "`{}` is an output of the model") -> ChannelGraph:
     """The graph of Dense layers `dense0`, `dense1`, ... one after the other; the last one is frozen."""
     vectors = np.split(np.arange(1, 1 + sum(widths)), np.cumsum(widths)[:-1])
-    groups, weights, nodes, params, macs = [], [], [], [], []
+    groups, weights, calls, params, macs = [], [], [], [], []
     before, size = None, inputs
     for number, ids in enumerate(vectors):
         name = f"dense{number}"
@@ -18,7 +18,7 @@ def dense_chain(*widths: int, inputs: int = 4, frozen: str = "`{}` is an output 
         weights.append(WeightLabels(name, 0, (size, len(ids)), (before, ids), reads))
         weights.append(WeightLabels(name, 1, (len(ids),), (ids,)))
         call_reads = () if before is None else (1,)
-        nodes.append(NodeLabels(f"{name}#0", name, ((None, before),), ((None, ids),), (call_reads,)))
+        calls.append(CallLabels(f"{name}#0", name, ((None, before),), ((None, ids),), (call_reads,)))
         kernel = Term(name, inputs, (ids,)) if before is None else Term(name, 1, (before, ids))
         params += [kernel, Term(name, 1, (ids,))]
         macs.append(kernel)
@@ -27,7 +27,7 @@ def dense_chain(*widths: int, inputs: int = 4, frozen: str = "`{}` is an output 
         num_ids=1 + sum(widths),
         groups=tuple(groups),
         weights=tuple(weights),
-        nodes=tuple(nodes),
+        calls=tuple(calls),
         edits={},
         declined={},
         input_shapes=((1, inputs),),

@@ -13,11 +13,11 @@ from kerasprune.core.errors import (
 )
 from kerasprune.core.files import atomic_path, write_text
 from kerasprune.core.graph import (
+    CallLabels,
     ChannelGraph,
     ChannelGroup,
     Count,
     Labels,
-    NodeLabels,
     Pick,
     WeightLabels,
     cut,
@@ -28,6 +28,7 @@ from kerasprune.core.registry import Registry
 __all__ = [
     "Batch",
     "BudgetError",
+    "CallLabels",
     "ChannelGraph",
     "ChannelGroup",
     "CostTable",
@@ -38,7 +39,6 @@ __all__ = [
     "KeraspruneError",
     "Labels",
     "ModelFileError",
-    "NodeLabels",
     "Pick",
     "Registry",
     "Term",

@@ -64,7 +64,7 @@ class WeightLabels:
 
 
 @dataclass(frozen=True, eq=False)
-class NodeLabels:
+class CallLabels:
     """The labels of the tensors at one call of one layer or operation.
 
     Attributes:
@@ -117,7 +117,7 @@ class ChannelGraph:
         groups: The groups; together they hold every id but 0 exactly once. A boolean array that keeps at
             least one id of every group is a valid `keep`; ids of frozen groups and id 0 stay whatever it says.
         weights: The labelled weights.
-        nodes: Every call, in the order of execution.
+        calls: Every call, in the order of execution.
         edits: What changes in the configuration of a layer: path to key to value; a value is a `Count`, a
             `Pick`, a literal, or a tuple of these.
         declined: Sentences about what was left alone, by layer path.
@@ -131,7 +131,7 @@ class ChannelGraph:
     num_ids: int
     groups: tuple[ChannelGroup, ...]
     weights: tuple[WeightLabels, ...]
-    nodes: tuple[NodeLabels, ...]
+    calls: tuple[CallLabels, ...]
     edits: Mapping[str, Mapping[str, object]]
     declined: Mapping[str, str]
     input_shapes: tuple[tuple[int, ...], ...]

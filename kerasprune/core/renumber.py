@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from kerasprune.core.cost import Term
-from kerasprune.core.graph import Count, Labels, NodeLabels, Pick, WeightLabels
+from kerasprune.core.graph import CallLabels, Count, Labels, Pick, WeightLabels
 
 
 class Renumber:
@@ -46,15 +46,15 @@ class Renumber:
         shape = tuple(size if labels is None else len(labels) for size, labels in zip(weight.shape, axes, strict=True))
         return replace(weight, shape=shape, axes=axes)
 
-    def node(self, node: NodeLabels) -> NodeLabels:
+    def call(self, call: CallLabels) -> CallLabels:
         """The new labels of a call."""
-        return NodeLabels(
-            key=node.key,
-            operation=node.operation,
-            inputs=tuple(self.axes(labels) for labels in node.inputs),
-            outputs=tuple(self.axes(labels) for labels in node.outputs),
-            reads=node.reads,
-            arguments={position: self.value(value) for position, value in node.arguments.items()},
+        return CallLabels(
+            key=call.key,
+            operation=call.operation,
+            inputs=tuple(self.axes(labels) for labels in call.inputs),
+            outputs=tuple(self.axes(labels) for labels in call.outputs),
+            reads=call.reads,
+            arguments={position: self.value(value) for position, value in call.arguments.items()},
         )
 
     def term(self, term: Term) -> Term:

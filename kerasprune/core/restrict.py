@@ -33,7 +33,7 @@ def restrict(graph: ChannelGraph, keep: np.ndarray) -> tuple[ChannelGraph, np.nd
             for group in graph.groups
         ),
         weights=tuple(cut.weight(weight) for weight in graph.weights),
-        nodes=tuple(cut.node(node) for node in graph.nodes),
+        calls=tuple(cut.call(call) for call in graph.calls),
         edits={path: {key: cut.value(value) for key, value in edit.items()} for path, edit in graph.edits.items()},
         declined=graph.declined,
         input_shapes=graph.input_shapes,

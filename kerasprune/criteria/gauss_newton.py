@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import Batch, ChannelGraph, DataError, NodeLabels, Registry
+from kerasprune.core import Batch, CallLabels, ChannelGraph, DataError, Registry
 from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.evidence.directions import AT_ONCE, DIRECTIONS, combination, directions
 from kerasprune.evidence.evidence import Evidence
@@ -136,13 +136,13 @@ def _free(graph: ChannelGraph) -> ChannelGraph:
     if graph.frozen.all():
         return graph
 
-    def reads(node: NodeLabels) -> tuple[tuple[int, ...], ...]:
+    def reads(call: CallLabels) -> tuple[tuple[int, ...], ...]:
         return tuple(
             tuple(axis for axis in axes if not graph.frozen[labels[axis]].all())
-            for labels, axes in zip(node.inputs, node.reads, strict=True)
+            for labels, axes in zip(call.inputs, call.reads, strict=True)
         )
 
-    return replace(graph, nodes=tuple(replace(node, reads=reads(node)) for node in graph.nodes))
+    return replace(graph, calls=tuple(replace(call, reads=reads(call)) for call in graph.calls))
 
 
 def output_shape(model: keras.Model, criterion_name: str) -> tuple[int, ...]:

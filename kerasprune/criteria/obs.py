@@ -17,6 +17,7 @@ from kerasprune.evidence.offset import Offset, Slopes
 from kerasprune.evidence.progress import tracked
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.sampling import filled
+from kerasprune.graph import Read
 
 
 @criterion("obs")
@@ -85,14 +86,15 @@ def _with_offsets(evidence: Evidence) -> tuple[keras.Model, list[Offset], list[i
     offsets: list[Offset] = []
     axes: list[int] = []
 
-    def at_read(tensor: keras.KerasTensor, axis: int, labels: np.ndarray, reader: str) -> keras.KerasTensor:
+    def at_read(read: Read) -> keras.KerasTensor:
+        tensor, axis, labels = read.tensor, read.axis, read.labels
         if evidence.graph.frozen[labels].all():
             return tensor
         key = (id(tensor), axis)
         if key not in shifted:
             if None in tensor.shape[1:]:
                 raise DataError(
-                    f"'obs' needs tensors of a fixed size. {reader!r} reads one of shape {tensor.shape}. "
+                    f"'obs' needs tensors of a fixed size. {read.call.path!r} reads one of shape {tensor.shape}. "
                     "Build the model for inputs of one size."
                 )
             offsets.append(Offset(evidence.batch_size))

@@ -6,6 +6,7 @@ from keras import ops
 
 from kerasprune.core import ChannelGraph
 from kerasprune.evidence.reads import instrument
+from kerasprune.graph import Read
 
 
 class Gains(keras.layers.Layer):
@@ -84,8 +85,9 @@ class GainModel(keras.Model):
         gains = None
         done: dict[tuple, keras.KerasTensor] = {}
 
-        def multiply(tensor: keras.KerasTensor, axis: int, labels: np.ndarray, reader: str) -> keras.KerasTensor:
+        def multiply(read: Read) -> keras.KerasTensor:
             nonlocal gains
+            tensor, axis, labels = read.tensor, read.axis, read.labels
             gains = self.gains(tensor) if gains is None else gains
             key = (id(tensor), axis, id(labels))
             if key not in done:

@@ -1,14 +1,13 @@
 """What the channels that are read have in common: the mean and the covariance of their values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from kerasprune.core import Batch, ChannelGraph, DataError
-from kerasprune.graph.rebuild import Rebuild
-from kerasprune.graph.walk import Node
+from kerasprune.graph import Program, Read
 
 MOST_ENTRIES = 8192  # along an axis; the covariance holds the square of it
 
@@ -46,68 +45,43 @@ def read_moments(model: keras.Model, graph: ChannelGraph, data: Iterable[Batch])
     Raises:
         DataError: A tensor has too many entries for a covariance, or holds NaN or infinity.
     """
-    recorded = _Reads(graph)
-    flat = Rebuild(graph).run(model, recorded.call, nested=False)
-    reads = list(recorded.found.values())
-    if not reads:
+    program = Program(model, graph)
+    found: dict[tuple, list[Read]] = {}
+    for read in program.reads():
+        if not graph.frozen[read.labels].all():
+            found.setdefault((id(read.tensor), read.axis), []).append(read)
+    sums = [_Sums(reads) for reads in found.values()]
+    if not sums:
         return ()
-    for read in reads:
-        if len(read.labels) > MOST_ENTRIES:
+    for total in sums:
+        if len(total.labels) > MOST_ENTRIES:
             raise DataError(
-                f"`{read.readers[0]}` reads {len(read.labels)} entries, and a covariance of more than {MOST_ENTRIES} "
+                f"`{total.readers[0]}` reads {len(total.labels)} entries, and a covariance of more than {MOST_ENTRIES} "
                 "takes too much memory. Use a criterion that looks at channels one by one, such as 'taylor'."
             )
-    running = keras.Model(flat.inputs, [read.tensor for read in reads])
-    sums = [_Sums(read) for read in reads]
+    running = program.to([total.tensor for total in sums])
     for batch in data:
         for total, values in zip(sums, keras.tree.flatten(running.predict_on_batch(batch.x)), strict=True):
             total.add(values)
     return tuple(total.moments() for total in sums)
 
 
-@dataclass(frozen=True, eq=False)
-class _Read:
-    tensor: keras.KerasTensor
-    axis: int
-    labels: np.ndarray
-    readers: list[str]
-
-
-class _Reads:
-    """Collects the tensors that are read while a model is replayed."""
-
-    def __init__(self, graph: ChannelGraph):
-        self.graph = graph
-        self.spots = iter(graph.nodes)  # in the order of execution, which is the order of the calls below
-        self.found: dict[tuple, _Read] = {}
-
-    def call(self, node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
-        """Note what the call reads, and make it."""
-        spot = next(self.spots)
-        tensors = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, keras.KerasTensor)]
-        for tensor, labels, axes in zip(tensors, spot.inputs, spot.reads, strict=True):
-            for axis in axes:
-                if not self.graph.frozen[labels[axis]].all():
-                    read = _Read(tensor, axis, labels[axis], [])
-                    self.found.setdefault((id(tensor), axis), read).readers.append(spot.operation)
-        return operation(*args, **kwargs)
-
-
 class _Sums:
     """Sums of values and of their products, about the mean of the first batch, so that little cancels."""
 
-    def __init__(self, read: _Read):
-        self.read = read
+    def __init__(self, reads: Sequence[Read]):
+        self.tensor, self.axis, self.labels = reads[0].tensor, reads[0].axis, reads[0].labels
+        self.readers = tuple(read.call.path for read in reads)
         self.rows = 0
         self.shift = 0.0
-        self.total = np.zeros(len(read.labels))
-        self.products = np.zeros((len(read.labels), len(read.labels)))
+        self.total = np.zeros(len(self.labels))
+        self.products = np.zeros((len(self.labels), len(self.labels)))
 
     def add(self, values: np.ndarray) -> None:
         """Values of one batch, with the axes of the tensor."""
-        rows = np.moveaxis(values, self.read.axis, -1).reshape(-1, len(self.read.labels)).astype(float)
+        rows = np.moveaxis(values, self.axis, -1).reshape(-1, len(self.labels)).astype(float)
         if not np.isfinite(rows).all():
-            raise DataError(f"What {self.read.readers[0]!r} reads holds NaN or infinity. Check the weights before it.")
+            raise DataError(f"What {self.readers[0]!r} reads holds NaN or infinity. Check the weights before it.")
         if not self.rows:
             self.shift = rows.mean(axis=0)
         rows -= self.shift
@@ -118,7 +92,7 @@ class _Sums:
     def moments(self) -> Moments:
         mean = self.total / self.rows
         covariance = self.products / self.rows - np.outer(mean, mean)
-        return Moments(self.read.labels, tuple(self.read.readers), self.shift + mean, covariance, self.rows)
+        return Moments(self.labels, self.readers, self.shift + mean, covariance, self.rows)
 
 
 def pooled(matrix: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> np.ndarray:

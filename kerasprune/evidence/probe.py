@@ -15,6 +15,7 @@ from kerasprune.evidence.progress import batch_count, tracked
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.sample_loss import sample_losses
 from kerasprune.evidence.sampling import class_numbers, feed, filled
+from kerasprune.graph import Read
 
 # From a tensor (batch, ...) and the axes to reduce to one number per sample and channel: (batch, channels).
 Statistic = Callable[[keras.KerasTensor, tuple[int, ...]], keras.KerasTensor]
@@ -173,8 +174,8 @@ class Probe:
     def unseen(self) -> np.ndarray:
         """bool (num_ids,): True where a channel is read only inside the layer that makes it, out of sight."""
         outside, inside = np.zeros((2, self.graph.num_ids), bool)
-        for node in self.graph.nodes:
-            for labels, axes in zip(node.inputs, node.reads, strict=True):
+        for call in self.graph.calls:
+            for labels, axes in zip(call.inputs, call.reads, strict=True):
                 for axis in axes:
                     outside[labels[axis]] = True
         for weight in self.graph.weights:
@@ -195,12 +196,13 @@ class Probe:
         outputs: dict[tuple, keras.KerasTensor] = {}
         places: list[tuple[np.ndarray, str]] = []
 
-        def measure(tensor, axis, labels, reader):
+        def measure(read: Read) -> keras.KerasTensor:
+            tensor, axis, labels = read.tensor, read.axis, read.labels
             key = (id(tensor), axis, id(labels))
             if key not in outputs:
                 others = tuple(other for other in range(1, len(tensor.shape)) if other != axis)
                 outputs[key] = statistic(tensor, others)
-                places.append((labels, reader))
+                places.append((labels, read.call.path))
             return tensor
 
         copy = instrument(self.model, self.graph, measure)

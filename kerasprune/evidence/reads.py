@@ -3,49 +3,41 @@
 from collections.abc import Callable
 
 import keras
-import numpy as np
 
-from kerasprune.core import ChannelGraph, GraphError, NodeLabels
-from kerasprune.graph import Node, Rebuild
+from kerasprune.core import ChannelGraph, GraphError
+from kerasprune.graph import Activations, AtCall, Call, Read, Rebuild
 
-# Gets a tensor that is about to be read, the axis of its channels, their labels, and the path of the reader;
-# returns what the reader gets instead.
-AtRead = Callable[[keras.KerasTensor, int, np.ndarray, str], keras.KerasTensor]
+# Gets a tensor that is about to be read; returns what the reader gets instead.
+AtRead = Callable[[Read], keras.KerasTensor]
 
-# Gets the labels of the call, the operation and the arguments; makes the call in its own way, or returns None.
-Around = Callable[[NodeLabels, keras.Operation, tuple, dict], object]
+# Gets a call, the operation and the arguments; makes the call in its own way, or returns None.
+Around = Callable[[Call, keras.Operation, tuple, dict], object]
 
 
-def reading_call(graph: ChannelGraph, at_read: AtRead, around: Around | None = None) -> Callable:
-    """A `call` for a flat `Rebuild` of the graph's model that calls `at_read` before every read.
+def at_reads(at_read: AtRead, around: Around | None = None) -> AtCall:
+    """What a `Rebuild` does at every call so that `at_read` is called before every read.
 
     Args:
-        graph: The trace.
         at_read: What happens to a tensor before an operation reads its channels.
         around: Asked first about every call that reads.
     """
-    spots = iter(graph.nodes)  # in the order of execution, which is the order of the calls below
 
-    def call(node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
-        spot = next(spots)
-        outputs = around(spot, operation, args, kwargs) if around and any(spot.reads) else None
+    def at_call(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
+        labels = call.labels
+        if labels is None or not any(labels.reads):
+            return operation(*args, **kwargs)
+        outputs = around(call, operation, args, kwargs) if around else None
         if outputs is not None:
             return outputs
-        args, kwargs = _at_reads(spot, args, kwargs, at_read)
+        leaves = keras.tree.flatten((args, kwargs))
+        places = [index for index, leaf in enumerate(leaves) if isinstance(leaf, keras.KerasTensor)]
+        for place, (index, vectors, axes) in enumerate(zip(places, labels.inputs, labels.reads, strict=True)):
+            for axis in axes:
+                leaves[index] = at_read(Read(call, place, leaves[index], axis, vectors[axis]))
+        args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
         return operation(*args, **kwargs)
 
-    return call
-
-
-def _at_reads(spot: NodeLabels, args: tuple, kwargs: dict, at_read: AtRead) -> tuple[tuple, dict]:
-    if not any(spot.reads):
-        return args, kwargs
-    leaves = keras.tree.flatten((args, kwargs))
-    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, keras.KerasTensor)]
-    for place, labels, axes in zip(places, spot.inputs, spot.reads, strict=True):
-        for axis in axes:
-            leaves[place] = at_read(leaves[place], axis, labels[axis], spot.operation)
-    return keras.tree.pack_sequence_as((args, kwargs), leaves)
+    return at_call
 
 
 def instrument(
@@ -65,27 +57,23 @@ def instrument(
     Raises:
         GraphError: Nothing reads a channel that another layer makes.
     """
-    if not any(axes for node in graph.nodes for axes in node.reads):
+    if not any(axes for labels in graph.calls for axes in labels.reads):
         raise GraphError(
             f"No layer of {model.name!r} reads channels that another layer makes, so nothing can be measured there. "
             "Use a criterion that looks at weights: 'magnitude'."
         )
     copies: list[keras.layers.Layer] = []
-    activations: dict[int, keras.layers.Activation] = {}
-    reading = reading_call(graph, at_read)
+    activations = Activations(apart)
+    reading = at_reads(at_read)
 
-    def call(node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
+    def at_call(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
         if isinstance(operation, keras.layers.Layer):
             copies.append(operation)
-        if type(operation) in apart and id(operation) not in activations:
-            activations[id(operation)] = keras.layers.Activation(
-                operation.activation, name=f"{operation.name}_own_activation", dtype=operation.dtype_policy
-            )
-            operation.activation = None
-        outputs = reading(node, operation, args, kwargs)
-        return activations[id(operation)](outputs) if id(operation) in activations else outputs
+        activation = activations.take(operation)
+        outputs = reading(call, operation, args, kwargs)
+        return outputs if activation is None else activation(outputs)
 
-    copy = Rebuild(graph).run(model, call, nested=False)
+    copy = Rebuild(graph).run(model, at_call, nested=False)
     for layer in copies:
         layer.trainable = False
     return copy

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import GraphError
-from kerasprune.graph import Rebuild, find_rule, trace
+from kerasprune.graph import Call, Env, Program, find_rule, run, trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,10 @@ def read_units(model: keras.Model) -> Units:
         GraphError: A layer is none of these.
     """
     reader = _Reader()
-    flat = Rebuild(trace(model)).run(model, reader.record, nested=False)
-    inputs = [reader.units(tensor).ravel() for tensor in flat.inputs]
-    outputs = [reader.units(tensor).ravel() for tensor in keras.tree.flatten(flat.outputs)]
+    program = Program(model, trace(model))
+    env = run(program.calls, {id(tensor): reader.new(tensor.shape[1:], 0) for tensor in program.inputs}, reader.perform)
+    inputs = [env[id(tensor)].ravel() for tensor in program.inputs]
+    outputs = [env[id(tensor)].ravel() for tensor in program.outputs]
     return Units(
         depth=np.array(reader.depth),
         inputs=np.concatenate(inputs),
@@ -90,42 +91,28 @@ def read_units(model: keras.Model) -> Units:
 
 
 class _Reader:
-    """Numbers the entries of every tensor while a model is replayed."""
+    """Numbers the entries of one sample of every tensor."""
 
     def __init__(self):
         self.depth: list[int] = []
         self.edges: list[Edges] = []
         self.size = 0
-        self.known: dict[int, np.ndarray] = {}
-        self.tensors: list[keras.KerasTensor] = []  # so that their ids are not given away
 
-    def record(self, node, operation, args, kwargs):
-        """Make the call, and number what it puts out."""
-        outputs = operation(*args, **kwargs)
-        tensors = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, keras.KerasTensor)]
-        (output,) = keras.tree.flatten(outputs)
-        self._keep(output, self._numbers(node, [self.units(tensor) for tensor in tensors], output.shape[1:]))
-        return outputs
+    def perform(self, call: Call, env: Env) -> np.ndarray:
+        """The numbers of what a call puts out."""
+        (output,) = call.outputs
+        return self._numbers(call, [env[id(tensor)] for tensor in call.inputs], output.shape[1:])
 
-    def units(self, tensor: keras.KerasTensor) -> np.ndarray:
-        """The numbers of the entries of one sample; those of an input are given out when it is first met."""
-        if id(tensor) not in self.known:
-            self._keep(tensor, self._new(tensor.shape[1:], 0))
-        return self.known[id(tensor)]
-
-    def _keep(self, tensor, numbers: np.ndarray) -> None:
-        self.known[id(tensor)] = numbers
-        self.tensors.append(tensor)
-
-    def _new(self, shape, depth: int) -> np.ndarray:
+    def new(self, shape, depth: int) -> np.ndarray:
+        """Numbers that no entry has."""
         first = len(self.depth)
         self.depth += [depth] * int(np.prod(shape))
         return np.arange(first, len(self.depth)).reshape(shape)
 
-    def _numbers(self, node, inputs: list[np.ndarray], shape) -> np.ndarray:
-        layer, rule = node.operation, find_rule(node.operation)
+    def _numbers(self, call, inputs: list[np.ndarray], shape) -> np.ndarray:
+        layer, rule = call.operation, find_rule(call.operation)
         if isinstance(layer, keras.layers.Dense) and inputs[0].ndim == 1:
-            return self._dense(node, inputs[0])
+            return self._dense(call, inputs[0])
         if isinstance(layer, keras.layers.Concatenate):
             axis = layer.axis if layer.axis < 0 else layer.axis - 1
             return np.concatenate(inputs, axis=axis)
@@ -135,23 +122,23 @@ class _Reader:
         if same and rule is not None and rule.behaviour in ("channelwise", "carry") and len(inputs) == 1:
             return inputs[0]
         if same and isinstance(layer, (keras.layers.Add, keras.layers.Average)):
-            return self._sum(node, inputs, shape)
+            return self._sum(call, inputs, shape)
         raise GraphError(
-            f"Only networks of dense layers can be read weight by weight; `{node.path}` is a {type(layer).__name__}. "
+            f"Only networks of dense layers can be read weight by weight; `{call.path}` is a {type(layer).__name__}. "
             "A model from `sparsify` needs `strip` first."
         )
 
-    def _dense(self, node, inputs: np.ndarray) -> np.ndarray:
-        kernel = keras.ops.convert_to_numpy(node.operation.kernel).astype("float64")
-        outputs = self._new((kernel.shape[1],), 1 + max(self.depth[unit] for unit in inputs))
+    def _dense(self, call, inputs: np.ndarray) -> np.ndarray:
+        kernel = keras.ops.convert_to_numpy(call.operation.kernel).astype("float64")
+        outputs = self.new((kernel.shape[1],), 1 + max(self.depth[unit] for unit in inputs))
         rows, columns = np.nonzero(kernel)
-        self.edges.append(Edges(node.path, inputs[rows], outputs[columns], kernel[rows, columns]))
+        self.edges.append(Edges(call.path, inputs[rows], outputs[columns], kernel[rows, columns]))
         self.size += kernel.size
         return outputs
 
-    def _sum(self, node, inputs: list[np.ndarray], shape) -> np.ndarray:
-        outputs = self._new(shape, 1 + max(self.depth[unit] for numbers in inputs for unit in numbers.ravel()))
+    def _sum(self, call, inputs: list[np.ndarray], shape) -> np.ndarray:
+        outputs = self.new(shape, 1 + max(self.depth[unit] for numbers in inputs for unit in numbers.ravel()))
         sources = np.concatenate([numbers.ravel() for numbers in inputs])
         targets = np.tile(outputs.ravel(), len(inputs))
-        self.edges.append(Edges(node.path, sources, targets, np.ones(len(sources))))
+        self.edges.append(Edges(call.path, sources, targets, np.ones(len(sources))))
         return outputs

@@ -90,7 +90,7 @@ def gate(
     return gated
 
 
-def _plainly(node, operation, args, kwargs):
+def _plainly(call, operation, args, kwargs):
     """Make a call as it was; a Sequential, too, becomes a flat functional model by it."""
     return operation(*args, **kwargs)
 

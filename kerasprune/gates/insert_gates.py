@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, NodeLabels
-from kerasprune.evidence.reads import reading_call
+from kerasprune.core import ChannelGraph
+from kerasprune.evidence.reads import at_reads
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.gated import Gated
 from kerasprune.gates.gated_kernel import GatedKernel, can_gate
 from kerasprune.gates.gated_model import GatedModel
-from kerasprune.graph import Rebuild
+from kerasprune.graph import Call, Read, Rebuild
 
 
 def insert_gates(plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, ids: np.ndarray) -> GatedModel:
@@ -22,7 +22,7 @@ def insert_gates(plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, id
         ids: int (gates,), the ids that it stands for.
     """
     insertion = _Insertion(plain, graph, gates, ids)
-    copy = Rebuild(graph).run(plain, reading_call(graph, insertion.at_read, insertion.around), nested=False)
+    copy = Rebuild(graph).run(plain, at_reads(insertion.at_read, insertion.around), nested=False)
     return GatedModel(inputs=copy.input, outputs=copy.output, name=plain.name)
 
 
@@ -39,25 +39,26 @@ class _Insertion:
         self.wrappers: dict[int, GatedKernel] = {}
         self.sample = None
 
-    def at_read(self, tensor: keras.KerasTensor, axis: int, labels: np.ndarray, reader: str) -> keras.KerasTensor:
+    def at_read(self, read: Read) -> keras.KerasTensor:
         """The tensor times its gates; readers of the same tensor share the product."""
+        tensor, axis, labels = read.tensor, read.axis, read.labels
         if not self.position[labels].any():
             return tensor
         key = (id(tensor), axis, id(labels))
         if key not in self.tensors:
             suffix = "" if axis == len(tensor.shape) - 1 else f"_{axis}"
-            layer = Gated(axis, self.position[labels], name=self._unused(f"{reader}_gated{suffix}"))
+            layer = Gated(axis, self.position[labels], name=self._unused(f"{read.call.path}_gated{suffix}"))
             self.tensors[key] = layer(tensor, self._sample(tensor))
         return self.tensors[key]
 
-    def around(self, spot: NodeLabels, operation: keras.Operation, args: tuple, kwargs: dict):
+    def around(self, call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
         """The call with the gates on the kernel, where that is the same; None where it is not."""
-        kernel = self.kernels.get(spot.operation)
-        if kernel is None or not can_gate(operation) or len(args) != 1 or kwargs or len(spot.reads[0]) != 1:
+        kernel, read = self.kernels.get(call.path), call.labels.reads[0]
+        if kernel is None or not can_gate(operation) or len(args) != 1 or kwargs or len(read) != 1:
             return None
         (axis,) = kernel.reads
         labels = kernel.axes[axis]
-        if not np.array_equal(labels, spot.inputs[0][spot.reads[0][0]]) or not self.position[labels].any():
+        if not np.array_equal(labels, call.labels.inputs[0][read[0]]) or not self.position[labels].any():
             return None
         if id(operation) not in self.wrappers:
             # Under the layer's own name, for it may make an output of the model, which is known by this name.

@@ -33,13 +33,13 @@ def strip_gates(model: keras.Model) -> keras.Model:
             return clones.make(operation.layer.name, operation.layer)
         return operation if isinstance(operation, (ChannelGate, Gated)) else clones.make(path, operation)
 
-    def call(node, operation, args, kwargs):
-        if isinstance(node.operation, GatedKernel):
+    def at_call(call, operation, args, kwargs):
+        if isinstance(call.operation, GatedKernel):
             return operation(args[0])
         return args[0] if isinstance(operation, (ChannelGate, Gated)) else operation(*args, **kwargs)
 
     with clones.building():
-        plain = replay(model, make, call)
+        plain = replay(model, make, at_call)
     clones.carry(lambda path, index, source, target: target.assign(read(source)))
     return plain
 

@@ -1,21 +1,29 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
+from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
+from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
-from kerasprune.graph.replay import clone_operation, replay
+from kerasprune.graph.replay import AtCall, clone_operation, replay
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled
-from kerasprune.graph.walk import Node, align, functional, is_graph, layers_inside, nodes, operations
+from kerasprune.graph.walk import align, calls_of, functional, is_graph, layers_inside, operations
 
 __all__ = [
     "RULES",
-    "Node",
+    "Activations",
+    "AtCall",
+    "Call",
+    "Env",
+    "Program",
+    "Read",
     "Rebuild",
     "Rule",
     "Site",
     "align",
+    "calls_of",
     "clone_operation",
     "compile_like",
     "find_rule",
@@ -23,10 +31,12 @@ __all__ = [
     "functional",
     "is_graph",
     "layers_inside",
-    "nodes",
+    "make",
     "operations",
     "replay",
     "rule",
+    "run",
+    "symbolic_leaves",
     "trace",
     "unroll",
     "unrolled",

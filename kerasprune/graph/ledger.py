@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from kerasprune.core import ChannelGraph, ChannelGroup, NodeLabels, Term, WeightLabels
+from kerasprune.core import CallLabels, ChannelGraph, ChannelGroup, Term, WeightLabels
 from kerasprune.core.renumber import Renumber
 
 
@@ -26,7 +26,7 @@ class Ledger:
         self.ties: list[tuple[np.ndarray, np.ndarray, str]] = []
         self.frozen: list[tuple[np.ndarray, str]] = []
         self.weights: dict[int, WeightLabels] = {}
-        self.nodes: list[NodeLabels] = []
+        self.calls: list[CallLabels] = []
         self.edits: dict[str, dict[str, object]] = {}
         self.declined: dict[str, str] = {}
         self.params: list[Term] = []
@@ -60,13 +60,13 @@ class Ledger:
         """The graph; the ledger must not be used afterwards."""
         final = _number(self.next_id, self.ties)
         renumber = Renumber(final)
-        nodes = tuple(renumber.node(node) for node in self.nodes)
+        calls = tuple(renumber.call(call) for call in self.calls)
         weights = tuple(renumber.weight(weight) for weight in self.weights.values())
         return ChannelGraph(
             num_ids=int(final.max()) + 1,
             groups=self._groups(final, renumber.vectors()),
             weights=weights,
-            nodes=nodes,
+            calls=calls,
             edits={path: {key: renumber.value(v) for key, v in edit.items()} for path, edit in self.edits.items()},
             declined=dict(self.declined),
             input_shapes=input_shapes,

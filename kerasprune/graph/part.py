@@ -2,7 +2,7 @@
 
 from kerasprune.core import Labels
 from kerasprune.graph.site import Site, symbolic
-from kerasprune.graph.walk import Node
+from kerasprune.graph.walk import Call
 
 
 class Part(Site):
@@ -21,11 +21,11 @@ class Part(Site):
         self.key = key
         self.without = without
         self.times = times
-        inputs, outputs = outer.node.inputs[:1], outer.node.outputs
+        inputs, outputs = outer.call.inputs[:1], outer.call.outputs
         inside = [tuple(symbolic(self._enter(tensor.shape), tensor) for tensor in side) for side in (inputs, outputs)]
-        node = Node(outer.node.key, outer.path, layer, *inside, (inside[0], {}))
+        call = Call(outer.call.key, outer.path, layer, *inside, (inside[0], {}))
         sizes = [[self._enter(shape) for shape in side] for side in (outer.sizes[:1], outer.output_sizes)]
-        super().__init__(node, outer._ledger, [self._enter(outer.labels)], *sizes)
+        super().__init__(call, outer._ledger, [self._enter(outer.labels)], *sizes)
 
     def leave(self, labels: Labels) -> Labels:
         """Labels of a tensor of the layer inside, as labels of the wrapper's tensor."""

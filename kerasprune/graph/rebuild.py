@@ -1,14 +1,16 @@
 """Replaying a model into a new one of stock layers, and carrying weights and settings over."""
 
 import contextlib
+import dataclasses
 import tempfile
 
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Pick, cut, silence
-from kerasprune.graph.replay import clone_operation, replay
-from kerasprune.graph.walk import Node, operations
+from kerasprune.core import CallLabels, ChannelGraph, Count, GraphError, Pick, cut, silence
+from kerasprune.graph.call import Call
+from kerasprune.graph.replay import AtCall, clone_operation, replay
+from kerasprune.graph.walk import operations
 
 
 class Clones:
@@ -83,17 +85,17 @@ class Rebuild:
         self.clones = Clones()
         self.labels = {(weight.layer, weight.index): weight for weight in graph.weights}
 
-    def run(self, model: keras.Model, call=None, *, nested: bool = True) -> keras.Model:
+    def run(self, model: keras.Model, at_call: AtCall | None = None, *, nested: bool = True) -> keras.Model:
         """The new model, with the weights of the old one as far as they are kept.
 
         Args:
             model: The model that the graph is a trace of.
-            call: As in `replay`.
+            at_call: As in `replay`; the calls that it gets have labels.
             nested: As there.
         """
         check_same(model, self.graph)
         with self.clones.building():
-            new = replay(model, self._make, call or self._call_with_cut_constants(), nested=nested)
+            new = replay(model, self._make, self._with_labels(at_call or self._with_cut_constants()), nested=nested)
         self.clones.carry(self._carry)
         return new
 
@@ -101,20 +103,36 @@ class Rebuild:
         edits = self.graph.edits.get(path, {}) if self.keep is not None else {}
         return self.clones.make(path, old, {key: _resolve(value, self.keep) for key, value in edits.items()})
 
-    def _call_with_cut_constants(self):
-        """How to make a call: plainly, or with the constants among the arguments cut where the graph says so."""
-        edits = {node.key: node.arguments for node in self.graph.nodes if node.arguments}
-        if self.keep is None or not edits:
+    def _with_cut_constants(self) -> AtCall | None:
+        """Make a call with the constants among its arguments cut where the graph says so; None if it nowhere does."""
+        if self.keep is None or not any(labels.arguments for labels in self.graph.calls):
             return None
 
-        def call(node: Node, operation, args, kwargs):
+        def at_call(call: Call, operation, args, kwargs):
             leaves = keras.tree.flatten((args, kwargs))
-            for position, value in edits.get(node.key, {}).items():
+            for position, value in call.labels.arguments.items() if call.labels else ():
                 leaves[position] = _like(_resolve(value, self.keep), leaves[position])
             args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
             return operation(*args, **kwargs)
 
-        return call
+        return at_call
+
+    def _with_labels(self, at_call: AtCall | None) -> AtCall | None:
+        """Join calls and their labels, which have the same key and, in a flat model, the same order."""
+        if at_call is None:
+            return None
+        left: dict[str, list[CallLabels]] = {}
+        for labels in reversed(self.graph.calls):
+            left.setdefault(labels.key, []).append(labels)
+
+        def labelled(call: Call, operation, args, kwargs):
+            found = left.get(call.key)
+            if found is not None:
+                labels = found.pop() if len(found) > 1 else found[0]
+                call = dataclasses.replace(call, path=labels.operation, labels=labels)
+            return at_call(call, operation, args, kwargs)
+
+        return labelled
 
     def _carry(self, path: str, index: int, source, target) -> None:
         labels = self.labels.get((path, index))

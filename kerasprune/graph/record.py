@@ -9,8 +9,9 @@ import re
 import keras
 import numpy as np
 
+from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.rule import find_rule
-from kerasprune.graph.walk import Node, calls_between, forget_calls_since, is_graph, number_of_calls
+from kerasprune.graph.walk import calls_between, forget_calls_since, is_graph, number_of_calls
 
 
 class RecordError(Exception):
@@ -23,12 +24,12 @@ class Recording:
 
     Attributes:
         inputs: Stand-ins for the tensors among the arguments of the call, in their order.
-        nodes: The calls of the parts, in the order of execution; keys and paths are the names of the parts.
+        calls: The calls of the parts, in the order of execution; keys and paths are the names of the parts.
         outputs: The result, in its structure.
     """
 
     inputs: tuple[keras.KerasTensor, ...]
-    nodes: tuple[Node, ...]
+    calls: tuple[Call, ...]
     outputs: object
 
 
@@ -108,17 +109,17 @@ def _record(layer, args, kwargs, batch) -> Recording:
 def _for_any_batch(recording: Recording) -> Recording:
     """The recording with reshapes that take any batch in place of those that were told the size of the batch."""
     sizes = {tensor.shape[0] for tensor in recording.inputs}
-    return dataclasses.replace(recording, nodes=tuple(_without_batch(node, sizes) for node in recording.nodes))
+    return dataclasses.replace(recording, calls=tuple(_without_batch(call, sizes) for call in recording.calls))
 
 
-def _without_batch(node: Node, batch_sizes: set) -> Node:
-    shape = getattr(node.operation, "newshape", None)
-    if shape is not None and shape[0] in batch_sizes and node.inputs[0].shape[0] in batch_sizes:
-        return dataclasses.replace(node, operation=keras.layers.Reshape(shape[1:], name="reshape"))
-    for given in vars(node.operation).values() if not isinstance(node.operation, keras.layers.Layer) else ():
+def _without_batch(call: Call, batch_sizes: set) -> Call:
+    shape = getattr(call.operation, "newshape", None)
+    if shape is not None and shape[0] in batch_sizes and call.inputs[0].shape[0] in batch_sizes:
+        return dataclasses.replace(call, operation=keras.layers.Reshape(shape[1:], name="reshape"))
+    for given in vars(call.operation).values() if not isinstance(call.operation, keras.layers.Layer) else ():
         if isinstance(given, (tuple, list)) and None in given:
-            raise RecordError(f"{type(node.operation).__name__} is given a size that is not known: {given}")
-    return node
+            raise RecordError(f"{type(call.operation).__name__} is given a size that is not known: {given}")
+    return call
 
 
 def _refuse_outputs(outputs) -> None:
@@ -129,9 +130,9 @@ def _refuse_outputs(outputs) -> None:
             raise RecordError("its output carries a mask")
 
 
-def _refuse_weights(scope: "_ReadWeights", found: list[Node]) -> None:
+def _refuse_weights(scope: "_ReadWeights", found: list[Call]) -> None:
     """A weight that no part holds would become a constant."""
-    leaves = [leaf for node in found for leaf in keras.tree.flatten(node.arguments)]
+    leaves = [leaf for call in found for leaf in keras.tree.flatten(call.arguments)]
     weights = scope.read + [leaf for leaf in leaves if isinstance(leaf, keras.Variable)]
     if weights:
         raise RecordError(f"its call uses the weight `{weights[0].name}` outside of a layer")
@@ -193,20 +194,19 @@ def _outline(recording: Recording) -> list:
     """What two recordings have in common that make the same calls, but for the argument `training`."""
     number = {id(tensor): place for place, tensor in enumerate(recording.inputs)}
     lines = []
-    for node in recording.nodes:
-        args, kwargs = node.arguments
+    for call in recording.calls:
+        args, kwargs = call.arguments
         kwargs = {name: value for name, value in kwargs.items() if name != "training"}
         leaves = [number.get(id(leaf), repr(leaf)) for leaf in keras.tree.flatten((args, kwargs))]
-        is_layer = isinstance(node.operation, keras.layers.Layer)
-        lines.append((id(node.operation) if is_layer else type(node.operation).__name__, leaves))
-        for tensor in node.outputs:
+        is_layer = isinstance(call.operation, keras.layers.Layer)
+        lines.append((id(call.operation) if is_layer else type(call.operation).__name__, leaves))
+        for tensor in call.outputs:
             number[id(tensor)] = len(number)
     return [*lines, [number.get(id(tensor)) for tensor in keras.tree.flatten(recording.outputs)]]
 
 
 def _sizes_are_known(arguments) -> bool:
-    tensors = [leaf for leaf in keras.tree.flatten(arguments) if isinstance(leaf, keras.KerasTensor)]
-    return all(None not in tensor.shape[1:] for tensor in tensors)
+    return all(None not in tensor.shape[1:] for tensor in symbolic_leaves(arguments))
 
 
 def _compare_on_two_samples(layer, recording: Recording, args, kwargs) -> None:
@@ -216,14 +216,10 @@ def _compare_on_two_samples(layer, recording: Recording, args, kwargs) -> None:
     args, kwargs = keras.tree.map_structure(
         lambda leaf: next(left) if isinstance(leaf, keras.KerasTensor) else leaf, (args, kwargs)
     )
-    tensors = dict(zip(map(id, recording.inputs), arrays, strict=True))
     try:
-        for node in recording.nodes:
-            node_args, node_kwargs = node.fill(tensors)
-            outputs = keras.tree.flatten(node.operation(*node_args, **node_kwargs))
-            tensors.update(zip(map(id, node.outputs), outputs, strict=True))
+        env = run(recording.calls, dict(zip(map(id, recording.inputs), arrays, strict=True)))
         expected = keras.tree.flatten(layer(*args, **kwargs))
-        actual = [tensors[id(tensor)] for tensor in keras.tree.flatten(recording.outputs)]
+        actual = [env[id(tensor)] for tensor in keras.tree.flatten(recording.outputs)]
         same = all(np.allclose(*map(_array, pair), rtol=1e-4, atol=1e-4) for pair in zip(expected, actual, strict=True))
     except Exception as error:  # a size of one sample was written into a call
         raise RecordError(f"its calls depend on the batch size ({_first_line(error)})") from error

@@ -1,15 +1,17 @@
 """One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating replay the model."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import keras
 
 from kerasprune.core import GraphError
-from kerasprune.graph.walk import Node, functional, is_graph, join, nodes
+from kerasprune.graph.call import Call, Env, run
+from kerasprune.graph.walk import calls_of, functional, is_graph, join
 
 Make = Callable[[str, keras.Operation], keras.Operation]
-Call = Callable[[Node, keras.Operation, tuple, dict], object]
+# Makes one call of the new model: gets the old call, the new operation and the new arguments, returns the outputs.
+AtCall = Callable[[Call, keras.Operation, tuple, dict], object]
 
 
 def clone_operation(path: str, operation: keras.Operation, changes: dict | None = None) -> keras.Operation:
@@ -56,7 +58,7 @@ def _clone_layer(path: str, layer: keras.layers.Layer, changes: dict) -> keras.l
 
 
 def replay(
-    model: keras.Model, make: Make = clone_operation, call: Call | None = None, *, nested: bool = True
+    model: keras.Model, make: Make = clone_operation, at_call: AtCall | None = None, *, nested: bool = True
 ) -> keras.Model:
     """Build a new model by running through the calls of `model`.
 
@@ -64,23 +66,23 @@ def replay(
         model: A Functional or Sequential model; it is not touched.
         make: Gives the operation that stands for one of the model's own, asked once for each. The path is that of
             its first call; nested models are not asked for.
-        call: Makes one call: gets the node, the new operation and the new arguments, and returns the outputs.
-            By default the operation is called with the arguments.
+        at_call: Makes one call of the new model. By default the operation is called with the arguments.
         nested: Whether nested models stay nested; else the result is flat, and layers of nested models are named
             by their path with "_" for "/".
 
     Returns:
-        A model with the same names and structure of inputs and outputs. A Sequential stays one where `call` is None.
+        A model with the same names and structure of inputs and outputs. A Sequential stays one where `at_call` is None.
     """
-    return Replay(make, call, nested).model(model, "")
+    return Replay(make, at_call, nested).model(model, "")
 
 
 class Replay:
     """The state of one replay: what was made for each of the old operations."""
 
-    def __init__(self, make: Make, call: Call | None, nested: bool):
+    def __init__(self, make: Make, at_call: AtCall | None, nested: bool):
         self.make = make
-        self.call = call
+        self.at_call = at_call or _plainly
+        self.plain = at_call is None
         self.nested = nested
         self.made: dict[int, keras.Operation] = {}
 
@@ -88,7 +90,7 @@ class Replay:
         """A new model for `model`; a nested one takes inputs of the shapes that its first call has."""
         graph = functional(model)
         inputs = [_new_input(old, new) for old, new in zip(graph.inputs, arguments or graph.inputs, strict=True)]
-        if isinstance(model, keras.Sequential) and self.call is None:
+        if isinstance(model, keras.Sequential) and self.plain:
             layers = [self.operation(join(prefix, layer.name), layer) for layer in model.layers]
             return _with_flag(keras.Sequential([*inputs, *layers], name=model.name), model)
         outputs = self.run(model, prefix, inputs)
@@ -101,23 +103,24 @@ class Replay:
     def run(self, model: keras.Model, prefix: str, inputs: list, training: bool | None = None) -> list:
         """Carry `inputs` through the calls of `model`; returns the flat outputs."""
         graph = functional(model)
-        tensors = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
-        self.play(nodes(model, prefix), tensors, training)
-        return [tensors[id(tensor)] for tensor in graph.outputs]
+        env = dict(zip(map(id, graph.inputs), inputs, strict=True))
+        run(calls_of(model, prefix), env, self.perform(training))
+        return [env[id(tensor)] for tensor in graph.outputs]
 
-    def play(self, calls: Iterable[Node], tensors: dict[int, object], training: bool | None = None) -> None:
-        """Make the calls one after the other; `tensors` maps the ids of their old tensors to the new ones."""
-        for node in calls:
-            args, kwargs = node.fill(tensors)
-            flat = [tensors[id(tensor)] for tensor in node.inputs]
-            if is_graph(node.operation) and not self.nested:
-                outputs = self.run(node.operation, node.path, flat, kwargs.get("training", training))
-            else:
-                operation = self.operation(node.path, node.operation, flat)
-                if training is not None and getattr(operation, "_call_has_training_arg", False):
-                    kwargs = {"training": training, **kwargs}
-                outputs = self.call(node, operation, args, kwargs) if self.call else operation(*args, **kwargs)
-            tensors.update(zip(map(id, node.outputs), keras.tree.flatten(outputs), strict=True))
+    def perform(self, training: bool | None = None) -> Callable[[Call, Env], object]:
+        """How a call is made on the tensors of the new model; a nested one that is laid flat passes `training` on."""
+
+        def perform(call: Call, env: Env):
+            args, kwargs = call.fill(env)
+            flat = [env[id(tensor)] for tensor in call.inputs]
+            if is_graph(call.operation) and not self.nested:
+                return self.run(call.operation, call.path, flat, kwargs.get("training", training))
+            operation = self.operation(call.path, call.operation, flat)
+            if training is not None and getattr(operation, "_call_has_training_arg", False):
+                kwargs = {"training": training, **kwargs}
+            return self.at_call(call, operation, args, kwargs)
+
+        return perform
 
     def operation(self, path: str, old: keras.Operation, arguments: list | None = None) -> keras.Operation:
         """What stands for `old`, made at its first call."""
@@ -127,6 +130,10 @@ class Replay:
                 new.name = path.replace("/", "_")
             self.made[id(old)] = new
         return self.made[id(old)]
+
+
+def _plainly(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
+    return operation(*args, **kwargs)
 
 
 def _with_flag(new: keras.Model, old: keras.Model) -> keras.Model:

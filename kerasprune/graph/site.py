@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasprune.core import Count, Labels, NodeLabels, Pick, Term, WeightLabels
+from kerasprune.core import CallLabels, Count, Labels, Pick, Term, WeightLabels
 from kerasprune.graph.elementwise import is_elementwise
 from kerasprune.graph.ledger import Ledger
-from kerasprune.graph.walk import Node
+from kerasprune.graph.walk import Call
 
 Shape = tuple[int | None, ...]
 
@@ -27,15 +27,15 @@ class Site:
         arguments: The `(args, kwargs)` of the call.
     """
 
-    def __init__(self, node: Node, ledger: Ledger, inputs: Sequence[Labels], sizes, output_sizes):
-        self.node = node
-        self.layer = node.operation
-        self.path = node.path
-        self.arguments = node.arguments
+    def __init__(self, call: Call, ledger: Ledger, inputs: Sequence[Labels], sizes, output_sizes):
+        self.call = call
+        self.layer = call.operation
+        self.path = call.path
+        self.arguments = call.arguments
         self.inputs = tuple(inputs)
-        self.shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in node.inputs)
+        self.shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in call.inputs)
         self.sizes: tuple[tuple[int, ...], ...] = tuple(sizes)
-        self.output_shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in node.outputs)
+        self.output_shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in call.outputs)
         self.output_sizes: tuple[tuple[int, ...], ...] = tuple(output_sizes)
         self._ledger = ledger
         self._reads: list[set[int]] = [set() for _ in inputs]
@@ -203,8 +203,8 @@ class Site:
     def close(self, outputs: Sequence[Labels]) -> None:
         """File the call in the ledger."""
         reads = tuple(tuple(sorted(axes)) for axes in self._reads)
-        self._ledger.nodes.append(
-            NodeLabels(self.node.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks))
+        self._ledger.calls.append(
+            CallLabels(self.call.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks))
         )
 
 

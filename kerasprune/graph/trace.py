@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import keras
 
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
+from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.rules.norms import INEXACT
 from kerasprune.graph.site import Site, symbolic
 from kerasprune.graph.trial import probe
 from kerasprune.graph.unroll import unrolled
-from kerasprune.graph.walk import Node, functional, is_graph, nodes, operations
+from kerasprune.graph.walk import calls_of, functional, is_graph, operations
 
 # What an unknown dimension counts as, by the rank of the input; see `trace`.
 _UNKNOWN = {4: 224, 5: 32}
@@ -64,6 +66,14 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
     return tracer.ledger.close(tuple(sizes))
 
 
+@dataclass(frozen=True, eq=False)
+class _Carried:
+    """What stands for a tensor while a model is traced: its labels, and its shape with numbers for what is unknown."""
+
+    labels: Labels
+    sizes: tuple[int, ...]
+
+
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
@@ -76,35 +86,35 @@ class _Tracer:
     def run(self, model: keras.Model, prefix: str, inputs: list[Labels], sizes: list[tuple]) -> list[Labels]:
         """Carry labels and sizes of the inputs through the calls of one model; returns the outputs' labels."""
         graph = functional(model)
-        labels = dict(zip(map(id, graph.inputs), inputs, strict=True))
-        shapes = dict(zip(map(id, graph.inputs), sizes, strict=True))
-        for node in nodes(model, prefix):
-            node = self._canonical(node)
-            ins = [labels[id(tensor)] for tensor in node.inputs]
-            in_sizes = [shapes[id(tensor)] for tensor in node.inputs]
-            out_sizes = _output_sizes(node, shapes)
-            if is_graph(node.operation):
-                self._tie_calls(node, ins)
-                outs = self.run(node.operation, node.path, ins, in_sizes)
-            else:
-                outs = self._call(Site(node, self.ledger, ins, in_sizes, out_sizes))
-            labels.update(zip(map(id, node.outputs), outs, strict=True))
-            shapes.update(zip(map(id, node.outputs), out_sizes, strict=True))
-        return [labels[id(tensor)] for tensor in graph.outputs]
+        given = [_Carried(labels, size) for labels, size in zip(inputs, sizes, strict=True)]
+        env = run(calls_of(model, prefix), dict(zip(map(id, graph.inputs), given, strict=True)), self._perform)
+        return [env[id(tensor)].labels for tensor in graph.outputs]
 
-    def _canonical(self, node: Node) -> Node:
-        """The node under the path that its operation had when it was first met."""
-        path = self.paths.setdefault(id(node.operation), node.path)
-        if path == node.path:
-            return node
-        return Node(node.key, path, node.operation, node.inputs, node.outputs, node.arguments)
+    def _perform(self, call: Call, env: Env) -> list["_Carried"]:
+        call = self._canonical(call)
+        carried = [env[id(tensor)] for tensor in call.inputs]
+        labels, sizes = [each.labels for each in carried], [each.sizes for each in carried]
+        made_sizes = _output_sizes(call, env)
+        if is_graph(call.operation):
+            self._tie_calls(call, labels)
+            made = self.run(call.operation, call.path, labels, sizes)
+        else:
+            made = self._apply_rule(Site(call, self.ledger, labels, sizes, made_sizes))
+        return [_Carried(labels, size) for labels, size in zip(made, made_sizes, strict=True)]
 
-    def _tie_calls(self, node: Node, inputs: list[Labels]) -> None:
+    def _canonical(self, call: Call) -> Call:
+        """The call under the path that its operation had when it was first met."""
+        path = self.paths.setdefault(id(call.operation), call.path)
+        if path == call.path:
+            return call
+        return replace(call, path=path)
+
+    def _tie_calls(self, call: Call, inputs: list[Labels]) -> None:
         """A nested model has one input shape: what goes in at each of its calls lives or dies together."""
-        known = self.first_inputs.setdefault(id(node.operation), inputs)
+        known = self.first_inputs.setdefault(id(call.operation), inputs)
         if known is inputs:
             return
-        why = f"the nested model `{node.path}` is called several times"
+        why = f"the nested model `{call.path}` is called several times"
         for first, second in zip(known, inputs, strict=True):
             for one, other in zip(first, second, strict=True):
                 if one is not None and other is not None:
@@ -112,7 +122,7 @@ class _Tracer:
                 elif one is not None or other is not None:
                     self.ledger.freeze(other if one is None else one, why)
 
-    def _call(self, site: Site) -> list[Labels]:
+    def _apply_rule(self, site: Site) -> list[Labels]:
         rule = find_rule(site.layer)
         if rule is None:
             kind = type(site.layer).__name__
@@ -149,16 +159,15 @@ def _tidy(labels: Labels) -> Labels:
     return tuple(vector if vector is not None and vector.any() else None for vector in labels)
 
 
-def _output_sizes(node: Node, shapes: dict[int, tuple]) -> list[tuple]:
+def _output_sizes(call: Call, env: Env) -> list[tuple]:
     """The outputs' shapes with a batch of 1 and numbers for all unknown dimensions."""
-    known = [tensor.shape for tensor in node.outputs]
-    if all(None not in shape[1:] for shape in known) and not is_graph(node.operation):
+    known = [tensor.shape for tensor in call.outputs]
+    if all(None not in shape[1:] for shape in known) and not is_graph(call.operation):
         return [(1, *shape[1:]) for shape in known]
-    tensors = [leaf for leaf in keras.tree.flatten(node.arguments) if isinstance(leaf, keras.KerasTensor)]
-    filled = {id(tensor): symbolic(shapes[id(tensor)], tensor) for tensor in tensors}
-    args, kwargs = node.fill(filled)
-    specs = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
-    return [_without_none(tuple(spec.shape), shapes[id(node.inputs[0])]) for spec in specs]
+    tensors = symbolic_leaves(call.arguments)
+    args, kwargs = call.fill({id(tensor): symbolic(env[id(tensor)].sizes, tensor) for tensor in tensors})
+    specs = keras.tree.flatten(call.operation.compute_output_spec(*args, **kwargs))
+    return [_without_none(tuple(spec.shape), env[id(call.inputs[0])].sizes) for spec in specs]
 
 
 def _without_none(shape: tuple, like: tuple[int, ...]) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ def _only_axis(site: Site) -> int | None:
     labelled = [axis for axis, vector in enumerate(site.labels) if vector is not None] if site.inputs else []
     if len(site.inputs) != 1 or len(site.output_shapes) != 1 or len(labelled) != 1 or labelled == [0]:
         return None
-    floating = keras.backend.is_float_dtype(site.node.inputs[0].dtype)
+    floating = keras.backend.is_float_dtype(site.call.inputs[0].dtype)
     shapes = (site.shapes[0], site.output_shapes[0])
     same = len(shapes[0]) == len(shapes[1]) and shapes[0][labelled[0]] == shapes[1][labelled[0]]
     return labelled[0] if floating and same and math.prod(site.sizes[0]) <= _LARGEST // 3 else None
@@ -92,8 +92,8 @@ def _runner(site: Site, axis: int) -> Callable[[np.ndarray], np.ndarray]:
     def run(x: np.ndarray) -> np.ndarray:
         if x.shape[axis] not in clones:
             clones[x.shape[axis]] = clone_operation(site.path, site.layer)
-        dtype = site.node.inputs[0].dtype
-        args, kwargs = site.node.fill({id(site.node.inputs[0]): keras.ops.convert_to_tensor(x, dtype)})
+        dtype = site.call.inputs[0].dtype
+        args, kwargs = site.call.fill({id(site.call.inputs[0]): keras.ops.convert_to_tensor(x, dtype)})
         return keras.ops.convert_to_numpy(clones[x.shape[axis]](*args, **kwargs))
 
     return run

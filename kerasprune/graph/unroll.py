@@ -7,10 +7,11 @@ import re
 import keras
 
 from kerasprune.core import GraphError
+from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
 from kerasprune.graph.replay import Replay
-from kerasprune.graph.walk import Node, functional, is_graph, nodes
+from kerasprune.graph.walk import calls_of, functional, is_graph
 
 
 def unroll(model: keras.Model, inputs=None) -> keras.Model:
@@ -61,7 +62,7 @@ class _Unroll(Replay):
 
     def __init__(self, model: keras.Model):
         self.clones = Clones()
-        super().__init__(self._make, self._call, nested=True)
+        super().__init__(self._make, self._in_parts, nested=True)
         self.source = model
         self.reasons: dict[str, str] = {}
         self.recordings: dict[str, Recording] = {}
@@ -78,7 +79,7 @@ class _Unroll(Replay):
     def _graph(self, inputs) -> keras.Model:
         """The model itself where nothing in it can be taken apart."""
         graph = functional(self.source)
-        self._decide(_all_nodes(self.source))
+        self._decide(_all_calls(self.source))
         if not self.recordings and inputs is None:
             return self.source
         if inputs is None:
@@ -96,7 +97,7 @@ class _Unroll(Replay):
             args, kwargs = _call_arguments(model, inputs)
             try:
                 recording = record(model, args, kwargs)
-                outputs = self._play_parts(recording, "", keras.tree.flatten((args, kwargs)))
+                outputs = self._run_parts(recording, "", keras.tree.flatten((args, kwargs)))
                 return keras.Model(inputs, outputs, name=model.name)
             except RecordError as error:
                 why = str(error)
@@ -116,54 +117,53 @@ class _Unroll(Replay):
     def _make(self, path: str, old: keras.Operation) -> keras.Operation:
         return old if id(old) in self.unrolled else self.clones.make(path, old)
 
-    def _call(self, node: Node, operation: keras.Operation, args: tuple, kwargs: dict):
-        recording = self.recordings.get(node.key)
+    def _in_parts(self, call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
+        recording = self.recordings.get(call.key)
         if recording is None:
             return operation(*args, **kwargs)
-        tensors = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, keras.KerasTensor)]
-        return self._play_parts(recording, node.path, [self._cast(node, tensor) for tensor in tensors])
+        given = [self._cast(call, tensor) for tensor in symbolic_leaves((args, kwargs))]
+        return self._run_parts(recording, call.path, given)
 
-    def _cast(self, node: Node, tensor: keras.KerasTensor) -> keras.KerasTensor:
-        if not needs_cast(node.operation, tensor):
+    def _cast(self, call: Call, tensor: keras.KerasTensor) -> keras.KerasTensor:
+        if not needs_cast(call.operation, tensor):
             return tensor
-        cast = keras.ops.cast(tensor, node.operation.input_dtype)
-        cast._keras_history.operation.name = self._name(node.path, "cast")
+        cast = keras.ops.cast(tensor, call.operation.input_dtype)
+        cast._keras_history.operation.name = self._name(call.path, "cast")
         return cast
 
-    def _play_parts(self, recording: Recording, path: str, given: list):
+    def _run_parts(self, recording: Recording, path: str, given: list):
         """Make the recorded calls with clones of the parts; returns the outputs in their structure."""
         enclosing, _, box = path.rpartition("/")
         parts = []
-        for number, node in enumerate(recording.nodes):
-            part = node.operation
+        for number, call in enumerate(recording.calls):
+            part = call.operation
             name = self.names[id(part)] = self.names.get(id(part)) or self._name(box, _readable(part))
             full = f"{enclosing}/{name}" if enclosing else name
-            parts.append(dataclasses.replace(node, key=f"{path}#{number}:{full}", path=full))
-        inside = [node for part in parts if is_graph(part.operation) for node in _all_nodes(part.operation, part.path)]
+            parts.append(dataclasses.replace(call, key=f"{path}#{number}:{full}", path=full))
+        inside = [call for part in parts if is_graph(part.operation) for call in _all_calls(part.operation, part.path)]
         self._decide([*parts, *inside])
-        tensors = dict(zip(map(id, recording.inputs), given, strict=True))
-        self.play(parts, tensors)
-        return keras.tree.map_structure(lambda tensor: tensors[id(tensor)], recording.outputs)
+        env = run(parts, dict(zip(map(id, recording.inputs), given, strict=True)), self.perform())
+        return keras.tree.map_structure(lambda tensor: env[id(tensor)], recording.outputs)
 
-    def _decide(self, calls: list[Node]) -> None:
+    def _decide(self, calls: list[Call]) -> None:
         """Record the calls of layers without a rule; a layer of which one call cannot be recorded stays whole."""
-        self.taken.update(node.operation.name for node in calls)
+        self.taken.update(call.operation.name for call in calls)
         found: dict[str, Recording] = {}
-        whole: set[int] = {id(node.operation) for node in calls if id(node.operation) in self.made} - self.unrolled
-        candidates = [node for node in calls if is_opaque(node.operation)]
-        for node in candidates:
+        whole: set[int] = {id(call.operation) for call in calls if id(call.operation) in self.made} - self.unrolled
+        candidates = [call for call in calls if is_opaque(call.operation)]
+        for call in candidates:
             try:
-                found[node.key] = record(node.operation, *node.arguments)
-                if any(getattr(tensor, "_keras_mask", None) is not None for tensor in node.outputs):
+                found[call.key] = record(call.operation, *call.arguments)
+                if any(getattr(tensor, "_keras_mask", None) is not None for tensor in call.outputs):
                     raise RecordError("its output carries a mask")
             except RecordError as error:
-                whole.add(id(node.operation))
-                kind = type(node.operation).__name__
-                self.reasons[node.path] = f"`{node.path}` is a {kind}, which cannot be unrolled: {error}"
-        for node in candidates:
-            if id(node.operation) not in whole:
-                self.unrolled.add(id(node.operation))
-                self.recordings[node.key] = found[node.key]
+                whole.add(id(call.operation))
+                kind = type(call.operation).__name__
+                self.reasons[call.path] = f"`{call.path}` is a {kind}, which cannot be unrolled: {error}"
+        for call in candidates:
+            if id(call.operation) not in whole:
+                self.unrolled.add(id(call.operation))
+                self.recordings[call.key] = found[call.key]
 
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""
@@ -176,13 +176,13 @@ class _Unroll(Replay):
         return name
 
 
-def _all_nodes(model: keras.Model, prefix: str = "") -> list[Node]:
+def _all_calls(model: keras.Model, prefix: str = "") -> list[Call]:
     """The calls of a model, those inside nested models too."""
     found = []
-    for node in nodes(model, prefix):
-        found.append(node)
-        if is_graph(node.operation):
-            found += _all_nodes(node.operation, node.path)
+    for call in calls_of(model, prefix):
+        found.append(call)
+        if is_graph(call.operation):
+            found += _all_calls(call.operation, call.path)
     return found
 
 

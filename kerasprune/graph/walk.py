@@ -1,38 +1,11 @@
 """Reading a Keras model as a list of calls; this file and `replay` are the only readers of Keras' graph internals."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import keras
 
 from kerasprune.core import GraphError
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """One call of one layer, nested model or operation.
-
-    Attributes:
-        key: Path of the operation, "#" and the number of this call among its calls in the model.
-        path: Names of the enclosing nested models and of the operation, separated by "/".
-        operation: The `keras.Operation` (a layer is one).
-        inputs: The input `KerasTensor`s, flattened; of a nested model those of its inputs, without masks.
-        outputs: The output `KerasTensor`s, flattened.
-        arguments: The `(args, kwargs)` of the call, with `KerasTensor`s in the tensors' places.
-    """
-
-    key: str
-    path: str
-    operation: keras.Operation
-    inputs: tuple[keras.KerasTensor, ...]
-    outputs: tuple[keras.KerasTensor, ...]
-    arguments: tuple[tuple, dict]
-
-    def fill(self, tensors: dict[int, object]) -> tuple[tuple, dict]:
-        """The arguments with every `KerasTensor` replaced by `tensors[id(it)]`."""
-        return keras.tree.map_structure(
-            lambda leaf: tensors[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf, self.arguments
-        )
+from kerasprune.graph.call import Call, symbolic_leaves
 
 
 def is_graph(operation: object) -> bool:
@@ -75,7 +48,7 @@ def join(prefix: str, name: str) -> str:
     return f"{prefix}/{name}" if prefix else name
 
 
-def nodes(model: keras.Model, prefix: str = "") -> Iterator[Node]:
+def calls_of(model: keras.Model, prefix: str = "") -> Iterator[Call]:
     """The calls of one model in the order of execution; the insides of nested models are not listed.
 
     Args:
@@ -83,15 +56,15 @@ def nodes(model: keras.Model, prefix: str = "") -> Iterator[Node]:
         prefix: The path of the model, empty for the outermost.
     """
     graph = functional(model)
-    calls: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             operation = node.operation
             if operation is None or node.is_input:
                 continue
-            number = calls[id(operation)] = calls.get(id(operation), -1) + 1
+            number = counts[id(operation)] = counts.get(id(operation), -1) + 1
             path = join(prefix, operation.name)
-            yield Node(
+            yield Call(
                 key=f"{path}#{number}",
                 path=path,
                 operation=operation,
@@ -108,10 +81,10 @@ def align(structure, names: list[str]) -> list:
     return keras.tree.flatten(structure)
 
 
-def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> list[Node]:
+def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> list[Call]:
     """The calls that lead from `inputs`, tensors that no call made, to `outputs`, in the order of execution."""
     done = {id(tensor) for tensor in inputs}
-    found: list[Node] = []
+    found: list[Call] = []
     pending = list(outputs)[::-1]
     while pending:
         tensor = pending[-1]
@@ -128,7 +101,7 @@ def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTens
         name = node.operation.name
         arguments = (node.arguments.args, node.arguments.kwargs)
         found.append(
-            Node(name, name, node.operation, tuple(node.arguments.keras_tensors), tuple(node.outputs), arguments)
+            Call(name, name, node.operation, tuple(node.arguments.keras_tensors), tuple(node.outputs), arguments)
         )
     return found
 
@@ -148,7 +121,7 @@ def _inputs(operation: keras.Operation, arguments) -> tuple[keras.KerasTensor, .
     if not is_graph(operation):
         return tuple(arguments.keras_tensors)
     given = arguments.args[0] if arguments.args else arguments.kwargs["inputs"]
-    return tuple(leaf for leaf in keras.tree.flatten(given) if isinstance(leaf, keras.KerasTensor))
+    return tuple(symbolic_leaves(given))
 
 
 def operations(model: keras.Model) -> dict[str, keras.Operation]:
@@ -159,11 +132,11 @@ def operations(model: keras.Model) -> dict[str, keras.Operation]:
 
 
 def _collect(model, prefix, found, seen) -> None:
-    for node in nodes(model, prefix):
-        if id(node.operation) in seen:
+    for call in calls_of(model, prefix):
+        if id(call.operation) in seen:
             continue
-        seen.add(id(node.operation))
-        if is_graph(node.operation):
-            _collect(node.operation, node.path, found, seen)
+        seen.add(id(call.operation))
+        if is_graph(call.operation):
+            _collect(call.operation, call.path, found, seen)
         else:
-            found[node.path] = node.operation
+            found[call.path] = call.operation

@@ -8,8 +8,7 @@ import numpy as np
 from kerasprune.core import ChannelGraph, batches
 from kerasprune.evidence.linear_parts import PARTS, Product, Windows
 from kerasprune.evidence.moments import Moments, pooled, read_moments
-from kerasprune.evidence.playback import Playback
-from kerasprune.graph import Rebuild, compile_like, operations, trace, unroll
+from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
 
@@ -33,7 +32,7 @@ class Merge:
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         model, small = unroll(damage.model), unroll(damage.small)
         graph, keep = trace(small), damage.graph.complete(damage.keep)
-        before, after = Playback(model, damage.graph), Playback(small, graph)
+        before, after = Program(model, damage.graph, PARTS), Program(small, graph, PARTS)
         data = batches(damage.data, damage.batch_size, limit=damage.limit)
         tensors = {reader: tensor for tensor in read_moments(model, damage.graph, data) for reader in tensor.readers}
         new = Rebuild(graph).run(small)
@@ -60,7 +59,7 @@ def _labels(graph: ChannelGraph, path: str) -> tuple[np.ndarray, np.ndarray | No
     return None
 
 
-def _obstacle(before: Playback, path: str) -> str:
+def _obstacle(before: Program, path: str) -> str:
     layer = before.layers[path]
     if PARTS.get(type(layer)) not in (Product, Windows):
         return f"there is no merging for {type(layer).__name__}"

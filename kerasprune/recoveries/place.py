@@ -5,7 +5,7 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, DataError
 from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.evidence.playback import Playback
+from kerasprune.graph import Program
 
 SMALLEST_SCALE = 1e-2  # of the largest of a batch norm: a channel below it is not asked to repay what others lost
 
@@ -26,7 +26,7 @@ class Place:
             before, without it in the model after.
     """
 
-    def __init__(self, path: str, before: Playback, after: Playback, graph: ChannelGraph, keep: np.ndarray):
+    def __init__(self, path: str, before: Program, after: Program, graph: ChannelGraph, keep: np.ndarray):
         self.path = path
         self.part = PARTS[type(after.layers[path])](after.layers[path])
         (first,), (second,) = before.places[path], after.places[path]
@@ -114,32 +114,32 @@ class Place:
 
 def _kept_outputs(key: str, axis: int, graph: ChannelGraph, keep: np.ndarray) -> np.ndarray:
     """bool (channels before,), which channels of what a call makes are left."""
-    node = next(node for node in graph.nodes if node.key == key)
-    labels = node.outputs[0][axis]
+    call = next(call for call in graph.calls if call.key == key)
+    labels = call.outputs[0][axis]
     return keep[labels]
 
 
-def _norm_behind(playback: Playback, position: int, axis: int) -> int | None:
+def _norm_behind(program: Program, position: int, axis: int) -> int | None:
     """The position of the batch norm that alone reads what a call makes and scales the channels of that axis."""
-    reader = playback.only_reader(position)
-    if reader is None or type(playback.calls[reader].operation) is not keras.layers.BatchNormalization:
+    reader = program.only_reader(position)
+    if reader is None or type(program.calls[reader].operation) is not keras.layers.BatchNormalization:
         return None
-    call = playback.calls[reader]
+    call = program.calls[reader]
     rank = len(call.inputs[0].shape)
     same = call.operation.axis % rank == axis % rank
-    return reader if same and len(playback.places[call.path]) == 1 else None
+    return reader if same and len(program.places[call.path]) == 1 else None
 
 
-def _addends(playback: Playback, position: int, axis: int) -> list[int]:
+def _addends(program: Program, position: int, axis: int) -> list[int]:
     """The ids of the tensors that are added to what a layer or the norm behind it makes, if they are there already."""
-    norm = _norm_behind(playback, position, axis)
+    norm = _norm_behind(program, position, axis)
     end = position if norm is None else norm
-    reader = playback.only_reader(end)
-    if reader is None or type(playback.calls[reader].operation) is not keras.layers.Add:
+    reader = program.only_reader(end)
+    if reader is None or type(program.calls[reader].operation) is not keras.layers.Add:
         return []
-    (own,) = playback.calls[end].outputs
-    others = [tensor for tensor in playback.calls[reader].inputs if tensor is not own]
-    ready = all(tensor.shape == own.shape and playback.is_made_before(tensor, position) for tensor in others)
+    (own,) = program.calls[end].outputs
+    others = [tensor for tensor in program.calls[reader].inputs if tensor is not own]
+    ready = all(tensor.shape == own.shape and program.is_made_before(tensor, position) for tensor in others)
     return list(map(id, others)) if ready else []
 
 

@@ -46,13 +46,13 @@ def _training_statistics(model, graph):
     """A flat copy of the model whose batch norms run in training mode, and these batch norms by path."""
     norms = {}
 
-    def call(node, operation, args, kwargs):
+    def at_call(call, operation, args, kwargs):
         if isinstance(operation, keras.layers.BatchNormalization):
-            norms[node.path] = operation
+            norms[call.path] = operation
             kwargs = {**kwargs, "training": True}
         return operation(*args, **kwargs)
 
-    flat = Rebuild(graph).run(model, call, nested=False)
+    flat = Rebuild(graph).run(model, at_call, nested=False)
     for norm in norms.values():
         norm.trainable = True
     return keras.Model(flat.inputs, flat.outputs), norms

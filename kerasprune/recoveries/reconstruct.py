@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.evidence.playback import Frontier, Playback
-from kerasprune.graph import Rebuild, compile_like, operations, trace, unroll
+from kerasprune.evidence.frontier import Frontier
+from kerasprune.evidence.linear_parts import PARTS
+from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
@@ -116,7 +117,7 @@ class RepayBias:
 def _repaired(damage: Damage, places: int | None, memory: float, change) -> tuple[keras.Model, tuple[Repair, ...]]:
     small = unroll(damage.small)
     graph = trace(small)
-    before, after = Playback(unroll(damage.model), damage.graph), Playback(small, graph)
+    before, after = Program(unroll(damage.model), damage.graph, PARTS), Program(small, graph, PARTS)
     keep = damage.graph.complete(damage.keep)
     frontier = Frontier((before, after), damage.data, damage.batch_size, damage.limit, memory)
     repairs, touched = [], []

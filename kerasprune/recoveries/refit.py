@@ -8,10 +8,10 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, DataError, as_arrays
+from kerasprune.evidence.linear_parts import PARTS
 from kerasprune.evidence.offset import Offset, Slopes
 from kerasprune.evidence.output_error import output_error
-from kerasprune.evidence.playback import Playback
-from kerasprune.graph import Node, Rebuild, compile_like, operations, trace, unroll
+from kerasprune.graph import Call, Program, Rebuild, compile_like, operations, trace, unroll
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
 
@@ -60,7 +60,7 @@ class Refit:
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         small = unroll(damage.small)
         graph = trace(small)
-        whole = Playback(small, graph)
+        whole = Program(small, graph, PARTS)
         reasons = {
             path: _obstacle(whole, path)
             for path in changed_layers(whole, damage.graph, damage.graph.complete(damage.keep))
@@ -86,7 +86,7 @@ class Refit:
         return new, tuple(repairs)
 
 
-def _obstacle(model: Playback, path: str) -> str:
+def _obstacle(model: Program, path: str) -> str:
     layer, calls = model.layers[path], model.places[path]
     if type(layer) is not keras.layers.Dense:
         return f"there is no refit for {type(layer).__name__}"
@@ -110,14 +110,14 @@ class _Fit:
         self.offsets = {path: Offset(self.size) for path in paths}
         inputs: dict[str, keras.KerasTensor] = {}
 
-        def call(node: Node, operation, args, kwargs):
-            if node.path not in self.offsets:
+        def at_call(call: Call, operation, args, kwargs):
+            if call.path not in self.offsets:
                 return operation(*args, **kwargs)
-            self.layers[node.path], inputs[node.path] = operation, args[0]
+            self.layers[call.path], inputs[call.path] = operation, args[0]
             activation, operation.activation = operation.activation, None
-            return activation(self.offsets[node.path](operation(*args, **kwargs)))
+            return activation(self.offsets[call.path](operation(*args, **kwargs)))
 
-        flat = Rebuild(graph).run(small, call, nested=False)
+        flat = Rebuild(graph).run(small, at_call, nested=False)
         before = unroll(damage.model)
         if len(flat.outputs) != 1 or len(flat.outputs[0].shape) != 2:
             shapes = ", ".join(str(output.shape) for output in flat.outputs)

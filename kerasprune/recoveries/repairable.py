@@ -4,12 +4,12 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph
 from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.evidence.playback import Playback
+from kerasprune.graph import Program
 
 MOST_UNKNOWNS = 8192  # per output of a layer; the normal equations hold the square of it
 
 
-def changed_layers(after: Playback, graph: ChannelGraph, keep: np.ndarray) -> list[str]:
+def changed_layers(after: Program, graph: ChannelGraph, keep: np.ndarray) -> list[str]:
     """The paths of layers with a kernel that read something that a cut has changed, in the order of execution.
 
     Args:
@@ -32,7 +32,7 @@ def changed_layers(after: Playback, graph: ChannelGraph, keep: np.ndarray) -> li
     return list(found)
 
 
-def obstacle(after: Playback, path: str) -> str:
+def obstacle(after: Program, path: str) -> str:
     """Why a layer cannot be repaired; empty if it can."""
     layer, calls = after.layers[path], after.places[path]
     if type(layer) not in PARTS:

@@ -61,7 +61,7 @@ def layer_changes(graph: ChannelGraph, keep: np.ndarray) -> tuple[LayerChange, .
 def _output_labels(graph: ChannelGraph) -> dict[str, np.ndarray | None]:
     """Path of every operation, in the order of the first calls, to the labels on the last labelled axis it puts out."""
     vectors: dict[str, np.ndarray | None] = {}
-    for node in graph.nodes:
-        labelled = [axis for axis in node.outputs[0] if axis is not None] if node.outputs else []
-        vectors.setdefault(node.operation, labelled[-1] if labelled else None)
+    for call in graph.calls:
+        labelled = [axis for axis in call.outputs[0] if axis is not None] if call.outputs else []
+        vectors.setdefault(call.operation, labelled[-1] if labelled else None)
     return vectors

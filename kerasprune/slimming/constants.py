@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, NodeLabels
+from kerasprune.core import ChannelGraph
 from kerasprune.evidence.random_inputs import random_inputs
-from kerasprune.graph import Rebuild, find_rule
+from kerasprune.graph import Call, Env, Program, find_rule, run
 
 _LINEAR = (
     keras.layers.Dense,
@@ -48,13 +48,14 @@ def constant_reads(model: keras.Model, graph: ChannelGraph) -> dict[str, Constan
         model: A functional model.
         graph: Its trace.
     """
+    program = Program(model, graph)
     flow = _Flow(graph)
-    flat = Rebuild(graph).run(model, flow.record, nested=False)
+    run(program.calls, {id(tensor): flow.nothing for tensor in program.inputs}, flow.perform)
     wanted = [read for read in flow.reads if read.ids.size]
     if not wanted:
         return {}
     inputs = keras.tree.flatten(random_inputs(model, graph, batch_size=1))
-    values = keras.tree.flatten(keras.Model(flat.inputs, [read.tensor for read in wanted])(inputs, training=False))
+    values = keras.tree.flatten(program.to([read.tensor for read in wanted])(inputs, training=False))
     found = {}
     for read, value in zip(wanted, values, strict=True):
         several = sum(other.path == read.path for other in flow.reads) > 1
@@ -75,70 +76,55 @@ class _Read:
 
 
 class _Flow:
-    """Follows constants through the calls of a model while it is replayed."""
+    """Follows constants through the calls of a model: what stands for a tensor is which ids are constant in it."""
 
     def __init__(self, graph: ChannelGraph):
         self.graph = graph
-        self.spots = iter(graph.nodes)
-        self.constant: dict[int, np.ndarray] = {}  # id of a tensor to bool (num_ids,)
-        self.tensors: list[keras.KerasTensor] = []  # so that their ids are not given away
+        self.nothing = np.zeros(graph.num_ids, bool)
         self.reads: list[_Read] = []
         self.kernels = {w.layer: w for w in graph.weights if w.index == 0}
-        self.values: dict[str, np.ndarray] = {}
 
-    def record(self, node, operation, args, kwargs):
-        """Make the call, and note what is constant in its outputs."""
-        spot = next(self.spots)
-        outputs = operation(*args, **kwargs)
-        tensors = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, keras.KerasTensor)]
-        self._note_reads(spot, operation, tensors)
-        for tensor, labels in zip(keras.tree.flatten(outputs), spot.outputs, strict=True):
-            flags = self._constant(spot, node.operation, tensors, labels)
-            self.constant[id(tensor)] = flags & ~self.graph.frozen
-            self.tensors.append(tensor)
-        return outputs
-
-    def _flags(self, tensor) -> np.ndarray:
-        return self.constant.get(id(tensor), np.zeros(self.graph.num_ids, bool))
-
-    def _note_reads(self, spot: NodeLabels, operation, tensors) -> None:
-        for tensor, labels, axes in zip(tensors, spot.inputs, spot.reads, strict=True):
+    def perform(self, call: Call, env: Env) -> list[np.ndarray]:
+        """What is constant in the outputs: a bool (num_ids,) for each; notes what the call reads."""
+        flags = [env[id(tensor)] for tensor in call.inputs]
+        for tensor, held, labels, axes in zip(call.inputs, flags, call.labels.inputs, call.labels.reads, strict=True):
             for axis in axes:
                 ids = np.unique(labels[axis])
-                ids = ids[self._flags(tensor)[ids]]
-                self.reads.append(_Read(spot.operation, operation, tensor, axis, labels[axis], ids))
+                self.reads.append(_Read(call.path, call.operation, tensor, axis, labels[axis], ids[held[ids]]))
+        return [self._constant(call, flags, labels) & ~self.graph.frozen for labels in call.labels.outputs]
 
-    def _constant(self, spot: NodeLabels, layer, tensors, labels) -> np.ndarray:
+    def _constant(self, call: Call, flags: list[np.ndarray], labels) -> np.ndarray:
         """Which ids are constant in an output with these labels: bool (num_ids,)."""
         present = np.zeros(self.graph.num_ids, bool)
         for vector in labels:
             if vector is not None:
                 present[vector] = True
+        layer = call.operation
         if type(layer) in _LINEAR:
-            return present & self._made_constant(spot, layer, tensors[0])
+            return present & self._made_constant(call, flags[0])
         rule = find_rule(layer)
         if rule is None or rule.behaviour not in ("carry", "channelwise", "move", "join"):
             return np.zeros_like(present)
-        for tensor, axes in zip(tensors, spot.inputs, strict=True):
+        for constant, axes in zip(flags, call.labels.inputs, strict=True):
             held = np.zeros_like(present)
             for vector in axes:
                 if vector is not None:
                     held[vector] = True
             # What is moved comes from the tensors that hold it; all else is computed from every tensor.
-            present &= self._flags(tensor) | (~held if rule.behaviour == "move" else False)
+            present &= constant | (~held if rule.behaviour == "move" else False)
         return present
 
-    def _made_constant(self, spot: NodeLabels, layer, tensor) -> np.ndarray:
+    def _made_constant(self, call: Call, read: np.ndarray) -> np.ndarray:
         """The ids of the outputs all of whose weights are zero where the input is no constant."""
         flags = np.ones(self.graph.num_ids, bool)
-        kernel = self.kernels.get(spot.operation)
+        layer, kernel = call.operation, self.kernels.get(call.path)
         out_axis = -2 if "Transpose" in type(layer).__name__ else -1
         if kernel is None or kernel.axes[out_axis] is None:
             return ~flags
         value = np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), out_axis, -1) != 0  # (..., in, out)
         labels = kernel.axes[-3 - out_axis]
         if labels is not None and len(labels) == value.shape[-2]:
-            value = value & ~self._flags(tensor)[labels][:, None]
+            value = value & ~read[labels][:, None]
         constant = ~value.any(axis=tuple(range(value.ndim - 1)))
         np.logical_and.at(flags, kernel.axes[out_axis], constant)
         return flags

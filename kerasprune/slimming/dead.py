@@ -41,8 +41,8 @@ def find_dead(model: keras.Model, graph: ChannelGraph) -> Dead:
     free = ~graph.frozen
     covered = _ids(graph, [w for w in graph.weights if w.reads])
     unread = free & covered & ~np.logical_or.reduce([*used.values(), np.zeros(graph.num_ids, bool)])
-    for node in graph.nodes:  # whoever reads without a weight may need the channel
-        unread &= ~(_read_by(graph, node) & ~_ids(graph, [w for w in graph.weights if w.layer == node.operation]))
+    for call in graph.calls:  # whoever reads without a weight may need the channel
+        unread &= ~(_read_by(graph, call) & ~_ids(graph, [w for w in graph.weights if w.layer == call.operation]))
     reads = constant_reads(model, graph)
     movable, reasons = _movable(graph, used, reads)
     keep = ~unread & ~movable
@@ -99,10 +99,10 @@ def _ids(graph: ChannelGraph, weights) -> np.ndarray:
     return flags
 
 
-def _read_by(graph: ChannelGraph, node) -> np.ndarray:
+def _read_by(graph: ChannelGraph, call) -> np.ndarray:
     """The ids that a call reads: bool (num_ids,)."""
     flags = np.zeros(graph.num_ids, bool)
-    for labels, axes in zip(node.inputs, node.reads, strict=True):
+    for labels, axes in zip(call.inputs, call.reads, strict=True):
         for axis in axes:
             flags[labels[axis]] = True
     return flags
@@ -113,21 +113,21 @@ def _movable(graph: ChannelGraph, used, reads: Mapping[str, ConstantReads]) -> t
     nothing = np.zeros(graph.num_ids, bool)
     movable = ~graph.frozen & ~_ids(graph, [w for w in graph.weights if w.inner])
     constant, read, reasons = nothing.copy(), nothing.copy(), []
-    for node in graph.nodes:
-        needed = _read_by(graph, node)
-        if node.operation in used:
-            weighted = _ids(graph, [w for w in graph.weights if w.layer == node.operation])
-            needed &= used[node.operation] | ~weighted
+    for call in graph.calls:
+        needed = _read_by(graph, call)
+        if call.operation in used:
+            weighted = _ids(graph, [w for w in graph.weights if w.layer == call.operation])
+            needed &= used[call.operation] | ~weighted
         read |= needed
         taken = nothing.copy()
-        if node.operation in reads:
-            found = reads[node.operation]
+        if call.operation in reads:
+            found = reads[call.operation]
             constant[found.ids] = True
             taken[found.ids] = found.uniform if not found.reason else False
             stay = needed[found.ids] & ~taken[found.ids]
             if stay.any():
                 reasons.append(
-                    f"{np.count_nonzero(stay)} channels that `{node.operation}` reads are constants, but stay: "
+                    f"{np.count_nonzero(stay)} channels that `{call.operation}` reads are constants, but stay: "
                     f"{found.reason or 'it pads its input, so what they add is not the same everywhere'}."
                 )
         movable &= ~needed | taken

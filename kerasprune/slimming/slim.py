@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Node, Rebuild, compile_like, trace, unrolled
+from kerasprune.evidence.reads import at_reads
+from kerasprune.graph import AtCall, Call, Read, Rebuild, compile_like, trace, unrolled
 from kerasprune.slimming.dead import without_dead
 from kerasprune.slimming.neuron_mask import NeuronMask
 from kerasprune.slimming.opener import find_opener
@@ -68,31 +69,24 @@ def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.M
         GraphError: As in `slim`.
     """
     keep = graph.complete(keep)
-    return Rebuild(graph, silent=keep).run(unrolled(model)[0], masking_call(graph, keep))
+    return Rebuild(graph, silent=keep).run(unrolled(model)[0], masking(graph, keep))
 
 
-def masking_call(graph: ChannelGraph, keep: np.ndarray):
-    """A `call` for `replay` that puts a `NeuronMask` on every axis on which removed channels are read."""
-    by_key = {node.key: node for node in graph.nodes}
+def masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
+    """What a `Rebuild` does at every call to put a `NeuronMask` on every axis on which removed channels are read."""
 
-    def call(node: Node, operation, args, kwargs):
-        spot = by_key.get(node.key)
-        if spot is None or not any(spot.reads):
-            return operation(*args, **kwargs)
-        if node.path in graph.inexact:
-            return _among_the_kept(operation, args[0], keep[spot.inputs[0][-1]])
-        leaves = keras.tree.flatten((args, kwargs))
-        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, keras.KerasTensor)]
-        for index, axes in enumerate(spot.reads):
-            for axis in axes:
-                stays = keep[spot.inputs[index][axis]]
-                if not stays.all():
-                    name = f"{node.key.replace('/', '_').replace('#', '_')}_mask_{index}_{axis}"
-                    leaves[places[index]] = NeuronMask(stays, axis, name=name)(leaves[places[index]])
-        args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
-        return operation(*args, **kwargs)
+    def at_read(read: Read) -> keras.KerasTensor:
+        stays = keep[read.labels]
+        if stays.all():
+            return read.tensor
+        name = f"{read.call.key.replace('/', '_').replace('#', '_')}_mask_{read.place}_{read.axis}"
+        return NeuronMask(stays, read.axis, name=name)(read.tensor)
 
-    return call
+    def around(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
+        inexact = call.path in graph.inexact
+        return _among_the_kept(operation, args[0], keep[call.labels.inputs[0][-1]]) if inexact else None
+
+    return at_reads(at_read, around)
 
 
 def _among_the_kept(operation, tensor, stays: np.ndarray):

@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, VerificationError, cut
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
-from kerasprune.graph import Rebuild, align, fresh_states, trace, unrolled
-from kerasprune.slimming.slim import masked, masking_call
+from kerasprune.graph import Call, Rebuild, align, fresh_states, trace, unrolled
+from kerasprune.slimming.slim import masked, masking
 
 
 def verify(
@@ -117,23 +117,23 @@ def _first_difference(model, graph, keep, small, x, tolerance) -> str:
     """The first call whose outputs differ between the two models, by the path of its operation."""
     expected = _tensors(model, graph, x, keep)
     actual = _tensors(small, trace(small), x)
-    for node in graph.nodes:
-        pairs = zip(expected[node.key], actual.get(node.key, ()), node.outputs, strict=False)
-        if not all(_difference(cut(_array(a), labels, keep), b) <= tolerance for a, b, labels in pairs):
-            return node.operation
+    for labels in graph.calls:
+        pairs = zip(expected[labels.key], actual.get(labels.key, ()), labels.outputs, strict=False)
+        if not all(_difference(cut(_array(a), axes, keep), b) <= tolerance for a, b, axes in pairs):
+            return labels.operation
     return "the outputs"
 
 
 def _tensors(model, graph, x, keep=None) -> dict[str, list]:
     """The outputs of every call of the model, those inside nested models too, by the key of the call."""
     found = {}
-    call = None if keep is None else masking_call(graph, keep)
+    mask = None if keep is None else masking(graph, keep)
 
-    def record(node, operation, args, kwargs):
-        outputs = call(node, operation, args, kwargs) if call else operation(*args, **kwargs)
-        found[node.key] = keras.tree.flatten(outputs)
+    def at_call(call: Call, operation, args, kwargs):
+        outputs = mask(call, operation, args, kwargs) if mask else operation(*args, **kwargs)
+        found[call.key] = keras.tree.flatten(outputs)
         return outputs
 
-    flat = Rebuild(graph, silent=keep).run(model, record, nested=False)
+    flat = Rebuild(graph, silent=keep).run(model, at_call, nested=False)
     arrays = align(x, [tensor.name for tensor in flat.inputs])
     return keras.Model(flat.inputs, found)(arrays, training=False)

@@ -16,7 +16,7 @@ def two_groups() -> ChannelGraph:
             ChannelGroup("out", made, "it is", ("out",)),
         ),
         weights=(),
-        nodes=(),
+        calls=(),
         edits={},
         declined={"odd": "nobody knows it"},
         input_shapes=((1, 4),),

@@ -12,7 +12,7 @@ from kerasprune.criteria.second_order import DERIVATIVES, LOSSES, STEPS
 from kerasprune.criteria.second_order.activations import softmax
 from kerasprune.criteria.second_order.step import elementwise, find_step
 from kerasprune.evidence import Evidence
-from kerasprune.graph import nodes
+from kerasprune.graph import calls_of
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 
@@ -108,9 +108,9 @@ def test_a_step_goes_back_by_the_matrix_of_its_layer_and_by_the_squares_of_its_e
     model = keras.Model(inputs, type(layer).from_config(layer.get_config())(inputs if several else inputs[0]))
     rng = np.random.default_rng(0)
     randomize(model, rng)
-    (node,) = nodes(model)
+    (call,) = calls_of(model)
     x = [rng.permutation(np.prod(i.shape[1:])).reshape(1, *i.shape[1:]) / 7 - 1.03 for i in inputs]
-    y, back = find_step(node)(*x)
+    y, back = find_step(call)(*x)
     first, second = rng.normal(size=(2, *y.shape))
     sizes = [value.size for value in x]
     moves = np.split(0.01 * np.eye(sum(sizes)), np.cumsum(sizes)[:-1], axis=1)
@@ -143,7 +143,7 @@ def test_channels_may_come_first(name):
     randomize(models[1], rng)
     models[0].set_weights(models[1].get_weights())
     (y, back), (expected, expected_back) = (
-        find_step(next(nodes(model)))(value) for model, value in zip(models, (np.moveaxis(x, -1, 1), x), strict=True)
+        find_step(next(calls_of(model)))(value) for model, value in zip(models, (np.moveaxis(x, -1, 1), x), strict=True)
     )
     np.testing.assert_allclose(y, np.moveaxis(expected, -1, 1))
     derivatives = rng.normal(size=(2, *expected.shape))

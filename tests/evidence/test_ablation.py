@@ -9,7 +9,7 @@ import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import Oracle, score
 from kerasprune.evidence import Ablation, Probe
-from kerasprune.evidence.ablation.steps import Call, Update
+from kerasprune.evidence.ablation.steps import Repeat, Update
 from kerasprune.evidence.ablation.updates import update_of
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
@@ -175,8 +175,8 @@ def test_only_what_depends_on_a_channel_runs_again():
     graph = kp.trace(model)
     data = np.zeros((4, 4), "float32"), np.zeros((4, 3), "float32")
     first, second = Ablation(model, graph, data, loss="mse", batch_size=4, memory=1).plans
-    assert [type(step) for step in second.steps] == [Update, Call]  # and the activation of the output
-    assert not any(step.node.path.startswith("dense0") for step in first.steps)
+    assert [type(step) for step in second.steps] == [Update, Repeat]  # and the activation of the output
+    assert not any(step.call.path.startswith("dense0") for step in first.steps)
 
 
 def test_too_little_memory_is_said():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasprune.graph import nodes, operations, replay
+from kerasprune.graph import calls_of, operations, replay
 
 layers = keras.layers
 
@@ -46,16 +46,16 @@ def test_the_old_model_is_untouched():
 def test_flat_layers_of_a_base_called_with_training_false_keep_to_it():
     calls = []
 
-    def call(node, operation, args, kwargs):
-        calls.append((node.path, kwargs.get("training")))
+    def at_call(call, operation, args, kwargs):
+        calls.append((call.path, kwargs.get("training")))
         return operation(*args, **kwargs)
 
-    replay(nested_model(), call=call, nested=False)
+    replay(nested_model(), at_call=at_call, nested=False)
     assert {training for path, training in calls if path == "base/norm"} == {False, None}
 
 
 def test_calls_are_listed_once_each():
-    keys = [node.key for node in nodes(nested_model())]
+    keys = [call.key for call in calls_of(nested_model())]
     assert len(keys) == len(set(keys))
     assert {"base#0", "base#1", "a#0", "b#0"} <= set(keys)
 

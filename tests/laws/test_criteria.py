@@ -86,7 +86,7 @@ def assert_gains_mask(rng):
     model = random_model(from_generator(rng))
     randomize(model, rng)
     graph = kp.trace(model)
-    if not any(axes for node in graph.nodes for axes in node.reads):
+    if not any(axes for call in graph.calls for axes in call.reads):
         return
     keep = graph.complete(random_keep(graph, rng))
     x = [rng.normal(size=(3, *shape[1:])).astype("float32") for shape in graph.input_shapes]

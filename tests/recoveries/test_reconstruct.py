@@ -10,8 +10,9 @@ from keras import layers
 
 import kerasprune as kp
 from kerasprune.core import DataError
+from kerasprune.evidence import frontier
 from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.evidence.playback import Playback
+from kerasprune.graph import run
 from kerasprune.recoveries import RECOVERIES, Damage, Reconstruct, RepayBias, place, reconstruct, resolve_recovery
 from tests.laws.random_models import random_keep, randomize
 
@@ -245,13 +246,12 @@ def test_the_last_layer_of_a_branch_repays_what_the_shortcut_has_lost(monkeypatc
 
 def test_every_call_is_made_once_for_a_batch(damage, monkeypatch):
     made = collections.Counter()
-    run = Playback.run
 
-    def counted(self, tensors, start, stop):
-        made.update((id(self), position) for position in range(start, stop))
-        return run(self, tensors, start, stop)
+    def counted(calls, env):
+        made.update(map(id, calls))
+        return run(calls, env)
 
-    monkeypatch.setattr(Playback, "run", counted)
+    monkeypatch.setattr(frontier, "run", counted)
     Reconstruct()(damage)
     assert set(made.values()) == {2}  # batches
 

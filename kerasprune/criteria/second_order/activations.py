@@ -9,7 +9,7 @@ from keras import layers
 
 from kerasprune.core import Registry
 from kerasprune.criteria.second_order.step import Step, array, elementwise, step, unknown
-from kerasprune.graph import Node
+from kerasprune.graph import Call
 
 # By the name of an activation: from its input to its value, slope (first derivative) and bend (second derivative).
 DERIVATIVES = Registry("activation with known derivatives")
@@ -178,37 +178,37 @@ def activation(function: Callable, path: str) -> Step:
 
 
 @step(layers.Activation)
-def _activation(node: Node) -> Step:
-    return activation(node.operation.activation, node.path)
+def _activation(call: Call) -> Step:
+    return activation(call.operation.activation, call.path)
 
 
 @step(*_OPERATIONS)
-def _operation(node: Node) -> Step:
-    return elementwise(DERIVATIVES[_OPERATIONS[type(node.operation).__name__]])
+def _operation(call: Call) -> Step:
+    return elementwise(DERIVATIVES[_OPERATIONS[type(call.operation).__name__]])
 
 
 @step(layers.ReLU)
-def _relu_layer(node: Node) -> Step:
-    options = {key: getattr(node.operation, key) for key in ("negative_slope", "max_value", "threshold")}
+def _relu_layer(call: Call) -> Step:
+    options = {key: getattr(call.operation, key) for key in ("negative_slope", "max_value", "threshold")}
     return elementwise(functools.partial(_relu, **options))
 
 
 @step(layers.LeakyReLU)
-def _leaky_relu_layer(node: Node) -> Step:
-    return elementwise(functools.partial(_relu, negative_slope=node.operation.negative_slope))
+def _leaky_relu_layer(call: Call) -> Step:
+    return elementwise(functools.partial(_relu, negative_slope=call.operation.negative_slope))
 
 
 @step(layers.PReLU)
-def _prelu_layer(node: Node) -> Step:
-    return elementwise(functools.partial(_relu, negative_slope=array(node.operation.alpha)))
+def _prelu_layer(call: Call) -> Step:
+    return elementwise(functools.partial(_relu, negative_slope=array(call.operation.alpha)))
 
 
 @step(layers.ELU)
-def _elu_layer(node: Node) -> Step:
-    return elementwise(functools.partial(_elu, alpha=node.operation.alpha))
+def _elu_layer(call: Call) -> Step:
+    return elementwise(functools.partial(_elu, alpha=call.operation.alpha))
 
 
 @step(layers.Softmax, "Softmax")
-def _softmax_layer(node: Node) -> Step:
-    axis = node.operation.axis
+def _softmax_layer(call: Call) -> Step:
+    axis = call.operation.axis
     return softmax(axis if isinstance(axis, int) else tuple(axis))

@@ -8,32 +8,32 @@ import numpy as np
 from keras import layers
 
 from kerasprune.criteria.second_order.step import Step, array, step, unknown
-from kerasprune.graph import Node
+from kerasprune.graph import Call
 
 
 @step(layers.Add, "Add")
-def add(node: Node) -> Step:
+def add(call: Call) -> Step:
     """The sum."""
-    return _weighted(node, np.ones(len(_operands(node))))
+    return _weighted(call, np.ones(len(_operands(call))))
 
 
 @step(layers.Subtract, "Subtract")
-def subtract(node: Node) -> Step:
+def subtract(call: Call) -> Step:
     """The first one less the second."""
-    return _weighted(node, np.array([1.0, -1.0]))
+    return _weighted(call, np.array([1.0, -1.0]))
 
 
 @step(layers.Average)
-def average(node: Node) -> Step:
+def average(call: Call) -> Step:
     """The mean."""
-    count = len(node.inputs)
-    return _weighted(node, np.full(count, 1 / count))
+    count = len(call.inputs)
+    return _weighted(call, np.full(count, 1 / count))
 
 
 @step(layers.Multiply, "Multiply")
-def multiply(node: Node) -> Step:
+def multiply(call: Call) -> Step:
     """The product; a tensor that is multiplied by itself counts as two."""
-    operands = _operands(node)
+    operands = _operands(call)
     places = [place for place, operand in enumerate(operands) if operand is None]
 
     def run(*inputs):
@@ -51,9 +51,9 @@ def multiply(node: Node) -> Step:
     return run
 
 
-def _weighted(node: Node, weights: np.ndarray) -> Step:
+def _weighted(call: Call, weights: np.ndarray) -> Step:
     """The sum of the operands times their weights."""
-    operands = _operands(node)
+    operands = _operands(call)
     own = [weight for weight, operand in zip(weights, operands, strict=True) if operand is None]
 
     def run(*inputs):
@@ -69,15 +69,15 @@ def _weighted(node: Node, weights: np.ndarray) -> Step:
     return run
 
 
-def _operands(node: Node) -> list[np.ndarray | None]:
+def _operands(call: Call) -> list[np.ndarray | None]:
     """The constants among what is combined; None for what is a tensor.
 
     Raises:
         DataError: Tensors of different rank are combined.
     """
-    if len({len(tensor.shape) for tensor in node.inputs}) > 1:
-        raise unknown(f"`{node.path}` combines tensors of different rank")
-    leaves = keras.tree.flatten(node.arguments)
+    if len({len(tensor.shape) for tensor in call.inputs}) > 1:
+        raise unknown(f"`{call.path}` combines tensors of different rank")
+    leaves = keras.tree.flatten(call.arguments)
     return [None if isinstance(leaf, keras.KerasTensor) else array(leaf) for leaf in leaves]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from kerasprune.criteria.second_order.step import Step, step, unknown
-from kerasprune.graph import Node
+from kerasprune.graph import Call
 
 
 @step(
@@ -22,7 +22,7 @@ from kerasprune.graph import Node
     layers.SpatialDropout3D,
     "Identity",
 )
-def unchanged(node: Node) -> Step:
+def unchanged(call: Call) -> Step:
     """Nothing happens in inference mode."""
     return lambda x: (x, lambda first, second: [(first, second)])
 
@@ -47,7 +47,7 @@ def unchanged(node: Node) -> Step:
     "Squeeze",
     "Transpose",
 )
-def move(node: Node) -> Step:
+def move(call: Call) -> Step:
     """Where every entry goes is found by sending the numbers of the places through the layer."""
 
     @functools.lru_cache(maxsize=2)
@@ -59,10 +59,10 @@ def move(node: Node) -> Step:
         numbers = np.split(np.arange(1.0, sum(sizes) + 1), np.cumsum(sizes)[:-1])  # 0 is what no input has made
         tensors = {
             id(tensor): keras.ops.convert_to_tensor(number.reshape(1, *shape), "float32")
-            for tensor, number, shape in zip(node.inputs, numbers, shapes, strict=True)
+            for tensor, number, shape in zip(call.inputs, numbers, shapes, strict=True)
         }
-        args, kwargs = node.fill(tensors)
-        places = keras.ops.convert_to_numpy(node.operation(*args, **kwargs))[0].astype(int)
+        args, kwargs = call.fill(tensors)
+        places = keras.ops.convert_to_numpy(call.operation(*args, **kwargs))[0].astype(int)
         made = np.flatnonzero(places)
         ones = (np.ones(len(made)), (places.ravel()[made] - 1, made))
         return sparse.csr_array(ones, shape=(sum(sizes), places.size)), places.shape
@@ -84,8 +84,8 @@ def move(node: Node) -> Step:
 
 
 @step(layers.UpSampling2D)
-def up_sampling(node: Node) -> Step:
+def up_sampling(call: Call) -> Step:
     """Copies, as in one and in three dimensions, unless it interpolates."""
-    if node.operation.interpolation != "nearest":
-        raise unknown(f"`{node.path}` interpolates ({node.operation.interpolation})")
-    return move(node)
+    if call.operation.interpolation != "nearest":
+        raise unknown(f"`{call.path}` interpolates ({call.operation.interpolation})")
+    return move(call)

@@ -13,10 +13,10 @@ from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.sample_loss import sample_losses
 from kerasprune.evidence.sampling import feed
-from kerasprune.graph import align, nodes
+from kerasprune.graph import Call, Env, align, calls_of, run
 
 
-class Read(keras.layers.Layer):
+class Mark(keras.layers.Layer):
     """Marks a place where channels are read.
 
     Args:
@@ -66,15 +66,16 @@ class Passes:
         name, self.options = known_loss(evidence, "quadratic", LOSSES)
         self.loss = LOSSES[name]
         self.evidence = evidence
-        flat = instrument(evidence.model, evidence.graph, lambda x, axis, labels, reader: Read(axis, labels)(x))
+        flat = instrument(evidence.model, evidence.graph, lambda read: Mark(read.axis, read.labels)(read.tensor))
         if len(flat.outputs) != 1:
             raise DataError(f"'quadratic' needs a model with one output. Received: {len(flat.outputs)}. Use 'linear'.")
         self.inputs, (self.output,) = flat.inputs, flat.outputs
-        self.calls = [(n, None if isinstance(n.operation, Read) else find_step(n)) for n in nodes(flat)]
+        self.calls = list(calls_of(flat))
+        self.steps = [None if isinstance(call.operation, Mark) else find_step(call) for call in self.calls]
         self.behind: set[int] = set()  # the tensors behind a read, in which derivatives are needed
-        for node, step in self.calls:
-            if step is None or any(id(tensor) in self.behind for tensor in node.inputs):
-                self.behind.update(map(id, node.outputs))
+        for call, step in zip(self.calls, self.steps, strict=True):
+            if step is None or any(id(tensor) in self.behind for tensor in call.inputs):
+                self.behind.update(map(id, call.outputs))
 
     def batches(self) -> Iterator[Batch]:
         """The data, checked."""
@@ -95,27 +96,30 @@ class Passes:
         change = np.zeros(len(gain))
         values, ways = self._forward(batch.x, gain, change)
         found = {id(self.output): self._loss_derivatives(values[id(self.output)], batch)}
-        for (node, step), back in zip(reversed(self.calls), reversed(ways), strict=True):
-            derivatives = found.pop(id(node.outputs[0]), None)
-            wanted = [id(tensor) in self.behind for tensor in node.inputs]
+        for call, step, back in zip(*map(reversed, (self.calls, self.steps, ways)), strict=True):
+            derivatives = found.pop(id(call.outputs[0]), None)
+            wanted = [id(tensor) in self.behind for tensor in call.inputs]
             if derivatives is None or not (step is None or any(wanted)):
                 continue
-            for tensor, want, more in zip(node.inputs, wanted, back(*derivatives), strict=True):
+            for tensor, want, more in zip(call.inputs, wanted, back(*derivatives), strict=True):
                 if want:
                     so_far = found.get(id(tensor))
                     found[id(tensor)] = more if so_far is None else (so_far[0] + more[0], so_far[1] + more[1])
         return change
 
-    def _forward(self, x, gain: np.ndarray, change: np.ndarray) -> tuple[dict[int, np.ndarray], list[Back]]:
+    def _forward(self, x, gain: np.ndarray, change: np.ndarray) -> tuple[Env, list[Back]]:
         """The values of all tensors, and the ways back in the order of the calls."""
         arrays = align(x, [tensor.name for tensor in self.inputs])
-        values = {id(tensor): np.asarray(array, float) for tensor, array in zip(self.inputs, arrays, strict=True)}
+        env = {id(tensor): np.asarray(array, float) for tensor, array in zip(self.inputs, arrays, strict=True)}
         ways = []
-        for node, step in self.calls:
-            step = node.operation.step(gain, change) if step is None else step
-            values[id(node.outputs[0])], back = step(*(values[id(tensor)] for tensor in node.inputs))
+
+        def perform(call: Call, env: Env) -> np.ndarray:
+            step = self.steps[len(ways)] or call.operation.step(gain, change)
+            output, back = step(*(env[id(tensor)] for tensor in call.inputs))
             ways.append(back)
-        return values, ways
+            return output
+
+        return run(self.calls, env, perform), ways
 
     def _loss_derivatives(self, outputs: np.ndarray, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """First and second, for a loss that is averaged over the places of a sample."""

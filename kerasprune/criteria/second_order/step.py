@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import DataError
-from kerasprune.graph import Node
+from kerasprune.graph import Call
 
 # From the first and second derivative of the loss in every entry of an output to those in the entries of every input.
 Back = Callable[[np.ndarray, np.ndarray], list[tuple[np.ndarray, np.ndarray]]]
@@ -14,13 +14,13 @@ Back = Callable[[np.ndarray, np.ndarray], list[tuple[np.ndarray, np.ndarray]]]
 Step = Callable[..., tuple[np.ndarray, Back]]
 
 # From one call of a layer to its step; by class of layers, or by the class name of an operation of `keras.ops`.
-STEPS: dict[type | str, Callable[[Node], Step]] = {}
+STEPS: dict[type | str, Callable[[Call], Step]] = {}
 
 
 def step(*targets: type | str) -> Callable:
     """A decorator that teaches the "quadratic" criterion a layer.
 
-    The function gets the `Node` of a call and returns its step. A step gets the inputs as float64 arrays and returns
+    The function gets the `Call` of a call and returns its step. A step gets the inputs as float64 arrays and returns
     the output and a function from the first and second derivatives of the loss in the output, of its shape, to a list
     of those in each input. With `y = f(x)` these are `first * f'` and `second * f'^2 + first * f''`, summed over the
     entries of the output that an entry of the input has a part in.
@@ -31,7 +31,7 @@ def step(*targets: type | str) -> Callable:
     Example:
 
     >>> @step(keras.layers.GaussianNoise)  # doctest: +SKIP
-    ... def unchanged(node):
+    ... def unchanged(call):
     ...     return lambda x: (x, lambda first, second: [(first, second)])
     """
 
@@ -42,17 +42,17 @@ def step(*targets: type | str) -> Callable:
     return decorate
 
 
-def find_step(node: Node) -> Step:
+def find_step(call: Call) -> Step:
     """The step of a call.
 
     Raises:
         DataError: There is none.
     """
-    kind = type(node.operation)
-    make = STEPS.get(kind if isinstance(node.operation, keras.layers.Layer) else kind.__name__)
-    if make is None or len(node.outputs) != 1:
-        raise unknown(f"`{node.path}` is a {kind.__name__}")
-    return make(node)
+    kind = type(call.operation)
+    make = STEPS.get(kind if isinstance(call.operation, keras.layers.Layer) else kind.__name__)
+    if make is None or len(call.outputs) != 1:
+        raise unknown(f"`{call.path}` is a {kind.__name__}")
+    return make(call)
 
 
 def unknown(what: str) -> DataError:

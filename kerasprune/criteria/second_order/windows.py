@@ -8,7 +8,7 @@ from keras import layers
 
 from kerasprune.criteria.second_order.activations import activation
 from kerasprune.criteria.second_order.step import Step, array, linear, step, then
-from kerasprune.graph import Node
+from kerasprune.graph import Call
 
 
 class Window:
@@ -66,31 +66,31 @@ class Window:
 
 
 @step(layers.Conv1D, layers.Conv2D, layers.Conv3D)
-def convolution(node: Node) -> Step:
+def convolution(call: Call) -> Step:
     """In one group, or in several side by side."""
-    layer = node.operation
-    return _finished(node, _convolved(Window(layer, layer.kernel_size), array(layer.kernel), layer.groups))
+    layer = call.operation
+    return _finished(call, _convolved(Window(layer, layer.kernel_size), array(layer.kernel), layer.groups))
 
 
 @step(layers.DepthwiseConv1D, layers.DepthwiseConv2D)
-def depthwise_convolution(node: Node) -> Step:
+def depthwise_convolution(call: Call) -> Step:
     """Every channel is a group."""
-    return _finished(node, _depthwise(node.operation, array(node.operation.kernel)))
+    return _finished(call, _depthwise(call.operation, array(call.operation.kernel)))
 
 
 @step(layers.SeparableConv1D, layers.SeparableConv2D)
-def separable_convolution(node: Node) -> Step:
+def separable_convolution(call: Call) -> Step:
     """A depthwise filter, then a product at every place."""
-    layer = node.operation
+    layer = call.operation
     kernel = array(layer.pointwise_kernel)
     product = linear(_dense, _dense_back, kernel.reshape(kernel.shape[-2:]))
-    return _finished(node, then(_depthwise(layer, array(layer.depthwise_kernel)), product))
+    return _finished(call, then(_depthwise(layer, array(layer.depthwise_kernel)), product))
 
 
 @step(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
-def transposed_convolution(node: Node) -> Step:
+def transposed_convolution(call: Call) -> Step:
     """The way back of a convolution; the kernel holds (taps, outputs, inputs)."""
-    layer = node.operation
+    layer = call.operation
     window = Window(layer, layer.kernel_size)
     axis = 1 if layer.data_format == "channels_first" else -1
 
@@ -103,13 +103,13 @@ def transposed_convolution(node: Node) -> Step:
         padded = window.pad(derivative)
         return sum(padded[places] @ kernel[tap] for tap, places in window.taps(padded.shape))
 
-    return _finished(node, linear(forward, backward, array(layer.kernel)))
+    return _finished(call, linear(forward, backward, array(layer.kernel)))
 
 
 @step(layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D)
-def average_pooling(node: Node) -> Step:
+def average_pooling(call: Call) -> Step:
     """The mean of what is inside; padding does not count."""
-    window = Window(node.operation, node.operation.pool_size)
+    window = Window(call.operation, call.operation.pool_size)
 
     def total(x):
         padded = window.pad(x)
@@ -124,13 +124,13 @@ def average_pooling(node: Node) -> Step:
 
         return total(x) * share, back
 
-    return _channels_last(node, run)
+    return _channels_last(call, run)
 
 
 @step(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D)
-def max_pooling(node: Node) -> Step:
+def max_pooling(call: Call) -> Step:
     """The largest passes, the first one of several."""
-    window = Window(node.operation, node.operation.pool_size)
+    window = Window(call.operation, call.operation.pool_size)
 
     def run(x):
         padded = window.pad(x, -np.inf)
@@ -147,11 +147,11 @@ def max_pooling(node: Node) -> Step:
 
         return np.take_along_axis(seen, chosen[None], axis=0)[0], back
 
-    return _channels_last(node, run)
+    return _channels_last(call, run)
 
 
 @step(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D)
-def global_average_pooling(node: Node) -> Step:
+def global_average_pooling(call: Call) -> Step:
     """The mean over all places."""
 
     def run(x):
@@ -161,11 +161,11 @@ def global_average_pooling(node: Node) -> Step:
             (np.broadcast_to(first * share, x.shape), np.broadcast_to(second * share**2, x.shape))
         ]
 
-    return _channels_last(node, run, node.operation.keepdims)
+    return _channels_last(call, run, call.operation.keepdims)
 
 
 @step(layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalMaxPooling3D)
-def global_max_pooling(node: Node) -> Step:
+def global_max_pooling(call: Call) -> Step:
     """The largest over all places passes, the first one of several."""
 
     def run(x):
@@ -181,7 +181,7 @@ def global_max_pooling(node: Node) -> Step:
         places = (1,) * (x.ndim - 2)
         return output.reshape(len(x), *places, -1), lambda *both: [tuple(map(passed, both))]
 
-    return _channels_last(node, run, node.operation.keepdims)
+    return _channels_last(call, run, call.operation.keepdims)
 
 
 def _number(tap: tuple[int, ...], window: Window) -> int:
@@ -230,21 +230,21 @@ def _grouped_back(derivative, kernel, shape):
     return np.einsum("...go,gio->...gi", groups, kernel).reshape(*derivative.shape[:-1], -1)
 
 
-def _finished(node: Node, run: Step) -> Step:
+def _finished(call: Call, run: Step) -> Step:
     """With bias and activation."""
-    layer = node.operation
+    layer = call.operation
     bias = 0.0 if layer.bias is None else array(layer.bias)
 
     def shifted(x):
         output, back = run(x)
         return output + bias, back
 
-    return then(_channels_last(node, shifted), activation(layer.activation, node.path))
+    return then(_channels_last(call, shifted), activation(layer.activation, call.path))
 
 
-def _channels_last(node: Node, run: Step, keepdims: bool = True) -> Step:
+def _channels_last(call: Call, run: Step, keepdims: bool = True) -> Step:
     """The step for the data format of the layer; without `keepdims` the places, of which there is one, are left out."""
-    axis = 1 if node.operation.data_format == "channels_first" else -1
+    axis = 1 if call.operation.data_format == "channels_first" else -1
 
     def moved(x):
         output, back = run(np.moveaxis(x, axis, -1))

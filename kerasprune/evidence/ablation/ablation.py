@@ -18,7 +18,7 @@ from kerasprune.evidence.gains import Gained, GainModel, Gains
 from kerasprune.evidence.progress import tracked
 from kerasprune.evidence.sample_loss import output_losses, sample_losses
 from kerasprune.evidence.sampling import feed, filled
-from kerasprune.graph import align, functional, nodes
+from kerasprune.graph import align, calls_of, functional
 
 MEBI = 2**20
 
@@ -131,19 +131,19 @@ class Ablation:
     def _segments(self) -> tuple[Segment, Judged]:
         """The calls before the first channel that can go, and the others."""
         inner, free = self.inner, np.flatnonzero(~self.graph.frozen)
-        calls = list(nodes(inner))
-        gains = next(node.outputs[0] for node in calls if isinstance(node.operation, Gains))
-        calls = [node for node in calls if not isinstance(node.operation, Gains)]
+        calls = list(calls_of(inner))
+        gains = next(call.outputs[0] for call in calls if isinstance(call.operation, Gains))
+        calls = [call for call in calls if not isinstance(call.operation, Gains)]
         later: set[int] = set()
-        for node in calls:
-            feels = isinstance(node.operation, Gained) and np.isin(node.operation.labels, free).any()
-            if feels or any(id(tensor) in later for tensor in node.inputs):
-                later.update(map(id, node.outputs))
-        front = [node for node in calls if id(node.outputs[0]) not in later]
-        rest = [node for node in calls if id(node.outputs[0]) in later]
+        for call in calls:
+            feels = isinstance(call.operation, Gained) and np.isin(call.operation.labels, free).any()
+            if feels or any(id(tensor) in later for tensor in call.inputs):
+                later.update(map(id, call.outputs))
+        front = [call for call in calls if id(call.outputs[0]) not in later]
+        rest = [call for call in calls if id(call.outputs[0]) in later]
         targets = {id(tensor): tensor for steps in self.plans for tensor in steps.crossing}
-        made = {id(tensor) for node in rest for tensor in node.outputs}
-        read = [tensor for node in rest for tensor in node.inputs]
+        made = {id(tensor) for call in rest for tensor in call.outputs}
+        read = [tensor for call in rest for tensor in call.inputs]
         needed = {id(tensor): tensor for tensor in (*read, *targets.values(), *inner.outputs)}
         edge = [tensor for tensor in needed.values() if id(tensor) not in made and tensor is not gains]
         return (

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from kerasprune.evidence.ablation.steps import Call, Silence, Step, Update
+from kerasprune.evidence.ablation.steps import Repeat, Silence, Step, Update
 from kerasprune.evidence.ablation.updates import channel_axis, update_of
 from kerasprune.evidence.gains import Gained, Gains
-from kerasprune.graph import Node, nodes
+from kerasprune.graph import Call, calls_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,54 +36,54 @@ class _Planner:
     ids: np.ndarray
     everything: bool  # whether all calls run again
     touched: set[int] = field(default_factory=set)
-    held: dict[int, Node] = field(default_factory=dict)  # gained tensors of which one channel alone changes
+    held: dict[int, Call] = field(default_factory=dict)  # gained tensors of which one channel alone changes
     steps: list = field(default_factory=list)
     crossing: dict[int, keras.KerasTensor] = field(default_factory=dict)
 
-    def add(self, node: Node) -> None:
+    def add(self, call: Call) -> None:
         """Sort one call."""
-        layer = node.operation
+        layer = call.operation
         if isinstance(layer, Gains):
             return
-        if self._is_update(node):
-            self._update(node)
+        if self._is_update(call):
+            self._update(call)
             return
-        for tensor in node.inputs:
+        for tensor in call.inputs:
             if id(tensor) in self.held and id(tensor) not in self.touched:
                 self._step(*_silence(self.held[id(tensor)]))
-        reached = self.everything or any(id(tensor) in self.touched for tensor in node.inputs)
+        reached = self.everything or any(id(tensor) in self.touched for tensor in call.inputs)
         if reached:
-            self._step(*(_silence(node) if isinstance(layer, Gained) else (Call(node), node.inputs)))
+            self._step(*(_silence(call) if isinstance(layer, Gained) else (Repeat(call), call.inputs)))
         elif isinstance(layer, Gained) and np.isin(layer.labels, self.ids).any():
-            self.held[id(node.outputs[0])] = node
+            self.held[id(call.outputs[0])] = call
 
-    def _is_update(self, node: Node) -> bool:
-        if len(node.inputs) != 1 or id(node.inputs[0]) not in self.held or update_of(node.operation) is None:
+    def _is_update(self, call: Call) -> bool:
+        if len(call.inputs) != 1 or id(call.inputs[0]) not in self.held or update_of(call.operation) is None:
             return False
-        if size(node.inputs[0]) is None:
+        if size(call.inputs[0]) is None:
             return False
-        gained = self.held[id(node.inputs[0])].operation
-        return gained.axis == channel_axis(node.operation, len(node.inputs[0].shape))
+        gained = self.held[id(call.inputs[0])].operation
+        return gained.axis == channel_axis(call.operation, len(call.inputs[0].shape))
 
-    def _update(self, node: Node) -> None:
-        gained = self.held[id(node.inputs[0])]
+    def _update(self, call: Call) -> None:
+        gained = self.held[id(call.inputs[0])]
         source, labels = gained.inputs[0], gained.operation.labels
         members = [np.flatnonzero(labels == channel) for channel in self.ids]
         most = max(map(len, members))
         positions = np.stack([np.resize(found, most) if len(found) else np.zeros(most, int) for found in members])
         valid = np.stack([np.arange(most) < len(found) for found in members]).astype("float32")
-        update = Update(node, source, positions.astype("int32"), valid)
-        self._step(update, (source, *node.outputs))
+        update = Update(call, source, positions.astype("int32"), valid)
+        self._step(update, (source, *call.outputs))
 
     def _step(self, step, needed: Collection) -> None:
         self.steps.append(step)
         self.crossing |= {id(tensor): tensor for tensor in needed if id(tensor) not in self.touched}
-        self.touched.update(map(id, step.node.outputs))
+        self.touched.update(map(id, step.call.outputs))
 
 
-def _silence(node: Node) -> tuple[Silence, Collection]:
+def _silence(call: Call) -> tuple[Silence, Collection]:
     """The step, and what it needs: the gains are given apart."""
-    return Silence(node), node.inputs[:1]
+    return Silence(call), call.inputs[:1]
 
 
 def plan(model: keras.Model, ids: np.ndarray) -> Plan:
@@ -94,14 +94,14 @@ def plan(model: keras.Model, ids: np.ndarray) -> Plan:
         ids: int (width,), the channels of one group.
     """
     planner = _Planner(ids, everything=_makes_masks(model))
-    for node in nodes(model):
-        planner.add(node)
+    for call in calls_of(model):
+        planner.add(call)
     return Plan(tuple(planner.steps), tuple(planner.crossing.values()), _floats(planner.steps))
 
 
 def _makes_masks(model: keras.Model) -> bool:
     """Whether a layer may put a mask beside a tensor: Keras gives it to no one who carries the tensor over a cut."""
-    return any(_makes_mask(node.operation) for node in nodes(model))
+    return any(_makes_mask(call.operation) for call in calls_of(model))
 
 
 def _makes_mask(operation: keras.Operation) -> bool:
@@ -114,7 +114,7 @@ def _makes_mask(operation: keras.Operation) -> bool:
 
 
 def _floats(steps: Collection) -> int | None:
-    sizes = [[size(tensor) for tensor in (*step.node.inputs, *step.node.outputs)] for step in steps]
+    sizes = [[size(tensor) for tensor in (*step.call.inputs, *step.call.outputs)] for step in steps]
     if any(None in sizes_of_step for sizes_of_step in sizes):
         return None
     return max(map(sum, sizes), default=0)

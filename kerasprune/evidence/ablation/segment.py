@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from kerasprune.evidence.sample_loss import OutputLoss
-from kerasprune.graph import Node
+from kerasprune.graph import Call, run
 
 
 class Segment(keras.Model):
@@ -20,7 +20,7 @@ class Segment(keras.Model):
         targets: The tensors that are returned.
     """
 
-    def __init__(self, inner: keras.Model, calls: Sequence[Node], sources: Sequence, targets: Sequence):
+    def __init__(self, inner: keras.Model, calls: Sequence[Call], sources: Sequence, targets: Sequence):
         super().__init__(name="segment", dtype="float32", autocast=False)
         self.inner = inner
         self.part = _Part(tuple(calls), tuple(map(id, sources)), tuple(map(id, targets)))
@@ -29,10 +29,8 @@ class Segment(keras.Model):
 
     def call(self, inputs):
         """The targets, in order."""
-        tensors = dict(zip(self.part.sources, inputs, strict=True))
-        for node in self.part.calls:
-            play(node, tensors)
-        return [tensors[target] for target in self.part.targets]
+        env = run(self.part.calls, dict(zip(self.part.sources, inputs, strict=True)))
+        return [env[target] for target in self.part.targets]
 
 
 class Judged(Segment):
@@ -71,14 +69,6 @@ class Judged(Segment):
 class _Part:
     """The attributes of a `Segment`; Keras would turn lists into its own."""
 
-    calls: tuple[Node, ...]
+    calls: tuple[Call, ...]
     sources: tuple[int, ...]
     targets: tuple[int, ...]
-
-
-def play(node: Node, tensors: dict[int, object], into: dict[int, object] | None = None) -> None:
-    """Make a call with what stands for its symbolic tensors, and file its outputs in `into`, by default with these."""
-    args, kwargs = node.fill(tensors)
-    outputs = keras.tree.flatten(node.operation(*args, **kwargs))
-    into = tensors if into is None else into
-    into.update(zip(map(id, node.outputs), outputs, strict=True))

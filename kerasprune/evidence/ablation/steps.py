@@ -8,14 +8,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.evidence.ablation.segment import play
 from kerasprune.evidence.ablation.updates import update_of
 from kerasprune.evidence.gains import Gained
-from kerasprune.graph import Node
+from kerasprune.graph import Call, run
 
 
 @dataclass(eq=False)
-class Run:
+class Trial:
     """What one call of a `Tail` has.
 
     Attributes:
@@ -52,32 +51,32 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class Repeat:
     """An ordinary call, for all candidates side by side."""
 
-    node: Node
+    call: Call
 
-    def __call__(self, run: Run) -> None:
-        play(self.node, {id(tensor): run.beside(tensor) for tensor in self.node.inputs}, run.many)
+    def __call__(self, trial: Trial) -> None:
+        trial.many |= run([self.call], {id(tensor): trial.beside(tensor) for tensor in self.call.inputs})
 
 
 @dataclass(frozen=True, eq=False)
 class Silence:
     """Every candidate reads zero here, and what is gone already, too."""
 
-    node: Node
+    call: Call
 
     @functools.cached_property
     def layer(self) -> Gained:
         """Multiplies; a layer, so that masks pass."""
-        return Gained(self.node.operation.axis, np.arange(len(self.node.operation.labels)))
+        return Gained(self.call.operation.axis, np.arange(len(self.call.operation.labels)))
 
-    def __call__(self, run: Run) -> None:
-        labels = np.asarray(self.node.operation.labels)
-        stays = ops.cast(ops.not_equal(labels, ops.expand_dims(run.ids, 1)), run.gains.dtype)  # (candidates, width)
-        values = run.beside(self.node.inputs[0])
-        rows = ops.repeat(stays * ops.take(run.gains, labels, axis=1), run.size, axis=0)
-        run.many[id(self.node.outputs[0])] = self.layer(values, rows)
+    def __call__(self, trial: Trial) -> None:
+        labels = np.asarray(self.call.operation.labels)
+        stays = ops.cast(ops.not_equal(labels, ops.expand_dims(trial.ids, 1)), trial.gains.dtype)  # (candidates, width)
+        values = trial.beside(self.call.inputs[0])
+        rows = ops.repeat(stays * ops.take(trial.gains, labels, axis=1), trial.size, axis=0)
+        trial.many[id(self.call.outputs[0])] = self.layer(values, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,28 +84,30 @@ class Update:
     """What a layer makes, less what every candidate contributes to it.
 
     Attributes:
-        node: The call of the layer.
+        call: The call of the layer.
         source: What it reads, before the gains.
         positions: int (width of the group, members), where each channel of the group stands on the channel axis.
         valid: float (width of the group, members), 0 where there are fewer members than columns.
     """
 
-    node: Node
+    call: Call
     source: keras.KerasTensor
     positions: np.ndarray
     valid: np.ndarray
 
-    def __call__(self, run: Run) -> None:
-        positions = ops.take(self.positions, run.chosen, axis=0)
-        factors = ops.take(self.valid, run.chosen, axis=0) * ops.reshape(ops.take(run.gains, run.ids, axis=1), (-1, 1))
-        update = update_of(self.node.operation)
-        made = run.single[id(self.node.outputs[0])]
-        read = ops.cast(run.single[id(self.source)], made.dtype)  # as the layer casts what it is given
-        lost = update(self.node.operation, read, positions, factors)
-        run.many[id(self.node.outputs[0])] = run.together(ops.expand_dims(made, 0) - lost)
+    def __call__(self, trial: Trial) -> None:
+        positions = ops.take(self.positions, trial.chosen, axis=0)
+        factors = ops.take(self.valid, trial.chosen, axis=0) * ops.reshape(
+            ops.take(trial.gains, trial.ids, axis=1), (-1, 1)
+        )
+        update = update_of(self.call.operation)
+        made = trial.single[id(self.call.outputs[0])]
+        read = ops.cast(trial.single[id(self.source)], made.dtype)  # as the layer casts what it is given
+        lost = update(self.call.operation, read, positions, factors)
+        trial.many[id(self.call.outputs[0])] = trial.together(ops.expand_dims(made, 0) - lost)
 
 
-Step = Call | Silence | Update
+Step = Repeat | Silence | Update
 
 
 def tiled(tensor, times: int):

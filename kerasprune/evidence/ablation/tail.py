@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasprune.evidence.ablation.plan import Plan
-from kerasprune.evidence.ablation.steps import Run, tiled
+from kerasprune.evidence.ablation.steps import Trial, tiled
 from kerasprune.evidence.sample_loss import OutputLoss
 from kerasprune.graph import layers_inside
 
@@ -31,7 +31,7 @@ class Tail(keras.Model):
         self.plan = plan
         self.ids = ids
         self.at_once = at_once
-        reached = {id(tensor) for step in plan.steps for tensor in step.node.outputs}
+        reached = {id(tensor) for step in plan.steps for tensor in step.call.outputs}
         self.felt = np.array([id(inner.outputs[judge.place]) in reached for judge in losses])
         self.judges = losses
         # On a processor, Keras compiles for TensorFlow only what it is told to; here it saves passes over the memory.
@@ -49,12 +49,12 @@ class Tail(keras.Model):
         count = len(self.plan.crossing)
         gains, chosen, weights, *labels = inputs[count:]
         tensors = dict(zip(map(id, self.plan.crossing), inputs[:count], strict=True))
-        run = Run(self.at_once, weights.shape[0], tensors, gains, chosen, ops.take(self.ids, chosen))
+        trial = Trial(self.at_once, weights.shape[0], tensors, gains, chosen, ops.take(self.ids, chosen))
         for step in self.plan.steps:
-            step(run)
+            step(trial)
         losses = [
-            judge(tiled(label, self.at_once), run.many[id(self.inner.outputs[judge.place])])
+            judge(tiled(label, self.at_once), trial.many[id(self.inner.outputs[judge.place])])
             for judge, label, felt in zip(self.judges, labels, self.felt, strict=True)
             if felt
         ]
-        return ops.sum(run.apart(sum(losses)) * weights, axis=1)
+        return ops.sum(trial.apart(sum(losses)) * weights, axis=1)

@@ -43,9 +43,9 @@ def test_labels_costs_and_configuration_are_those_of_the_layer_inside():
     graph = kp.trace(model)
     kernel = next(weight for weight in graph.weights if weight.layer == "steps")
     assert [axis.tolist() for axis in kernel.axes] == [[1, 2, 3, 4, 5, 6], [7, 8]]
-    node = next(node for node in graph.nodes if node.operation == "steps")
-    assert node.reads == ((3,),)
-    assert [axis is None for axis in node.outputs[0]] == [True, True, True, False]
+    call = next(call for call in graph.calls if call.operation == "steps")
+    assert call.reads == ((3,),)
+    assert [axis is None for axis in call.outputs[0]] == [True, True, True, False]
     assert graph.cost_table.per_layer(graph.keep_all())["steps"] == (6 * 2 + 2, 4 * 5 * 6 * 2)
     keep = graph.keep_all()
     keep[7] = False
