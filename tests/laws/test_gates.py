@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
+from kerasprune.evidence import random_inputs
 from kerasprune.gates import GATES, ChannelGate
 from kerasprune.gates.gate_costs import GateCosts
 from kerasprune.gates.strip_gates import kept_by_gates, strip_gates
@@ -99,7 +100,7 @@ def test_random_models_are_gated_and_slimmed_right(seed):
     gated = kp.gate(model, "gumbel", budget=kp.Budget(params=0.95, channels=0.95))
     plain = strip_gates(gated)
     keep = kept_by_gates(gated.gates, kp.trace(plain))
-    x = kp.compression.random_inputs(plain, kp.trace(plain), batch_size=11)
+    x = random_inputs(plain, kp.trace(plain), batch_size=11)
     expected = keras.tree.flatten(kp.masked(plain, kp.trace(plain), keep)(x))
     for actual, small, wanted in zip(
         keras.tree.flatten(gated(x)), keras.tree.flatten(kp.slim(gated)(x)), expected, strict=True
