@@ -9,6 +9,7 @@ from kerasprune.core.errors import (
     GraphError,
     KeraspruneError,
     ModelFileError,
+    OptionError,
     VerificationError,
 )
 from kerasprune.core.files import atomic_path, write_text
@@ -39,6 +40,7 @@ __all__ = [
     "KeraspruneError",
     "Labels",
     "ModelFileError",
+    "OptionError",
     "Pick",
     "Registry",
     "Term",

@@ -17,6 +17,10 @@ class DataError(KeraspruneError, ValueError):
     """Data is missing, empty, or does not fit the model."""
 
 
+class OptionError(KeraspruneError, ValueError):
+    """An argument is out of its range, or of another kind, or a name is not known; the text says what is expected."""
+
+
 class ModelFileError(KeraspruneError, ValueError):
     """A file is missing, damaged, or holds no model."""
 
