@@ -15,7 +15,7 @@ from kerasprune.core import (
 from kerasprune.criteria import criterion, score
 from kerasprune.export import benchmark, export, recipe
 from kerasprune.files import load_model, save_model
-from kerasprune.graph import rule, trace, unroll
+from kerasprune.graph import channels_last, rule, trace, unroll
 from kerasprune.report import Explanation, Report, explain, plot
 from kerasprune.selection import Budget, select
 from kerasprune.strategies import Compression, GatedModel, Rerank, compress, gate, sparsifier, sparsify, strategy, strip
@@ -37,6 +37,7 @@ __all__ = [
     "Rerank",
     "VerificationError",
     "benchmark",
+    "channels_last",
     "compress",
     "criterion",
     "explain",

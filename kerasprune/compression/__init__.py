@@ -12,6 +12,7 @@ from kerasprune.compression.recovery import (
     Recovery,
     Repair,
     recovery,
+    repair,
     resolve_recovery,
 )
 from kerasprune.compression.refit import Refit
@@ -36,6 +37,7 @@ __all__ = [
     "recalibrate",
     "reconstruct",
     "recovery",
+    "repair",
     "resolve_recovery",
     "slim",
     "verify",

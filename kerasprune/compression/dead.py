@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasprune.compression.constants import ConstantReads, constant_reads
 from kerasprune.core import ChannelGraph, GraphError
-from kerasprune.graph import Rebuild, operations, trace
+from kerasprune.graph import Rebuild, operations, runnable, trace
 from kerasprune.layers import SparseWeights
 
 
@@ -71,11 +71,12 @@ def without_dead(model: keras.Model) -> keras.Model:
         raise GraphError(f"{model.name!r} carries gates on its weights. Call `strip` on it first.")
     while True:
         graph = trace(model)
-        dead = find_dead(model, graph)
+        opened = runnable(model)
+        dead = find_dead(opened.runs, opened.graph(graph))
         copy = Rebuild(graph).run(model)
         found = operations(copy)
         for path, bias in dead.biases.items():
-            found[path].bias.assign_add(bias.astype("float32"))
+            found[opened.name(path)].bias.assign_add(bias.astype("float32"))
         model = Rebuild(graph, graph.complete(dead.keep)).run(copy)
         if dead.keep.all():
             return model

@@ -10,7 +10,7 @@ import numpy as np
 from kerasprune.compression.least_squares import Sums
 from kerasprune.compression.place import Place
 from kerasprune.compression.playback import Frontier, Playback
-from kerasprune.compression.recovery import Damage, Repair, recovery
+from kerasprune.compression.recovery import Damage, Repair, recovery, repair
 from kerasprune.compression.repairable import changed_layers, obstacle
 from kerasprune.core import ChannelGraph
 from kerasprune.graph import Rebuild, compile_like, operations, trace, unroll
@@ -49,7 +49,7 @@ def reconstruct(
 
     >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
     """
-    return Reconstruct(**options)(Damage(model, graph, keep, small, data, batch_size, limit))[0]
+    return repair(Reconstruct(**options), Damage(model, graph, keep, small, data, batch_size, limit))[0]
 
 
 @recovery("reconstruct")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, GraphError
-from kerasprune.graph import operations, replay
+from kerasprune.graph import operations, replay, restored
 from kerasprune.graph.rebuild import Clones
 from kerasprune.layers.channel_gate import ChannelGate, read
 from kerasprune.layers.gated import Gated
@@ -17,7 +17,7 @@ def find_gates(model: keras.Model) -> ChannelGate | None:
 
 
 def strip_gates(model: keras.Model) -> keras.Model:
-    """A new model without the gates, with the weights as they are."""
+    """A new model without the gates, with the weights as they are, in the layout of the one that was gated."""
     clones = Clones()
 
     def make(path, operation):
@@ -33,7 +33,7 @@ def strip_gates(model: keras.Model) -> keras.Model:
     with clones.building():
         plain = replay(model, make, call)
     clones.carry(lambda path, index, source, target: target.assign(read(source)))
-    return plain
+    return restored(find_gates(model).origin, plain)
 
 
 def gated_ids(gates: ChannelGate, graph: ChannelGraph) -> np.ndarray:

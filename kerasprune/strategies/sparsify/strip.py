@@ -4,7 +4,7 @@ import warnings
 
 import keras
 
-from kerasprune.graph import Rebuild, compile_like, trace
+from kerasprune.graph import Rebuild, compile_like, restored, trace
 from kerasprune.layers import ScheduledWeights, SparseWeights
 
 
@@ -39,5 +39,6 @@ def strip(sparse: keras.Model) -> keras.Model:
     gates = layer.split(layer.settled())
     for position, (kernel, gate) in zip(layer.gated, gates, strict=True):
         plain.weights[position].assign(kernel * keras.ops.cast(gate, kernel.dtype))
+    plain = restored(layer.origin, plain)
     compile_like(plain, sparse)
     return plain
