@@ -245,10 +245,8 @@ class _Building:
     def _play(self, calls, found: dict[int, _Held]) -> None:
         for node in calls:
             inputs = [found[id(tensor)] for tensor in node.inputs]
-            if is_graph(node.operation):
-                outputs = self._call_model(node, inputs, found)
-            else:
-                outputs = self._call(node, inputs)
+            is_nested = is_graph(node.operation)
+            outputs = self._call_model(node, inputs, found) if is_nested else self._call(node, inputs)
             found.update(zip(map(id, node.outputs), outputs, strict=True))
 
     def _call_model(self, node: Node, inputs: list[_Held], found: dict[int, _Held]) -> list[_Held]:
@@ -276,9 +274,7 @@ class _Building:
         if id(node.operation) not in self.made:
             self.made[id(node.operation)] = self.clones.make(node.path, node.operation, dict(step.changes))
         operation = self.made[id(node.operation)]
-        args, kwargs = _filled(
-            node, [held.at(layout) for held, layout in zip(inputs, step.inputs, strict=True)]
-        )
+        args, kwargs = _filled(node, [held.at(layout) for held, layout in zip(inputs, step.inputs, strict=True)])
         outputs = keras.tree.flatten(operation(*args, **kwargs))
         self.kept += outputs
         self.calls[id(outputs[0])] = (node.key, step)

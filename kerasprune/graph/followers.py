@@ -149,9 +149,7 @@ def _wrapped(step: Step | None, without: int) -> Step | None:
     inputs, outputs = (
         tuple(layout + without if layout else 0 for layout in side) for side in (step.inputs, step.outputs)
     )
-    return Step(
-        inputs, outputs, {f"layer/config/{key}": value for key, value in step.changes.items()}, step.weights
-    )
+    return Step(inputs, outputs, {f"layer/config/{key}": value for key, value in step.changes.items()}, step.weights)
 
 
 @follows(
@@ -292,13 +290,23 @@ def to_pixels(reading: Reading) -> Step | None:
 
 @follows(layers.Permute)
 def permute(reading: Reading) -> Step | None:
-    """Another order of the axes gives what this one gave; one to channels last asks for what it would make."""
+    """Another order of the axes gives what this one gave; of images, one from layout to layout changes nothing."""
     dims = tuple(reading.operation.dims)
-    if not reading.layout and dims[-1] != reading.rank - 1 and dims == order(dims[-1], reading.rank)[1:]:
-        return Step((dims[-1],), (0,), {"dims": tuple(range(1, reading.rank))})
+    if not reading.layout and reading.rank > 3:
+        return _between_layouts(dims, reading.rank)
     if not reading.layout:
         return None
     return Step((reading.layout,), (0,), {"dims": tuple(reading.place(axis) for axis in dims)})
+
+
+def _between_layouts(dims: tuple[int, ...], rank: int) -> Step | None:
+    """What moves an axis to the end, or the last one forward, takes and gives what is so already."""
+    nothing = {"dims": tuple(range(1, rank))}
+    if dims[-1] != rank - 1 and dims == order(dims[-1], rank)[1:]:
+        return Step((dims[-1],), (0,), nothing)
+    place = dims.index(rank - 1) + 1
+    back = tuple(order(place, rank).index(axis) for axis in range(1, rank))
+    return Step((0,), (place,), nothing) if place != rank - 1 and dims == back else None
 
 
 @follows("Transpose")

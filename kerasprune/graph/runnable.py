@@ -61,7 +61,11 @@ class Runnable:
         def assign(path, index, source, target):
             axes = moves[path].step.weights.get(index)
             value = found[paths[path]].weights[index]
-            target.assign(keras.ops.copy(value) if axes is None else keras.ops.transpose(value, np.argsort(axes)))
+            target.assign(
+                keras.ops.copy(value)
+                if axes is None
+                else keras.ops.transpose(value, [axes.index(axis) for axis in range(len(axes))])
+            )
 
         clones.carry(assign)
         compile_like(new, changed)

@@ -35,8 +35,8 @@ def gate(
 
     Every group of coupled channels has one gate per channel, and all that read the channel get the same sample of it.
     Nested models are laid flat. Where the backend cannot run channels first, what is trained is the twin of the model
-    that computes with channels last, with the same inputs and outputs; `slim` gives the layout of `model` back. Channels that a layer makes and reads inside, as attention does with its heads, have no
-    gate; a warning names them.
+    that computes with channels last, with the same inputs and outputs; `slim` gives the layout of `model` back.
+    Channels that a layer makes and reads inside, as attention does with its heads, have no gate; a warning names them.
 
     Args:
         model: A Functional or Sequential model, or one that can be unrolled; it is not touched.
