@@ -94,7 +94,7 @@ def runnable(model: keras.Model) -> Runnable:
     if can_run(model):
         return Runnable(model)
     twin = twin_of(model)
-    if twin.left:
+    if not can_run(twin.model):
         raise GraphError(
             f"{keras.backend.backend()} cannot run {', '.join(twin.left)} with channels first on this machine, and "
             "nobody has taught `channels_last` another way. Build these layers with channels last, or use a GPU or JAX."
