@@ -13,6 +13,8 @@ from kerasprune.compression.output_error import SquaredError, TemperedDivergence
 from kerasprune.core import DataError
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 RNG = np.random.default_rng
 
 

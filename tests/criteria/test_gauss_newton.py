@@ -10,6 +10,8 @@ from kerasprune.criteria.directions import DIRECTIONS, combination, directions
 from kerasprune.criteria.gains import GainModel
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 layers = keras.layers
 
 
