@@ -20,6 +20,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "workste
 # Export writes TFLite and the command line ends in it: both need TensorFlow, the rest runs on every backend.
 ANY_BACKEND = ("--ignore=tests/export", "--ignore=tests/cli", "-m", "not slow")
 ABOUT = "import json; from benchmarks.harness import about; print(json.dumps(about()))"
+UNKNOWN = {"machine": "a machine that could not be described", "versions": "because the library cannot be imported"}
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
@@ -54,11 +55,18 @@ class Outcome:
 
 def main() -> int:
     """Run every step, whatever becomes of the others; the exit code is 1 if any has failed, else 0."""
-    about = json.loads(subprocess.check_output([sys.executable, "-c", ABOUT], env=environment(), cwd=PROJECT))
+    about = described()
     outcomes = [run(step) for step in steps("oneDNN on" in about["versions"])]
     print(f"== What ran, on {about['machine']}, {about['versions']}")
     print("\n".join(map(str, outcomes)))
     return int(any(outcome.code for outcome in outcomes))
+
+
+def described() -> dict[str, str]:
+    """Machine and versions, as another process tells them: this one imports neither the library nor TensorFlow."""
+    command = [sys.executable, "-c", ABOUT]
+    told = subprocess.run(command, cwd=PROJECT, env=environment(), stdout=subprocess.PIPE, text=True, check=False)
+    return UNKNOWN if told.returncode else json.loads(told.stdout)
 
 
 def steps(onednn: bool) -> Iterator[Step]:

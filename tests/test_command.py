@@ -23,6 +23,13 @@ def test_every_step_runs_and_one_that_fails_is_told_in_the_end(monkeypatch, caps
     assert command.main() == 0
 
 
+def test_every_step_runs_even_if_the_library_cannot_be_imported(monkeypatch, capsys):
+    monkeypatch.setattr(command, "ABOUT", "import kerasprune.nowhere")
+    monkeypatch.setattr(command, "steps", lambda onednn: [say("2 passed")])
+    assert command.main() == 0
+    assert "== What ran, on a machine that could not be described" in capsys.readouterr().out
+
+
 def test_what_depends_on_the_processor_runs_the_other_way_round_too():
     for onednn, other in ((True, "0"), (False, "1")):
         again = [step for step in command.steps(onednn) if command.ONEDNN in step.settings]
