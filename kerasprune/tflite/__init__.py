@@ -2,6 +2,7 @@
 
 from kerasprune.tflite.exporter import ExportResult, export
 from kerasprune.tflite.latency import BenchmarkResult, Latency, benchmark
+from kerasprune.tflite.processor import Processor, this_processor
 from kerasprune.tflite.recipe import Recipe, recipe, recipes
 from kerasprune.tflite.recipes.dynamic import Dynamic
 from kerasprune.tflite.recipes.float16 import Float16
@@ -17,6 +18,7 @@ __all__ = [
     "Float32",
     "Int8",
     "Latency",
+    "Processor",
     "Recipe",
     "Runner",
     "benchmark",
@@ -24,4 +26,5 @@ __all__ = [
     "recipe",
     "recipes",
     "run_tflite",
+    "this_processor",
 ]

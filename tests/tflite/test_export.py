@@ -13,6 +13,8 @@ from kerasprune.core.errors import DataError, ExportError, VerificationError
 from kerasprune.tflite import Dynamic, Float32, Int8, Runner, export, exporter, recipes, run_tflite
 from tests.tflite.small_models import cnn, normal, recurrent, two_by_two
 
+pytestmark = pytest.mark.processor
+
 
 @pytest.mark.parametrize("recipe", recipes)
 def test_every_recipe_agrees_with_keras_and_keeps_the_names(recipe, tmp_path):
