@@ -1,9 +1,10 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
+from kerasprune.graph.clone import clone_operation, replay
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
-from kerasprune.graph.replay import AtCall, clone_operation, replay
+from kerasprune.graph.replay import AtCall
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
