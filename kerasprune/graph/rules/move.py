@@ -6,6 +6,7 @@ import numpy as np
 from kerasprune.core import Count, Labels
 from kerasprune.graph.operands import Operand, operands
 from kerasprune.graph.reshape import reshape_labels
+from kerasprune.graph.reshape_like import ReshapeLike
 from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
 
@@ -29,6 +30,16 @@ def reshape(site: Site) -> Labels:
     """Entries stay in their order; a channel axis that is split keeps whole blocks."""
     outputs = reshape_labels(site, site.labels, site.shapes[0], site.output_shapes[0])
     site.set("target_shape", _counted(site.layer.target_shape, outputs[1:]))
+    return outputs
+
+
+@rule(ReshapeLike, behaviour="move")
+def reshape_like(site: Site) -> Labels:
+    """As a reshape; of the second tensor only sizes are read."""
+    for axis in site.layer.axes:
+        site.freeze(site.inputs[1][axis], f"{site.name} reads how many of these channels there are")
+    outputs = reshape_labels(site, site.labels, site.shapes[0], site.output_shapes[0])
+    site.set("target_shape", _counted(site.layer.target_shape, outputs))
     return outputs
 
 
