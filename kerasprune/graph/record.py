@@ -120,6 +120,40 @@ def _record(layer, args, kwargs, trial) -> Recording:
     return Recording(tuple(stand_ins), tuple(found), outputs)
 
 
+def stand_in_calls(
+    layer: keras.layers.Layer, args: tuple, kwargs: dict, weights_too: bool
+) -> tuple[list[keras.KerasTensor], list[Call]]:
+    """The calls that a layer makes of its parts, whatever they use, for what they cost.
+
+    Args:
+        layer: A layer; it is left as it was.
+        args: The positional arguments of the call, with `KerasTensor`s of known shapes. kwargs: the others.
+        weights_too: Whether the weights among its attributes are tensors, so that what is made of weights alone counts.
+
+    Returns:
+        The tensors that no call makes, and the calls in the order of execution.
+
+    Raises:
+        RecordError: The call fails on symbolic tensors.
+    """
+    given = symbolic_leaves((args, kwargs))
+    with _untouched(layer) as parts, keras.StatelessScope():
+        for part in parts:
+            if part is not layer and is_opaque(part):
+                vars(part)["compute_output_spec"] = functools.partial(_specification, part)
+        if weights_too:
+            held = {name: value for name, value in vars(layer).items() if isinstance(value, keras.Variable)}
+            tensors = {name: keras.KerasTensor(value.shape, dtype=layer.compute_dtype) for name, value in held.items()}
+            vars(layer).update(tensors)
+            given += tensors.values()
+        try:
+            outputs = layer.call(*args, **_taken(layer, kwargs))
+        except Exception as error:  # the user's code may raise anything
+            raise RecordError(_first_line(error)) from error
+        made = symbolic_leaves(outputs)
+        return given, calls_between(given, made)
+
+
 def _without_batch(call: Call) -> Call:
     """The call, with a reshape that takes any batch in place of one that was told None for its size."""
     shape = getattr(call.operation, "newshape", None)
