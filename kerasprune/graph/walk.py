@@ -121,6 +121,19 @@ def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTens
     return found
 
 
+def calls_on(tensor: keras.KerasTensor) -> list[tuple[keras.Operation, list[keras.KerasTensor]]]:
+    """The operations that are called on a tensor, each with what the call returns."""
+    maker = getattr(tensor, "_keras_history", None)
+    if maker is None:
+        return []
+    nodes = maker.operation._outbound_nodes
+    return [
+        (node.operation, list(node.outputs))
+        for node in nodes
+        if any(each is tensor for each in node.arguments.keras_tensors)
+    ]
+
+
 def number_of_calls(operation: keras.Operation) -> tuple[int, int]:
     """How many calls Keras has noted that an operation made, and that used its outputs."""
     return len(operation._inbound_nodes), len(operation._outbound_nodes)
