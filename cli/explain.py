@@ -23,7 +23,7 @@ def command(model_file, output, as_json):
     """
     explanation = kp.explain(open_model(model_file))
     if output is not None:
-        _write(explanation, output, model_file.stem)
+        _write(explanation, output, model_file.path.stem)
     if as_json:
         print_json(explanation.to_dict())
     else:
