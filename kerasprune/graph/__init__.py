@@ -1,8 +1,10 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
+from kerasprune.graph import stock_linear_layers  # noqa: F401  (importing it registers them)
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
+from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, is_linear_layer, linear_layer
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall
@@ -13,30 +15,37 @@ from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled
 from kerasprune.graph.walk import align, calls_of, functional, is_graph, layers_inside, operations
+from kerasprune.graph.windows import Windows
 
 __all__ = [
+    "LINEAR_LAYERS",
     "RULES",
     "Activations",
     "AtCall",
     "Call",
     "Env",
+    "LinearLayer",
     "Program",
     "Read",
     "Rebuild",
     "Rule",
     "Runnable",
     "Site",
+    "Windows",
     "align",
     "calls_of",
     "can_run",
     "channels_last",
     "clone_operation",
     "compile_like",
+    "find_linear_layer",
     "find_rule",
     "fresh_states",
     "functional",
     "is_graph",
+    "is_linear_layer",
     "layers_inside",
+    "linear_layer",
     "make",
     "operations",
     "replay",

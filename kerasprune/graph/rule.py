@@ -1,6 +1,6 @@
 """Which rule speaks for which layer or operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import keras
@@ -73,8 +73,12 @@ def find_rule(operation: keras.Operation) -> Rule | None:
     if not isinstance(operation, keras.layers.Layer):
         return RULES.get(type(operation).__name__)
     cls = type(operation)
-    for base in cls.__mro__:
-        if base in RULES:
-            same = cls is base or (cls.call is base.call and cls.build is base.build)
-            return RULES[base] if same else None
+    if any(base in RULES for base in cls.__mro__):
+        return RULES.get(speaker(cls, RULES))
     return RULES.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
+
+
+def speaker(cls: type, known: Collection) -> type | None:
+    """Who speaks for a class of layers: its nearest base in `known`, if it inherits `call` and `build` from it."""
+    base = next((base for base in cls.__mro__ if base in known), None)
+    return base if base is not None and cls.call is base.call and cls.build is base.build else None

@@ -9,7 +9,6 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph
 from kerasprune.evidence.frontier import Frontier
-from kerasprune.evidence.linear_parts import PARTS
 from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
@@ -58,12 +57,13 @@ def reconstruct(
 class Reconstruct:
     """Kernels and biases repay the loss by least squares.
 
-    Layer by layer, in the order of execution, the kernel and the bias of every Dense layer and every plain, grouped,
-    depthwise or separable convolution that reads something that the cut has changed minimise the squared difference
-    between what they make of the slimmed model's own activations and what the layer made in the model before, before
-    its activation function: `min |P (W + D) + b + d - Y|^2 + damping * s * |D|^2`, where the rows of `P` are what the
-    layer sees, `s` is the mean square of its columns, and the change `D`, `d` is zero where nothing is lost. Later
-    layers see what the repaired ones put out, so errors do not add up. The normal equations are summed batch by batch.
+    Layer by layer, in the order of execution, the kernel and the bias of every Dense and EinsumDense layer and every
+    plain, grouped, depthwise, separable or transposed convolution that reads something that the cut has changed
+    minimise the squared difference between what they make of the slimmed model's own activations and what the layer
+    made in the model before, before its activation function: `min |P (W + D) + b + d - Y|^2 + damping * s * |D|^2`,
+    where the rows of `P` are what the layer sees, `s` is the mean square of its columns, and the change `D`, `d` is
+    zero where nothing is lost. Later layers see what the repaired ones put out, so errors do not add up. The normal
+    equations are summed batch by batch.
 
     The bias of a layer without one goes into the moving mean of a batch norm that alone reads it. A layer whose output
     is added to what another branch has put out already aims at the sum, so that the last layer of a residual branch
@@ -117,7 +117,7 @@ class RepayBias:
 def _repaired(damage: Damage, places: int | None, memory: float, change) -> tuple[keras.Model, tuple[Repair, ...]]:
     small = unroll(damage.small)
     graph = trace(small)
-    before, after = Program(unroll(damage.model), damage.graph, PARTS), Program(small, graph, PARTS)
+    before, after = Program(unroll(damage.model), damage.graph, apart=True), Program(small, graph, apart=True)
     keep = damage.graph.complete(damage.keep)
     frontier = Frontier((before, after), damage.data, damage.batch_size, damage.limit, memory)
     repairs, touched = [], []
@@ -140,7 +140,7 @@ def _repaired(damage: Damage, places: int | None, memory: float, change) -> tupl
 
 def _repair(place: Place, frontier: Frontier, places: int | None, change) -> Repair:
     part = place.part
-    matrix, bias = part.matrix.astype("float32"), place.bias.astype("float32")
+    matrix, bias = part.matrix.astype("float32"), part.bias_row.astype("float32")
     sums = Sums(*part.shape)
     for number, (first, second) in enumerate(frontier.at(place.positions)):
         choose = partial(_chosen, most=frontier.samples(number) * places if places else None, seed=number)

@@ -6,10 +6,9 @@ import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError
-from kerasprune.criteria.gauss_newton import known_loss
-from kerasprune.criteria.second_order.losses import LOSSES
 from kerasprune.criteria.second_order.step import Back, Step, find_step
 from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.losses import known_loss
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.sample_loss import sample_losses
 from kerasprune.evidence.sampling import feed
@@ -63,8 +62,7 @@ class Passes:
     """
 
     def __init__(self, evidence: Evidence):
-        name, self.options = known_loss(evidence, "quadratic", LOSSES)
-        self.loss = LOSSES[name]
+        self.loss = known_loss(evidence.model, evidence.loss, "quadratic")
         self.evidence = evidence
         flat = instrument(evidence.model, evidence.graph, lambda read: Mark(read.axis, read.labels)(read.tensor))
         if len(flat.outputs) != 1:
@@ -128,5 +126,5 @@ class Passes:
         (labels,) = keras.tree.flatten(batch.y)
         weight = np.ones(len(outputs)) if batch.sample_weight is None else np.ravel(batch.sample_weight)
         weight = weight.reshape(-1, *[1] * (outputs.ndim - 1)) / np.prod(outputs.shape[1:-1])
-        first, second = self.loss(outputs, np.asarray(labels, float), self.options)
+        first, second = self.loss.derivatives(outputs, np.asarray(labels, float))
         return first * weight, second * weight
