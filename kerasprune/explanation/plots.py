@@ -24,7 +24,7 @@ def plot(explanation: Explanation, kind: str, path: str | os.PathLike) -> None:
         path: Where to write; the suffix says the format, for example `.png` or `.svg`.
 
     Raises:
-        ValueError: There is no such picture.
+        OptionError: There is no such picture.
 
     Example:
 

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kerasprune.core import OptionError
+
 
 @keras.saving.register_keras_serializable(package="kerasprune")
 class Gated(keras.layers.Layer):
@@ -23,7 +25,7 @@ class Gated(keras.layers.Layer):
     def __init__(self, axis: int, gates, **kwargs):
         super().__init__(autocast=False, **kwargs)
         if axis == 0:
-            raise ValueError("`axis` must not be the batch axis. Received: axis=0. For the last axis use -1.")
+            raise OptionError("`axis` must not be the batch axis. Received: axis=0. For the last axis use -1.")
         self.axis = axis
         self.gates = [int(position) for position in gates]
         self.supports_masking = True

@@ -102,7 +102,7 @@ class Report:
         """Write the JSON to a file, which is replaced whole or not at all.
 
         Raises:
-            FileNotFoundError: The folder does not exist.
+            FolderError: The folder does not exist.
         """
         write_text(path, self.to_json())
 

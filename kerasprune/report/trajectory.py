@@ -72,7 +72,7 @@ class Trajectory:
         """Write the JSON to a file, which is replaced whole or not at all.
 
         Raises:
-            FileNotFoundError: The folder does not exist.
+            FolderError: The folder does not exist.
         """
         write_text(path, self.to_json())
 

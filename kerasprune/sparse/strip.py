@@ -4,6 +4,7 @@ import warnings
 
 import keras
 
+from kerasprune.core import OptionError
 from kerasprune.graph import Rebuild, compile_like, trace
 from kerasprune.slimming.opener import Opened, opener
 from kerasprune.sparse.scheduled_weights import ScheduledWeights
@@ -20,7 +21,7 @@ def strip(sparse: keras.Model) -> keras.Model:
         A model of the layers of the model that was given to `sparsify`. It is compiled if `sparse` is.
 
     Raises:
-        ValueError: The model is not one from `sparsify`.
+        OptionError: The model is not one from `sparsify`.
 
     Example:
 
@@ -29,7 +30,7 @@ def strip(sparse: keras.Model) -> keras.Model:
     """
     found = [layer for layer in sparse.layers if isinstance(layer, SparseWeights)]
     if not found:
-        raise ValueError(f"{sparse.name!r} is no model from `sparsify`, so there is nothing to strip.")
+        raise OptionError(f"{sparse.name!r} is no model from `sparsify`, so there is nothing to strip.")
     (layer,) = found
     if isinstance(layer, ScheduledWeights) and int(layer.step) <= layer.last_ranking:
         warnings.warn(

@@ -1,6 +1,5 @@
 """From a model and a budget to a verified smaller model and the report on it."""
 
-import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError
+from kerasprune.core import DataError, accepted
 from kerasprune.graph import trace, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
@@ -82,6 +81,7 @@ def compress(
         BudgetError: The budget cannot be reached.
         DataError: The criterion needs data or a loss that is missing or does not fit.
         GraphError: The model cannot be traced.
+        OptionError: There is no criterion, strategy, recovery or option of that name.
         VerificationError: The slimmed model differs from the masked one.
 
     Example:
@@ -90,7 +90,7 @@ def compress(
     >>> result.model.save("small.keras")  # doctest: +SKIP
     >>> print(result.report)  # doctest: +SKIP
     """
-    inspect.signature(select).bind(None, None, budget, **selection)  # a misspelt option fails before any work
+    accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
     recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too

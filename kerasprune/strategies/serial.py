@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import BudgetError, DataError, batches
+from kerasprune.core import BudgetError, DataError, OptionError, batches
 from kerasprune.criteria import ranking
 from kerasprune.evidence import Evidence, Probe
 from kerasprune.evidence.progress import countdown
@@ -59,7 +59,7 @@ class Serial:
         for name in ("max_drop", "max_loss", "max_removals"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
-                raise ValueError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
+                raise OptionError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         walk = _Walk(self, rounds, budget)
