@@ -22,7 +22,7 @@ from kerasprune.criteria import score
 from kerasprune.explanation import Explanation, explain, plot
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, Rerank, gate
-from kerasprune.graph import rule, trace, unroll
+from kerasprune.graph import channels_last, rule, trace, unroll
 from kerasprune.recoveries import recalibrate, reconstruct
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
@@ -50,6 +50,7 @@ __all__ = [
     "Rerank",
     "VerificationError",
     "benchmark",
+    "channels_last",
     "compress",
     "criteria",
     "explain",

@@ -9,7 +9,7 @@ import numpy as np
 from kerasprune.core import ChannelGraph, DataError, OptionError, accepted
 from kerasprune.criteria.criterion import CRITERIA
 from kerasprune.evidence.evidence import Evidence
-from kerasprune.graph import unroll
+from kerasprune.graph import runnable, unroll
 
 
 def score(
@@ -55,7 +55,8 @@ def score(
     >>> score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")  # doctest: +SKIP
     """
     judge = resolve(criterion, options)
-    evidence = Evidence(unroll(model), graph, data, loss, batch_size, limit, seed, progress)
+    opened = runnable(unroll(model))
+    evidence = Evidence(opened.runs, opened.graph(graph), data, loss, batch_size, limit, seed, progress)
     scores = np.asarray(judge(evidence))
     if scores.shape != (graph.num_ids,) or scores.dtype.kind not in "fiub":
         raise DataError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from kerasprune.core import CallLabels
+from kerasprune.core import CallLabels, Labels
 
 # What stands for the tensors of a model while it runs, by the `id` of the symbolic ones: labels, symbolic tensors of
 # another model, arrays, tensors of a backend.
@@ -66,6 +66,19 @@ def run(calls: Iterable[Call], env: Env, perform: Perform = make) -> Env:
         outputs = keras.tree.flatten(perform(call, env))
         env.update(zip(map(id, call.outputs), outputs, strict=True))
     return env
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """What stands for a tensor while labels are carried through a model.
+
+    Attributes:
+        labels: Its labels.
+        sizes: Its shape, with numbers for unknown dimensions; empty where nobody asks for it.
+    """
+
+    labels: Labels
+    sizes: tuple[int, ...] = ()
 
 
 def symbolic_leaves(structure: object) -> list[keras.KerasTensor]:

@@ -3,7 +3,7 @@
 from kerasprune.recoveries.merge import Merge
 from kerasprune.recoveries.recalibrate import recalibrate
 from kerasprune.recoveries.reconstruct import Reconstruct, RepayBias, reconstruct
-from kerasprune.recoveries.recovery import RECOVERIES, Damage, Recalibrate, Recovery, Repair, resolve_recovery
+from kerasprune.recoveries.recovery import RECOVERIES, Damage, Recalibrate, Recovery, Repair, repair, resolve_recovery
 from kerasprune.recoveries.refit import Refit
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "recalibrate",
     "reconstruct",
     "register",
+    "repair",
     "resolve_recovery",
 ]
 

@@ -3,7 +3,7 @@
 import keras
 
 from kerasprune.core import DataError, batches
-from kerasprune.graph import Rebuild, align, compile_like, operations, trace, unroll
+from kerasprune.graph import Rebuild, align, compile_like, operations, runnable, trace, unroll
 
 
 def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
@@ -24,7 +24,8 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
     Raises:
         DataError: The data is empty or does not fit the model.
     """
-    model = unroll(model)
+    opened = runnable(unroll(model))
+    model = opened.runs
     graph = trace(model)
     new = Rebuild(graph).run(model)
     runner, norms = _training_statistics(model, graph)
@@ -39,7 +40,7 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
                 raise DataError(f"The data does not fit the model {model.name!r}: {error}") from error
         _copy_statistics(norms, new)
     compile_like(new, model)
-    return new
+    return opened.back(new)
 
 
 def _training_statistics(model, graph):

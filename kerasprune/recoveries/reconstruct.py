@@ -13,7 +13,7 @@ from kerasprune.evidence.linear_parts import PARTS
 from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
-from kerasprune.recoveries.recovery import Damage, Repair, recovery
+from kerasprune.recoveries.recovery import Damage, Repair, recovery, repair
 from kerasprune.recoveries.repairable import changed_layers, obstacle
 
 
@@ -54,7 +54,8 @@ def reconstruct(
 
     >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
     """
-    return Reconstruct(damping, places, memory)(Damage(model, graph, keep, small, data, batch_size, limit))[0]
+    damage = Damage(model, graph, keep, small, data, batch_size, limit)
+    return repair(Reconstruct(damping, places, memory), damage)[0]
 
 
 @recovery("reconstruct")

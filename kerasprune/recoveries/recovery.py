@@ -1,13 +1,14 @@
 """What can be done for a slimmed model without labels and without training, by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, OptionError, Registry
+from kerasprune.graph import runnable, unroll
 from kerasprune.recoveries.recalibrate import recalibrate
 
 
@@ -77,6 +78,14 @@ def resolve_recovery(chosen: str | Recovery) -> Recovery:
     if not callable(chosen):
         raise OptionError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
     return chosen
+
+
+def repair(recover: Recovery, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
+    """Let a recovery do its work on models that the backend can run; the result has the layout of `damage.small`."""
+    before, after = runnable(unroll(damage.model)), runnable(unroll(damage.small))
+    graph = before.graph(damage.graph)
+    small, repairs = recover(replace(damage, model=before.runs, graph=graph, small=after.runs))
+    return after.back(small), tuple(replace(done, layer=after.name(done.layer)) for done in repairs)
 
 
 @recovery("recalibrate")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Rebuild, operations, trace
+from kerasprune.graph import Rebuild, operations, runnable, trace
 from kerasprune.slimming.constants import ConstantReads, constant_reads
 
 
@@ -65,11 +65,12 @@ def without_dead(model: keras.Model) -> keras.Model:
     """
     while True:
         graph = trace(model)
-        dead = find_dead(model, graph)
+        opened = runnable(model)
+        dead = find_dead(opened.runs, opened.graph(graph))
         copy = Rebuild(graph).run(model)
         found = operations(copy)
         for path, bias in dead.biases.items():
-            found[path].bias.assign_add(bias.astype("float32"))
+            found[opened.name(path)].bias.assign_add(bias.astype("float32"))
         model = Rebuild(graph, graph.complete(dead.keep)).run(copy)
         if dead.keep.all():
             return model

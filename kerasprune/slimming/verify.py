@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, VerificationError, cut
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
-from kerasprune.graph import Call, Rebuild, align, fresh_states, trace, unrolled
+from kerasprune.graph import Call, Rebuild, align, fresh_states, runnable, trace, unrolled
 from kerasprune.slimming.slim import masked, masking
 
 
@@ -24,7 +24,8 @@ def verify(
     """Check that `small` computes the same function as `masked(model, graph, keep)`.
 
     A copy of the model in which nothing is masked is compared with the model itself, too, so that a mistake in copying
-    cannot hide in both sides.
+    cannot hide in both sides. Where the backend cannot run channels first, the twins of both models are compared, see
+    `channels_last`.
 
     Args:
         model: The model before.
@@ -44,11 +45,13 @@ def verify(
         VerificationError: The difference is larger than the tolerance or not a number; the message has the difference
             and the layer where it first appears.
     """
-    flat, _ = unrolled(model)
+    opened, small = runnable(unrolled(model)[0]), runnable(unrolled(small)[0]).runs
+    flat, graph = opened.runs, opened.graph(graph)
     x = random_inputs(flat, graph, seed) if inputs is None else first_samples(inputs)
     tolerance = _tolerance(model) if tolerance is None else tolerance
-    with fresh_states(model):
-        copied = _difference(model(x, training=False), Rebuild(graph).run(flat)(x, training=False))
+    whole = model if opened.twin is None else flat
+    with fresh_states(whole):
+        copied = _difference(whole(x, training=False), Rebuild(graph).run(flat)(x, training=False))
     if not copied <= tolerance:
         raise VerificationError(
             f"A copy of {model.name!r} with nothing masked differs from it by {copied:.3g} of the output's scale "
@@ -83,7 +86,8 @@ def measure_inexact(
         The largest difference of an output element, divided by the largest output element of that model; 0 up to
         rounding where `graph.inexact` is empty.
     """
-    flat, _ = unrolled(model)
+    opened, small = runnable(unrolled(model)[0]), runnable(unrolled(small)[0]).runs
+    flat, graph = opened.runs, opened.graph(graph)
     x = random_inputs(flat, graph, seed) if inputs is None else first_samples(inputs)
     with fresh_states(small):
         return _difference(masked(flat, replace(graph, inexact={}), keep)(x, training=False), small(x, training=False))

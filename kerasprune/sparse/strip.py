@@ -5,7 +5,7 @@ import warnings
 import keras
 
 from kerasprune.core import OptionError
-from kerasprune.graph import Rebuild, compile_like, trace
+from kerasprune.graph import Rebuild, compile_like, restored, trace
 from kerasprune.slimming.opener import Opened, opener
 from kerasprune.sparse.scheduled_weights import ScheduledWeights
 from kerasprune.sparse.sparse_weights import SparseWeights
@@ -42,6 +42,7 @@ def strip(sparse: keras.Model) -> keras.Model:
     gates = layer.split(layer.settled())
     for position, (kernel, gate) in zip(layer.gated, gates, strict=True):
         plain.weights[position].assign(kernel * keras.ops.cast(gate, kernel.dtype))
+    plain = restored(layer.origin, plain)
     compile_like(plain, sparse)
     return plain
 

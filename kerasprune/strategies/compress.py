@@ -7,13 +7,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, accepted
-from kerasprune.graph import trace, unroll
+from kerasprune.core import DataError, OptionError, accepted
+from kerasprune.graph import channels_last, trace, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, select
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import STRATEGIES
+
+LAYOUTS = ("own", "channels_last")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,8 @@ class Compression:
 
     Attributes:
         model: The smaller model, of stock layers only.
-        keep: bool (num_ids,) over the ids of the original model's trace, True = stayed.
+        keep: bool (num_ids,) over the ids of the original model's trace, True = stayed; with `layout="channels_last"`
+            of the trace of `channels_last(model)`.
         report: What was done.
         trajectory: The removals one by one; None unless the strategy is "serial".
     """
@@ -47,6 +50,7 @@ def compress(
     seed: int = 0,
     verify: bool = True,
     recover: str | Recovery | Collection[str | Recovery] = (),
+    layout: str = "own",
     progress: bool = False,
     **selection,
 ) -> Compression:
@@ -71,6 +75,10 @@ def compress(
             feel), "merge" (a kept channel takes over the weights of one that is like it), "bias" (biases take the mean
             of what is lost), "recalibrate" (batch-norm statistics are estimated anew). A name, an object such as
             `Reconstruct(damping=1e-3)`, or several of these; needs `data`.
+        layout: "own" gives a model in the layout that `model` has; where the backend cannot run it, all that has to
+            run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
+            `channels_last(model)`: no channels stay because TensorFlow cannot do without them in channels first.
+            Inputs, outputs and data are those of `model`.
         progress: Whether to show progress bars.
         **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
 
@@ -91,12 +99,14 @@ def compress(
     >>> print(result.report)  # doctest: +SKIP
     """
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
+    if layout not in LAYOUTS:
+        raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
     recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too
     if recover and data is None:
         raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
-    model = unroll(model)
+    model = channels_last(unroll(model)) if layout == "channels_last" else unroll(model)
     graph = trace(model)
     rounds = Rounds(
         model=model,
@@ -114,6 +124,8 @@ def compress(
     keep = np.zeros(graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
+    if layout != "own":
+        settings["layout"] = layout
     if recover:
         settings["recover"] = ", ".join(map(str, recover))
     return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.trajectory)

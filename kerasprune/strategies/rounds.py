@@ -10,7 +10,8 @@ import numpy as np
 from kerasprune.core import ChannelGraph, OptionError
 from kerasprune.core.restrict import restrict
 from kerasprune.criteria import score
-from kerasprune.recoveries import Damage, Recovery, Repair
+from kerasprune.graph import runnable
+from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step, Trajectory
 from kerasprune.selection import Budget, select
 from kerasprune.slimming import slim, verify
@@ -120,17 +121,18 @@ class Rounds:
         size, limit = self.scoring.get("batch_size", 32), self.scoring.get("limit")
         repairs: tuple[Repair, ...] = ()
         for recover in self.recover:
-            small, done = recover(Damage(self.model, self.graph, keep, small, self.data, size, limit))
+            small, done = repair(recover, Damage(self.model, self.graph, keep, small, self.data, size, limit))
             repairs += done
         return small, repairs
 
     def _trained(self, model: keras.Model) -> keras.Model:
-        trained = self.train(model)
+        opened = runnable(model)
+        trained = self.train(opened.runs)
         if trained is None:
-            return model
+            return opened.back(opened.runs)
         if not isinstance(trained, keras.Model):
             raise OptionError(
                 "`train` must train the model it is given and return None, or return the trained model. "
                 f"It returned: {type(trained).__name__}."
             )
-        return trained
+        return opened.back(trained)

@@ -14,6 +14,7 @@ from kerasprune.core import BudgetError, DataError, OptionError, batches
 from kerasprune.criteria import ranking
 from kerasprune.evidence import Evidence, Probe
 from kerasprune.evidence.progress import countdown
+from kerasprune.graph import runnable
 from kerasprune.report import Removal, Trajectory
 from kerasprune.selection import Budget
 from kerasprune.selection.budget import MEASURES, fits
@@ -87,10 +88,12 @@ class _Walk:
         options = {name: value for name, value in rounds.scoring.items() if name not in ("progress", "limit")}
         limit = rounds.scoring.get("limit")
         data = None if rounds.data is None else list(batches(rounds.data, options["batch_size"], limit=limit))
-        self.evidence = Evidence(rounds.model, rounds.graph, data, seed=rounds.seed, **options)
+        opened = runnable(rounds.model)
+        model, graph = opened.runs, opened.graph(rounds.graph)
+        self.evidence = Evidence(model, graph, data, seed=rounds.seed, **options)
         self.measured = data if serial.validation is None else list(batches(serial.validation, options["batch_size"]))
         self.labelled = self.measured is not None and self.measured[0].y is not None
-        self.probe = Probe(rounds.model, rounds.graph, loss=options["loss"], batch_size=options["batch_size"])
+        self.probe = Probe(model, graph, loss=options["loss"], batch_size=options["batch_size"])
         self.ranking = ranking(rounds.criterion, self.evidence)
         self.order = self.ranking(np.ones(self.graph.num_ids))
         rounds.select(self.order, budget)  # an unreachable budget shall fail before the long part
