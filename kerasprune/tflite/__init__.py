@@ -2,6 +2,7 @@
 
 from kerasprune.tflite.exporter import ExportResult, export
 from kerasprune.tflite.latency import BenchmarkResult, Latency, benchmark
+from kerasprune.tflite.requirements import assert_installed
 from kerasprune.tflite.runner import Runner, run_tflite
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "ExportResult",
     "Latency",
     "Runner",
+    "assert_installed",
     "benchmark",
     "export",
     "run_tflite",

@@ -139,7 +139,7 @@ def _first(samples: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def _check(model, path, recipe: Recipe, data, batch_size) -> None:
     """Refuse what cannot work before the slow part begins."""
-    assert_installed("tensorflow", "ai_edge_litert", "flatbuffers")
+    assert_installed()
     if Path(path).suffix != ".tflite":
         raise ExportError(f"An exported file must end in '.tflite'. Received: {str(path)!r}.")
     if batch_size is not None and batch_size < 1:

@@ -2,9 +2,12 @@
 
 import importlib
 import importlib.util
+from collections.abc import Collection
 from types import ModuleType
 
 from kerasprune.core.errors import ExportError
+
+FOR_EXPORT = ("tensorflow", "ai_edge_litert", "flatbuffers")
 
 
 def needed(name: str) -> ModuleType:
@@ -13,17 +16,16 @@ def needed(name: str) -> ModuleType:
     Raises:
         ExportError: It is not installed; the sentence names the command that installs it.
     """
-    assert_installed(name)
+    assert_installed((name.partition(".")[0],))
     return importlib.import_module(name)
 
 
-def assert_installed(*names: str) -> None:
-    """What `needed` checks, without importing anything.
+def assert_installed(packages: Collection[str] = FOR_EXPORT) -> None:
+    """Find out whether these can be imported, without importing them.
 
     Raises:
-        ExportError: One of these is not installed.
+        ExportError: One cannot; the sentence names the command that installs it.
     """
-    packages = [name.partition(".")[0] for name in names]
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         raise ExportError(
