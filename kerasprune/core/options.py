@@ -24,10 +24,11 @@ def accepted(
 
     Example:
 
-    >>> accepted({"base": 3}, int, "The number")
+    >>> accepted({"heigth": 3}, lambda width=1, height=1: None, "The box")
     Traceback (most recent call last):
         ...
-    kerasprune.core.errors.OptionError: The number has no option 'base'. Known: none.
+    kerasprune.core.errors.OptionError: The box has no option 'heigth'. Did you mean 'height'? Known: width, height. \
+Received: heigth=3.
     """
     names = [name for name in option_names(factory) if name not in taken]
     for name in options:

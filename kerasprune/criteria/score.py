@@ -52,7 +52,9 @@ def score(
 
     Example:
 
-    >>> score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")  # doctest: +SKIP
+    >>> scores = score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")
+    >>> scores.shape == (graph.num_ids,)
+    True
     """
     judge = resolve(criterion, options)
     opened = runnable(unroll(model))

@@ -28,7 +28,7 @@ def plot(explanation: Explanation, kind: str, path: str | os.PathLike) -> None:
 
     Example:
 
-    >>> plot(explain(plain), "pathways", "pathways.png")  # doctest: +SKIP
+    >>> plot(explain(dense), "pathways", "pathways.png")
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  (only who draws pays for it)
 

@@ -37,8 +37,9 @@ def load_model(path: str | os.PathLike) -> keras.Model:
 
     Example:
 
-    >>> load_model("mobilenet.h5").name
-    'mobilenet'
+    >>> model.save("classifier.h5")
+    >>> load_model("classifier.h5").name == model.name
+    True
     """
     path = Path(path)
     with _readable(path) as readable, quiet_absl():

@@ -18,7 +18,8 @@ class Gated(keras.layers.Layer):
 
     Example:
 
-    >>> Gated(axis=-1, gates=[1, 0])(np.ones((1, 2)), np.array([1.0, 0.0]))  # doctest: +SKIP
+    >>> gated = Gated(axis=-1, gates=[1, 0])(np.ones((1, 2)), np.array([1.0, 0.0]))
+    >>> ops.convert_to_numpy(gated).tolist()
     [[0.0, 1.0]]
     """
 

@@ -25,8 +25,9 @@ class Rerank(keras.callbacks.Callback):
 
     Example:
 
-    >>> gated = gate(model, "gradual", budget=Budget(flops=0.5))  # doctest: +SKIP
-    >>> gated.fit(x, y, epochs=10, callbacks=[Rerank("taylor", data=(x, y))])  # doctest: +SKIP
+    >>> gated = gate(model, "gradual", budget=Budget(flops=0.5))
+    >>> gated.compile("adam", "sparse_categorical_crossentropy")
+    >>> history = gated.fit(x, y, epochs=2, verbose=0, callbacks=[Rerank("taylor", data=(x, y))])
     """
 
     def __init__(self, criterion: str | Callable = "magnitude", data: Any = None, every: int = 1, **options):

@@ -17,9 +17,13 @@ def register(name: str):
 
     Example:
 
-    >>> @register("float16")
+    >>> @register("loose")
     ... @dataclass(frozen=True)
-    ... class Float16(Recipe): ...
+    ... class Loose(Recipe):
+    ...     tolerance: float = 0.5
+    ...     def configure(self, converter, samples, batch_size): ...
+    >>> RECIPES["loose"]()
+    Loose(tolerance=0.5, samples=128)
     """
 
     def decorate(entry: type[Recipe]) -> type[Recipe]:

@@ -52,7 +52,7 @@ def reconstruct(
 
     Example:
 
-    >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
+    >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)
     """
     damage = Damage(model, graph, keep, small, data, batch_size, limit)
     return repair(Reconstruct(damping, places, memory), damage)[0]

@@ -53,7 +53,8 @@ class Report:
 
     Example:
 
-    >>> print(compress(model, Budget(flops=0.5)).report)  # doctest: +SKIP
+    >>> report = compress(model, Budget(flops=0.5)).report
+    >>> report.save("small.report.json")
     """
 
     settings: Mapping[str, str]

@@ -25,8 +25,11 @@ def strip(sparse: keras.Model) -> keras.Model:
 
     Example:
 
-    >>> plain = strip(sparse)  # doctest: +SKIP
-    >>> small = slim(plain)  # doctest: +SKIP
+    >>> sparse = sparsify(dense, sparsity=0.5, method="magnitude", steps=4)
+    >>> sparse.compile("adam", "mse")
+    >>> history = sparse.fit(samples, np.zeros((16, 3)), batch_size=8, epochs=2, verbose=0)
+    >>> plain = strip(sparse)
+    >>> small = slim(plain)
     """
     found = [layer for layer in sparse.layers if isinstance(layer, SparseWeights)]
     if not found:

@@ -46,7 +46,8 @@ class Serial:
     Example:
 
     >>> serial = Serial(max_drop=0.01)
-    >>> compress(model, Budget(channels=0.3), "gauss_newton", serial, data=(x, y)).trajectory  # doctest: +SKIP
+    >>> trajectory = compress(model, Budget(channels=0.8), "gauss_newton", serial, data=(x, y)).trajectory
+    >>> trajectory.save("serial.json")
     """
 
     rerank: bool = True

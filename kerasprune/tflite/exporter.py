@@ -99,8 +99,8 @@ def export(
 
     Example:
 
-    >>> export(small, "small.tflite", recipe="int8", data=images).ops
-    {'CONV_2D': 9, 'DEQUANTIZE': 1, 'FULLY_CONNECTED': 1, 'MEAN': 1, 'QUANTIZE': 1}
+    >>> export(dense, "dense.tflite", recipe="int8", data=samples).ops
+    {'DEQUANTIZE': 1, 'FULLY_CONNECTED': 2, 'QUANTIZE': 1}
     """
     chosen = RECIPES[recipe]() if isinstance(recipe, str) else recipe
     _check(model, path, chosen, data, batch_size)

@@ -29,5 +29,5 @@ def assert_installed(packages: Collection[str] = FOR_EXPORT) -> None:
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         raise ExportError(
-            f"TFLite files need {' and '.join(missing)}, which is missing. Run: pip install 'kerasprune[tflite]'."
+            f"TFLite files need packages that are missing: {', '.join(missing)}. Run: pip install 'kerasprune[tflite]'."
         )

@@ -31,8 +31,8 @@ class Runner:
     Example:
 
     >>> runner = Runner("small.tflite")
-    >>> runner(images)["probabilities"].shape
-    (500, 10)
+    >>> runner(samples)["classes"].shape
+    (16, 3)
     """
 
     def __init__(self, model: str | os.PathLike | bytes, threads: int = 1):
