@@ -23,7 +23,7 @@ def command(model_file, output, as_json):
     """
     found = kp.explain(open_model(model_file))
     if output is not None:
-        _write(found, output, model_file.stem)
+        _write(found, output, model_file.path.stem)
     if as_json:
         print_json(found.to_dict())
     else:

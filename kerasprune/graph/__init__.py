@@ -2,9 +2,10 @@
 
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
+from kerasprune.graph.clone import clone_operation, replay
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
-from kerasprune.graph.replay import AtCall, clone_operation, replay
+from kerasprune.graph.replay import AtCall
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
 from kerasprune.graph.site import Site

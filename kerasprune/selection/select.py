@@ -99,14 +99,15 @@ def _unreachable(graph, smallest, budget, limits, plans: list[Plan]) -> str:
     measure = MEASURES[name]
     least, whole = measure(graph, smallest), measure(graph)
     reasons = {plan.group.name: plan.reason for plan in plans}
-    blockers = []
+    blockers = _left_alone(graph, smallest, name)
+    groups = []
     for group in graph.groups:
         without = smallest.copy()
         without[group.ids[smallest[group.ids]][1:]] = False
         share = 1 - measure(graph, without) / least
         if share > 0:
-            blockers.append((share, group.name, group.frozen or reasons[group.name]))
-    blockers.sort(key=lambda blocker: -blocker[0])
+            groups.append((share, group.name, group.frozen or reasons[group.name]))
+    blockers += sorted(groups, key=lambda blocker: -blocker[0])
     named = "; ".join(f"{group!r} holds {100 * share:.1f} % ({why})" for share, group, why in blockers[:NAMED_GROUPS])
     more = f"; and {len(blockers) - NAMED_GROUPS} more" if len(blockers) > NAMED_GROUPS else ""
     return (
@@ -114,3 +115,14 @@ def _unreachable(graph, smallest, budget, limits, plans: list[Plan]) -> str:
         f"{name}={least:,.0f}, {100 * least / whole:.1f} % of the model. Raise the budget, or free what is in the way: "
         f"{named}{more}."
     )
+
+
+def _left_alone(graph: ChannelGraph, keep: np.ndarray, name: str) -> list[tuple[float, str, str]]:
+    """The share of the measure that the layers hold which stay whole, the largest first, with their reasons."""
+    table = graph.cost_table.per_layer(keep)
+    column = {"params": 0, "flops": 1}.get(name)
+    if column is None:
+        return []
+    least = MEASURES[name](graph, keep)
+    shares = [(table[path][column] / least, path, why) for path, why in graph.declined.items() if path in table]
+    return sorted((each for each in shares if each[0] > 0), key=lambda each: -each[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasprune.core import OptionError
+from kerasprune.tflite.processor import Processor, this_processor
 from kerasprune.tflite.runner import Runner
 from kerasprune.tflite.samples import random_array
 
@@ -38,6 +39,7 @@ class BenchmarkResult:
         threads: CPU threads of the interpreter.
         warmup: Untimed runs of each file before.
         runs: Timed runs of each file.
+        processor: What they ran on: figures hold for it alone, ratios of int8 to float32 too.
     """
 
     model: Latency
@@ -46,6 +48,7 @@ class BenchmarkResult:
     threads: int
     warmup: int
     runs: int
+    processor: Processor
 
 
 def benchmark(
@@ -94,7 +97,7 @@ def benchmark(
     ]
     other = latencies[1] if baseline is not None else None
     speedup = other.median_ms / latencies[0].median_ms if other else None
-    return BenchmarkResult(latencies[0], other, speedup, threads, warmup, runs)
+    return BenchmarkResult(latencies[0], other, speedup, threads, warmup, runs, this_processor())
 
 
 def _prepared(path: Path, threads: int, seed: int) -> Runner:

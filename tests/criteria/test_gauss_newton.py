@@ -11,6 +11,8 @@ from kerasprune.evidence.directions import DIRECTIONS, combination, directions
 from kerasprune.evidence.gains import GainModel
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 layers = keras.layers
 
 

@@ -16,6 +16,8 @@ from kerasprune.graph import calls_of
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 
+pytestmark = pytest.mark.processor
+
 
 def chain(activation, head=None, widths=(6, 5)):
     hidden = [layers.Dense(width, activation, name=f"hidden{n}") for n, width in enumerate(widths)]

@@ -15,6 +15,8 @@ from kerasprune.evidence.offset import Offset, Slopes
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 
+pytestmark = pytest.mark.processor
+
 RNG = np.random.default_rng
 
 

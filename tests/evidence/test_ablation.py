@@ -14,6 +14,8 @@ from kerasprune.evidence.ablation.updates import update_of
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.processor
+
 SPARSE = "sparse_categorical_crossentropy"
 
 

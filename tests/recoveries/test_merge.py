@@ -9,6 +9,8 @@ import kerasprune as kp
 from kerasprune.recoveries import Damage, Merge
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 RNG = np.random.default_rng
 
 

@@ -13,6 +13,8 @@ from kerasprune.evidence.output_error import SquaredError, TemperedDivergence, o
 from kerasprune.recoveries import RECOVERIES, Damage, Refit, refit
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 RNG = np.random.default_rng
 
 

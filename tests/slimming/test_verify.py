@@ -7,6 +7,8 @@ import pytest
 import kerasprune as kp
 from kerasprune.evidence import random_inputs
 
+pytestmark = pytest.mark.processor
+
 layers = keras.layers
 
 

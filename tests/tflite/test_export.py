@@ -14,6 +14,8 @@ from kerasprune.recipes import RECIPES, Dynamic, Float32, Int8
 from kerasprune.tflite import Runner, export, exporter, run_tflite
 from tests.tflite.small_models import cnn, normal, recurrent, two_by_two
 
+pytestmark = pytest.mark.processor
+
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_agrees_with_keras_and_keeps_the_names(recipe, tmp_path):
