@@ -78,6 +78,7 @@ def command(output, seed, as_json):
 
 def run(folder: Path, seed: int) -> dict:
     """Do the work, with all files in `folder`; returns what was measured as plain data."""
+    tflite.assert_installed()  # half of the work comes before the first export
     keras.utils.set_random_seed(seed)  # before the model is loaded: its dropout takes a seed when it is made
     with models.fashion_cnn() as path:
         dense = kp.load_model(path)

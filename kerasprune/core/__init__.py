@@ -6,6 +6,7 @@ from kerasprune.core.errors import (
     BudgetError,
     DataError,
     ExportError,
+    FolderError,
     GraphError,
     KeraspruneError,
     ModelFileError,
@@ -24,7 +25,8 @@ from kerasprune.core.graph import (
     cut,
     silence,
 )
-from kerasprune.core.registry import Registry
+from kerasprune.core.options import accepted
+from kerasprune.core.registry import Registry, import_modules
 
 __all__ = [
     "Batch",
@@ -36,6 +38,7 @@ __all__ = [
     "Count",
     "DataError",
     "ExportError",
+    "FolderError",
     "GraphError",
     "KeraspruneError",
     "Labels",
@@ -46,10 +49,12 @@ __all__ = [
     "Term",
     "VerificationError",
     "WeightLabels",
+    "accepted",
     "as_arrays",
     "atomic_path",
     "batches",
     "cut",
+    "import_modules",
     "silence",
     "write_text",
 ]

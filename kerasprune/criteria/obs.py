@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import Batch, DataError
+from kerasprune.core import Batch, DataError, OptionError
 from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.criteria.elimination import ranking_by_elimination
 from kerasprune.criteria.gauss_newton import output_shape
@@ -51,7 +51,7 @@ class OptimalBrainSurgeon:
 
     def __post_init__(self):
         if not self.temperature > 0:
-            raise ValueError(f"`temperature` must be above 0. Received: temperature={self.temperature!r}.")
+            raise OptionError(f"`temperature` must be above 0. Received: temperature={self.temperature!r}.")
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
         return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))

@@ -38,8 +38,8 @@ class Probe:
 
     Example:
 
-    >>> probe = Probe(model, graph, loss="mse")  # doctest: +SKIP
-    >>> signed = sum(rows.sum(axis=0) for rows in probe.gradients((x, y)))  # doctest: +SKIP
+    >>> probe = Probe(model, graph, loss="sparse_categorical_crossentropy")
+    >>> signed = sum(rows.sum(axis=0) for rows in probe.gradients((x, y)))
     """
 
     def __init__(

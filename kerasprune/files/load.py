@@ -38,8 +38,9 @@ def load_model(path: str | os.PathLike, *, trust: bool = False) -> keras.Model:
 
     Example:
 
-    >>> load_model("mobilenet.h5").name
-    'mobilenet'
+    >>> model.save("classifier.h5")
+    >>> load_model("classifier.h5").name == model.name
+    True
     """
     path = Path(path)
     with _readable(path) as readable, quiet_absl():
@@ -119,7 +120,9 @@ def _zip_version(path: Path) -> int:
     with zipfile.ZipFile(path) as archive:
         missing = {"config.json", "metadata.json", "model.weights.h5"} - set(archive.namelist())
         if missing:
-            raise ValueError(f"the archive has no {' and no '.join(sorted(missing))}.")
+            raise ModelFileError(
+                f"{str(path)!r} is damaged or no Keras model: the archive has no {' and no '.join(sorted(missing))}."
+            )
         return _major(json.loads(archive.read("metadata.json")).get("keras_version"))
 
 
@@ -127,9 +130,9 @@ def _h5_version(path: Path) -> int:
     """The major version of the Keras that wrote an HDF5 file."""
     with h5py.File(path) as file:
         if "model_config" not in file.attrs:
-            raise ValueError(
-                "it has no `model_config`. A file of weights only cannot be opened: build the model, call "
-                "`load_weights` and save it whole."
+            raise ModelFileError(
+                f"{str(path)!r} is damaged or no Keras model: it has no `model_config`. A file of weights only cannot "
+                "be opened: build the model, call `load_weights` and save it whole."
             )
         file["model_weights"]  # raises a KeyError that names it
         return _major(file.attrs.get("keras_version"))

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasprune.core import OptionError
 from kerasprune.gates.gated import own_part
 from kerasprune.graph import find_linear_layer
 
@@ -20,13 +21,13 @@ class GatedKernel(keras.layers.Wrapper):
         gates: int sequence (width,), for every entry of the axis its position in the sample; position 0 is always 1.
 
     Raises:
-        ValueError: The layer is of another kind; see `can_gate`.
+        OptionError: The layer is of another kind; see `can_gate`.
     """
 
     def __init__(self, layer, axis: int, gates, **kwargs):
         super().__init__(layer, **{"dtype": layer.dtype_policy, **kwargs}, autocast=False)
         if not can_gate(layer):
-            raise ValueError(f"Only a layer with one kernel and one group can be gated there. Received: {layer!r}.")
+            raise OptionError(f"Only a layer with one kernel and one group can be gated there. Received: {layer!r}.")
         self.axis = axis
         self.gates = [int(position) for position in gates]
         self.supports_masking = True

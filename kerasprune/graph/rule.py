@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import keras
 
+from kerasprune.core import OptionError
+from kerasprune.core.registry import known
+
 BEHAVIOURS = ("source", "carry", "channelwise", "move", "join", "composite", "barrier")
 
 
@@ -41,7 +44,7 @@ def rule(*targets: type | str, behaviour: str = "source") -> Callable:
             "join", "composite" or "barrier".
 
     Raises:
-        ValueError: The behaviour is unknown, or a target is neither a class nor a name.
+        OptionError: The behaviour is unknown, or a target is neither a class nor a name.
 
     Example:
 
@@ -55,10 +58,12 @@ def rule(*targets: type | str, behaviour: str = "source") -> Callable:
     ...     return site.labels
     """
     if behaviour not in BEHAVIOURS:
-        raise ValueError(f"`behaviour` must be one of {', '.join(BEHAVIOURS)}. Received: behaviour={behaviour!r}.")
+        raise OptionError(f"There is no behaviour {behaviour!r}. {known(behaviour, BEHAVIOURS)}")
     for target in targets:
         if not isinstance(target, (type, str)):
-            raise ValueError(f"A rule is for classes or names of operations. Received: {target!r}.")
+            raise OptionError(
+                f"A rule is for classes of layers or names of operations, as in @rule(MyLayer). Received: {target!r}."
+            )
 
     def decorate(function):
         for target in targets:

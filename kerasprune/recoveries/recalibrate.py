@@ -23,6 +23,12 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
 
     Raises:
         DataError: The data is empty or does not fit the model.
+
+    Example:
+
+    >>> recalibrated = recalibrate(small, x)
+    >>> recalibrated.count_params() == small.count_params()
+    True
     """
     opened = runnable(unroll(model))
     model = opened.runs

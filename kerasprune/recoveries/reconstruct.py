@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph
+from kerasprune.core import ChannelGraph, OptionError
 from kerasprune.evidence.frontier import Frontier
 from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
 from kerasprune.recoveries.least_squares import Sums
@@ -25,7 +25,9 @@ def reconstruct(
     *,
     batch_size: int = 32,
     limit: int | None = None,
-    **options,
+    damping: float = 1e-4,
+    places: int | None = 64,
+    memory: float = 1024,
 ) -> keras.Model:
     """Change the weights of a slimmed model so that its layers put out again what they put out before the cut.
 
@@ -37,7 +39,9 @@ def reconstruct(
         data: Any data that `kerasprune.core.batches` takes; labels are not used.
         batch_size: Samples that are run together, for arrays.
         limit: Samples that are used at most; None for all.
-        **options: Those of `Reconstruct`, which says what is done.
+        damping: As in `Reconstruct`, which says what is done.
+        places: As there.
+        memory: As there.
 
     Returns:
         A new model with the architecture of `small`.
@@ -47,9 +51,10 @@ def reconstruct(
 
     Example:
 
-    >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
+    >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)
     """
-    return repair(Reconstruct(**options), Damage(model, graph, keep, small, data, batch_size, limit))[0]
+    damage = Damage(model, graph, keep, small, data, batch_size, limit)
+    return repair(Reconstruct(damping, places, memory), damage)[0]
 
 
 @recovery("reconstruct")
@@ -86,9 +91,9 @@ class Reconstruct:
 
     def __post_init__(self):
         if not self.damping > 0:
-            raise ValueError(f"`damping` must be above 0: 1e-4 is usual. Received: damping={self.damping!r}.")
+            raise OptionError(f"`damping` must be above 0: 1e-4 is usual. Received: damping={self.damping!r}.")
         if self.places is not None and self.places < 1:
-            raise ValueError(f"`places` must be at least 1, or None for all. Received: places={self.places!r}.")
+            raise OptionError(f"`places` must be at least 1, or None for all. Received: places={self.places!r}.")
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         return _repaired(damage, self.places, self.memory, lambda sums, movable: sums.change(self.damping, movable))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Registry
+from kerasprune.core import ChannelGraph, OptionError, Registry
 from kerasprune.graph import runnable, unroll
 from kerasprune.recoveries.recalibrate import recalibrate
 
@@ -71,13 +71,12 @@ def resolve_recovery(chosen: str | Recovery) -> Recovery:
     """The recovery of a name, or the callable itself, which brings its own options.
 
     Raises:
-        TypeError: It is neither a name nor callable.
-        ValueError: There is none of that name.
+        OptionError: It is neither a name nor callable, or there is none of that name.
     """
     if isinstance(chosen, str):
         return RECOVERIES[chosen]()
     if not callable(chosen):
-        raise TypeError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
+        raise OptionError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
     return chosen
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, DataError, as_arrays
+from kerasprune.core import ChannelGraph, DataError, OptionError, as_arrays
 from kerasprune.evidence.directions import directions
 from kerasprune.evidence.losses import LOSSES, KnownLoss
 from kerasprune.evidence.offset import Offset
@@ -56,7 +56,7 @@ class Refit:
     def __post_init__(self):
         for name in ("temperature", "sweeps", "samples", "damping"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}.")
+                raise OptionError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}.")
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         small = unroll(damage.small)

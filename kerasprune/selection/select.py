@@ -52,7 +52,9 @@ def select(
 
     Example:
 
-    >>> keep = select(graph, scores, Budget(flops=0.5), round_to=8, protect=["stem*"])  # doctest: +SKIP
+    >>> keep = select(graph, scores, Budget(flops=0.5), round_to=2, protect=["hidden*"])
+    >>> int(keep.sum()) < graph.num_ids
+    True
     """
     order_by = RANKINGS[ranking]
     scores = _checked(graph, scores)

@@ -65,8 +65,17 @@ def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.M
         graph: Its trace.
         keep: bool (num_ids,), True = stays.
 
+    Returns:
+        A new model of stock layers and `NeuronMask`s.
+
     Raises:
         GraphError: As in `slim`.
+
+    Example:
+
+    >>> expected = masked(model, graph, keep).predict(x, verbose=0)
+    >>> np.allclose(slim(model, graph, keep).predict(x, verbose=0), expected, atol=1e-5)
+    True
     """
     keep = graph.complete(keep)
     return Rebuild(graph, silent=keep).run(unrolled(model)[0], masking(graph, keep))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph
+from kerasprune.core import ChannelGraph, OptionError
 from kerasprune.core.restrict import restrict
 from kerasprune.criteria import score
 from kerasprune.graph import runnable
@@ -131,7 +131,7 @@ class Rounds:
         if trained is None:
             return opened.back(opened.runs)
         if not isinstance(trained, keras.Model):
-            raise TypeError(
+            raise OptionError(
                 "`train` must train the model it is given and return None, or return the trained model. "
                 f"It returned: {type(trained).__name__}."
             )

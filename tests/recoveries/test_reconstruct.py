@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 import kerasprune as kp
-from kerasprune.core import DataError
+from kerasprune.core import DataError, OptionError
 from kerasprune.evidence import frontier
 from kerasprune.graph import LINEAR_LAYERS, find_linear_layer, run
 from kerasprune.recoveries import RECOVERIES, Damage, Reconstruct, RepayBias, place, reconstruct, resolve_recovery
@@ -345,7 +345,7 @@ def test_options_that_make_no_sense_are_refused(options):
 
 
 def test_what_is_no_recovery_is_refused():
-    with pytest.raises(TypeError, match="must be a name .*reconstruct"):
+    with pytest.raises(OptionError, match="must be a name .*reconstruct"):
         resolve_recovery(3)
     assert resolve_recovery("reconstruct") == Reconstruct()
 

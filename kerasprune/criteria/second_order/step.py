@@ -31,7 +31,7 @@ def step(*targets: type | str) -> Callable:
 
     Example:
 
-    >>> @step(keras.layers.GaussianNoise)  # doctest: +SKIP
+    >>> @step(keras.layers.GaussianNoise)
     ... def unchanged(call):
     ...     return lambda x: (x, lambda first, second: [(first, second)])
     """
