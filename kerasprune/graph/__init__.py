@@ -1,6 +1,8 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
+from kerasprune.graph.execute import Execution
+from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall, clone_operation, replay
@@ -12,11 +14,15 @@ from kerasprune.graph.unroll import unroll, unrolled
 from kerasprune.graph.walk import align, calls_of, functional, is_graph, layers_inside, operations
 
 __all__ = [
+    "OPENERS",
     "RULES",
     "Activations",
     "AtCall",
     "Call",
     "Env",
+    "Execution",
+    "Opened",
+    "Plain",
     "Program",
     "Read",
     "Rebuild",
@@ -32,7 +38,9 @@ __all__ = [
     "is_graph",
     "layers_inside",
     "make",
+    "opener",
     "operations",
+    "plainly",
     "replay",
     "rule",
     "run",

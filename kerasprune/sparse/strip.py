@@ -4,8 +4,7 @@ import warnings
 
 import keras
 
-from kerasprune.graph import Rebuild, compile_like, trace
-from kerasprune.slimming.opener import Opened, opener
+from kerasprune.graph import Plain, Rebuild, compile_like, opener, trace
 from kerasprune.sparse.scheduled_weights import ScheduledWeights
 from kerasprune.sparse.sparse_weights import SparseWeights
 
@@ -46,6 +45,6 @@ def strip(sparse: keras.Model) -> keras.Model:
 
 
 @opener(SparseWeights)
-def open_sparse(model: keras.Model) -> Opened:
+def open_sparse(model: keras.Model) -> Plain:
     """The plain model with zeros in its weights, of which `slim` takes out what is dead."""
-    return Opened(strip(model))
+    return Plain(strip(model))
