@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, batches
+from kerasprune.core import ChannelGraph
 from kerasprune.evidence.linear_parts import PARTS, Product, Windows
 from kerasprune.evidence.moments import Moments, pooled, read_moments
-from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
+from kerasprune.graph import Program, operations
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
 
@@ -30,12 +30,11 @@ class Merge:
     """
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-        model, small = unroll(damage.model), unroll(damage.small)
-        graph, keep = trace(small), damage.graph.complete(damage.keep)
-        before, after = Program(model, damage.graph, PARTS), Program(small, graph, PARTS)
-        data = batches(damage.data, damage.batch_size, limit=damage.limit)
-        tensors = {reader: tensor for tensor in read_moments(model, damage.graph, data) for reader in tensor.readers}
-        new = Rebuild(graph).run(small)
+        keep = damage.graph.complete(damage.keep)
+        before, after = damage.before.program(PARTS), Program(damage.after.flat, damage.after.graph, PARTS)
+        moments = read_moments(damage.before.flat, damage.graph, damage.sampling.batches())
+        tensors = {reader: tensor for tensor in moments for reader in tensor.readers}
+        new = damage.after.copy()
         found = operations(new)
         repairs = []
         for path in changed_layers(after, damage.graph, keep):
@@ -47,7 +46,6 @@ class Merge:
                 repairs.append(Repair(path, None, None, reason))
                 continue
             repairs.append(_merged(path, before.layers[path], found[path], tensors[path], labels, damage.graph, keep))
-        compile_like(new, damage.small)
         return new, tuple(repairs)
 
 

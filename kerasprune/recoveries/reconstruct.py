@@ -8,9 +8,10 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
+from kerasprune.evidence import Sampling
 from kerasprune.evidence.frontier import Frontier
 from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
+from kerasprune.graph import Opened, Program, operations
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
@@ -50,7 +51,8 @@ def reconstruct(
 
     >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
     """
-    return Reconstruct(**options)(Damage(model, graph, keep, small, data, batch_size, limit))[0]
+    before, sampling = Opened.of(model, graph), Sampling(data, batch_size=batch_size, limit=limit)
+    return Reconstruct(**options)(Damage(before, keep, before.after(keep, small), sampling))[0]
 
 
 @recovery("reconstruct")
@@ -115,11 +117,9 @@ class RepayBias:
 
 
 def _repaired(damage: Damage, places: int | None, memory: float, change) -> tuple[keras.Model, tuple[Repair, ...]]:
-    small = unroll(damage.small)
-    graph = trace(small)
-    before, after = Program(unroll(damage.model), damage.graph, PARTS), Program(small, graph, PARTS)
+    before, after = damage.before.program(PARTS), Program(damage.after.flat, damage.after.graph, PARTS)
     keep = damage.graph.complete(damage.keep)
-    frontier = Frontier((before, after), damage.data, damage.batch_size, damage.limit, memory)
+    frontier = Frontier((before, after), damage.sampling, memory)
     repairs, touched = [], []
     for path in changed_layers(after, damage.graph, keep):
         reason = obstacle(after, path)
@@ -129,12 +129,11 @@ def _repaired(damage: Damage, places: int | None, memory: float, change) -> tupl
         place = Place(path, before, after, damage.graph, keep)
         repairs.append(_repair(place, frontier, places, change))
         touched += place.touched
-    new = Rebuild(graph).run(small)
+    new = damage.after.copy()
     found = operations(new)
     for path in touched:
         for source, target in zip(after.layers[path].weights, found[path].weights, strict=True):
             target.assign(keras.ops.copy(source))
-    compile_like(new, damage.small)
     return new, tuple(repairs)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, Registry
-from kerasprune.recoveries.recalibrate import recalibrate
+from kerasprune.evidence import Sampling
+from kerasprune.graph import Opened
+from kerasprune.recoveries.recalibrate import recalibrated
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,22 +17,21 @@ class Damage:
     """A model before and after a cut, and data to repair it with.
 
     Attributes:
-        model: The model before.
-        graph: Its trace.
+        before: The model before.
         keep: bool (num_ids,), what of it is left.
-        small: The model after; it may have been repaired or trained since.
-        data: Data that can be read again and again; labels are not used.
-        batch_size: Samples that are run together.
-        limit: Samples that are used at most; None for all.
+        after: The model after; it may have been repaired or trained since.
+        sampling: Data that can be read again and again; labels are not used.
     """
 
-    model: keras.Model
-    graph: ChannelGraph
+    before: Opened
     keep: np.ndarray
-    small: keras.Model
-    data: Any
-    batch_size: int = 32
-    limit: int | None = None
+    after: Opened
+    sampling: Sampling
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """The trace of the model before."""
+        return self.before.graph
 
 
 @dataclass(frozen=True)
@@ -86,4 +86,4 @@ class Recalibrate:
     """Batch-norm statistics are estimated anew; see `recalibrate`."""
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-        return recalibrate(damage.small, damage.data, batch_size=damage.batch_size, limit=damage.limit), ()
+        return recalibrated(damage.after, damage.sampling), ()

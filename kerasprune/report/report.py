@@ -32,8 +32,18 @@ class Step:
     channels: int
     params: int
     macs: int
-    difference: float | None
+    difference: float | None = None
     repairs: tuple[Repair, ...] = ()
+
+    @classmethod
+    def of(cls, graph: ChannelGraph, target: Mapping[str, float]) -> "Step":
+        """The step that has led to a model, as far as its graph tells.
+
+        Args:
+            graph: The graph of the model after the step.
+            target: The limits of the step.
+        """
+        return cls(target, graph.channels(), round(graph.params()), round(graph.macs()))
 
 
 @dataclass(frozen=True)

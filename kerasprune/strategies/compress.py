@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError
-from kerasprune.graph import trace, unroll
+from kerasprune.core import DataError, OptionError
+from kerasprune.evidence import Sampling
+from kerasprune.graph import Opened
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, select
@@ -25,13 +26,27 @@ class Compression:
         model: The smaller model, of stock layers only.
         keep: bool (num_ids,) over the ids of the original model's trace, True = stayed.
         report: What was done.
-        trajectory: The removals one by one; None unless the strategy is "serial".
+        record: What the strategy has to say about the way, in a form of its own; None if nothing.
     """
 
     model: keras.Model
     keep: np.ndarray
     report: Report
-    trajectory: Trajectory | None = None
+    record: Any = None
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The removals one by one, which are the record of the strategy "serial".
+
+        Raises:
+            OptionError: Another strategy was used.
+        """
+        if not isinstance(self.record, Trajectory):
+            raise OptionError(
+                "Only the strategy 'serial' removes channels one by one and keeps a trajectory; "
+                f"this is a result of {self.report.settings['strategy']}. See `record` for what that keeps."
+            )
+        return self.record
 
 
 def compress(
@@ -96,24 +111,21 @@ def compress(
     recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too
     if recover and data is None:
         raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
-    model = unroll(model)
-    graph = trace(model)
+    opened = Opened.of(model)
     rounds = Rounds(
-        model=model,
-        graph=graph,
+        opened=opened,
         criterion=criterion,
-        data=data,
-        train=train,
+        sampling=Sampling(data, loss, batch_size, limit, seed, progress),
+        trainer=train,
         verify=verify,
         recover=recoveries,
-        seed=seed,
-        scoring={"loss": loss, "batch_size": batch_size, "limit": limit, "progress": progress},
         selection=selection,
     )
     state = run(rounds, budget)
+    graph = opened.graph
     keep = np.zeros(graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     if recover:
         settings["recover"] = ", ".join(map(str, recover))
-    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.trajectory)
+    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.record)
