@@ -25,6 +25,7 @@ import numpy as np  # noqa: E402
 import kerasprune as kp  # noqa: E402
 from benchmarks.cifar_resnets import normalised, residual_network, trained_weights  # noqa: E402
 from kerasprune.core import write_text  # noqa: E402
+from kerasprune.evidence import Sampling  # noqa: E402
 from kerasprune.recoveries import Damage, resolve_recovery  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
@@ -87,7 +88,7 @@ def once(task: Task, criterion: str) -> Callable[[float, Sequence[str]], dict]:
     def numbers(kept: float, recover: Sequence[str]) -> dict:
         keep, small = cut(kept)
         for name in recover:
-            damage = Damage(task.model, task.graph, keep, small, task.x, batch_size=BATCH_SIZE)
+            damage = Damage.of(task.model, task.graph, keep, small, Sampling(task.x, batch_size=BATCH_SIZE))
             small, _ = resolve_recovery(name)(damage)
         return {"macs": task.graph.macs(keep) / task.graph.macs(), "accuracy": task.accuracy(small)}
 

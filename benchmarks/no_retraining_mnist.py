@@ -27,6 +27,7 @@ import numpy as np  # noqa: E402
 import kerasprune as kp  # noqa: E402
 from kerasprune.core.files import atomic_path, write_text  # noqa: E402
 from kerasprune.criteria import CRITERIA  # noqa: E402
+from kerasprune.evidence import Sampling  # noqa: E402
 from kerasprune.recoveries import Damage, Refit  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
@@ -90,7 +91,7 @@ def curves(model: keras.Model, name: str, recover: tuple[str, ...], train, test)
                 plain[tenth] = accuracy(state.model, *test)
             if not between and recover == ("reconstruct",) and name in REFITTED and tenth in REFITTED_TENTHS:
                 keep = np.isin(np.arange(rounds.graph.num_ids), state.origin)
-                damage = Damage(rounds.model, rounds.graph, keep, state.model, x, batch_size=1000)
+                damage = Damage(rounds.opened, keep, state.opened, Sampling(x, batch_size=1000))
                 fitted[tenth] = accuracy(fit(damage)[0], *test)
         return state
 

@@ -28,7 +28,8 @@ from benchmarks.no_retraining_mnist import trained  # noqa: E402
 from kerasprune.core.files import write_text  # noqa: E402
 from kerasprune.evidence import (
     Ablation,  # noqa: E402
-    Probe,  # noqa: E402
+    Probe,
+    Sampling,  # noqa: E402
 )
 
 RESULTS = Path(__file__).parent / "results"
@@ -66,8 +67,8 @@ def measure(name: str, data: Path, seed: int, memory: float) -> dict:
     model, x, y, size = NETWORKS[name](data, seed)
     graph = kp.trace(model)
     candidates, everything = np.flatnonzero(~graph.frozen), np.ones(graph.num_ids)
-    probe = Probe(model, graph, loss=LOSS, batch_size=size)
-    ablation = Ablation(model, graph, (x, y), loss=LOSS, batch_size=size, memory=memory)
+    probe = Probe(model, graph, Sampling(loss=LOSS, batch_size=size))
+    ablation = Ablation(model, graph, Sampling((x, y), LOSS, size), memory=memory)
     start = time.process_time()
     changes = ablation(everything, candidates)
     first = time.process_time() - start

@@ -25,7 +25,7 @@ from benchmarks.shrinking_report import CRITERIA, draw, table  # noqa: E402
 from benchmarks.shrinking_tasks import TASKS, Samples, Task  # noqa: E402
 from kerasprune.core import atomic_path, write_text  # noqa: E402
 from kerasprune.criteria import gain_curve  # noqa: E402
-from kerasprune.evidence import Probe  # noqa: E402
+from kerasprune.evidence import Probe, Sampling  # noqa: E402
 from kerasprune.files import save_model  # noqa: E402
 from kerasprune.report import Trajectory, plot_gain_curves  # noqa: E402
 from kerasprune.strategies import Serial  # noqa: E402
@@ -128,7 +128,7 @@ class Subject:
 
     def gain_curves(self, trajectory: Trajectory) -> dict[str, tuple]:
         """For every tenth neuron the error against its gain, when all that went before it are gone."""
-        probe = Probe(self.model, self.graph, loss="mse", batch_size=BATCH)
+        probe = Probe(self.model, self.graph, Sampling(loss="mse", batch_size=BATCH))
         gain, curves = np.ones(self.graph.num_ids), {}
         for number, removal in enumerate(trajectory.removals, 1):
             if number % 10 == 0:

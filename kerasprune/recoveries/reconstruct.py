@@ -11,7 +11,7 @@ from kerasprune.core import ChannelGraph
 from kerasprune.evidence import Sampling
 from kerasprune.evidence.frontier import Frontier
 from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.graph import Opened, Program, operations
+from kerasprune.graph import Program, operations
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
@@ -51,8 +51,8 @@ def reconstruct(
 
     >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
     """
-    before, sampling = Opened.of(model, graph), Sampling(data, batch_size=batch_size, limit=limit)
-    return Reconstruct(**options)(Damage(before, keep, before.after(keep, small), sampling))[0]
+    sampling = Sampling(data, batch_size=batch_size, limit=limit)
+    return Reconstruct(**options)(Damage.of(model, graph, keep, small, sampling))[0]
 
 
 @recovery("reconstruct")

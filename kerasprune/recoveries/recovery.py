@@ -28,10 +28,28 @@ class Damage:
     after: Opened
     sampling: Sampling
 
+    @classmethod
+    def of(
+        cls, model: keras.Model, graph: ChannelGraph, keep: np.ndarray, small: keras.Model, sampling: Sampling
+    ) -> "Damage":
+        """The damage between two models that nobody has opened yet."""
+        before = Opened.of(model, graph)
+        return cls(before, keep, before.after(keep, small), sampling)
+
+    @property
+    def model(self) -> keras.Model:
+        """The model before."""
+        return self.before.model
+
     @property
     def graph(self) -> ChannelGraph:
-        """The trace of the model before."""
+        """Its trace."""
         return self.before.graph
+
+    @property
+    def small(self) -> keras.Model:
+        """The model after."""
+        return self.after.model
 
 
 @dataclass(frozen=True)

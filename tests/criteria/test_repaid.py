@@ -10,8 +10,9 @@ from kerasprune.core import DataError
 from kerasprune.criteria import elimination, ranking, score
 from kerasprune.criteria.elimination import Share, eliminate
 from kerasprune.criteria.gauss_newton import output_coordinates
-from kerasprune.evidence import Evidence
+from kerasprune.evidence import Evidence, Sampling
 from kerasprune.evidence.offset import Offset, Slopes
+from kerasprune.graph import Opened
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 
@@ -138,8 +139,8 @@ def test_a_channel_that_never_changes_costs_nothing(name):
 def test_after_a_removal_the_others_are_worth_what_they_were_in_their_turn(name):
     model, (x, _) = conv_model(), images(40)
     graph = kp.trace(model)
-    evidence = Evidence(model, graph, x, "sparse_categorical_crossentropy")
-    again = ranking(name, evidence)
+    sampling = Sampling(x, "sparse_categorical_crossentropy")
+    again = ranking(name, Opened.of(model, graph), sampling)
     first = again(np.ones(graph.num_ids))
     np.testing.assert_array_equal(first, score(model, graph, name, x, loss="sparse_categorical_crossentropy"))
     group = graph.free_groups[0]
@@ -207,7 +208,9 @@ def test_the_curvature_is_that_of_the_loss_at_a_temperature(logits):
     shifted = offset(inputs)
     model = keras.Model(inputs, shifted if logits else layers.Softmax()(shifted))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    slopes = Slopes(model, [offset], output_coordinates(Evidence(model, kp.trace(model), loss=loss), "obs", 3.0))
+    slopes = Slopes(
+        model, [offset], output_coordinates(Evidence(model, kp.trace(model), Sampling(loss=loss)), "obs", 3.0)
+    )
     rows = np.stack([found[0] for found in slopes(z)], axis=1)  # (samples, coordinates, logits)
     powers = np.exp(z / 3)
     flat = powers / powers.sum(axis=1, keepdims=True)
