@@ -10,7 +10,7 @@ from kerasprune_cli.console import print_json, say, stdout
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
-from kerasprune_cli.lazy import core, criteria, keras, kp, recoveries, selection, strategies
+from kerasprune_cli.lazy import core, criteria, graph, keras, kp, recoveries, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
     budget_options,
@@ -48,6 +48,13 @@ from kerasprune_cli.variants import build, list_option, lookup, variant_options
     help="What is done on the data after every cut, without training; repeatable, one of those that --list shows.",
 )
 @finetune_options
+@click.option(
+    "--layout",
+    type=click.Choice(["own", "channels_last"]),
+    default="own",
+    show_default=True,
+    help="Of a model with channels first: whether the smaller one has them first, too, or computes with channels last.",
+)
 @click.option("--dry-run", is_flag=True, help="Decide and report; train nothing and write nothing.")
 @seed_option
 @json_option
@@ -109,6 +116,7 @@ def _ways(options: dict, dry_run: bool) -> dict:
         "strategy": build(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
         "loss": options["loss"],
         "limit": options["samples"],
+        "layout": options["layout"],
         "recover": () if dry_run else options["recover"],
         "ranking": options["ranking"],
         "round_to": options["round_to"],
@@ -132,7 +140,8 @@ def _trainer(samples: Samples | None, options: dict):
 def _accuracies(before, after, data: Data) -> dict:
     """How often both models are right; empty where the data has no classes."""
     part, samples = ("train", data.train) if data.test is None else ("test", data.test)
-    shares = [accuracy(lambda x, m=model: m.predict(x, verbose=0), samples) for model in (before, after)]
+    models = [graph.runnable(kp.unroll(model)).runs for model in (before, after)]
+    shares = [accuracy(lambda x, m=model: m.predict(x, verbose=0), samples) for model in models]
     if None in shares:
         return {}
     return {"part": part, "samples": samples.size, "before": shares[0], "after": shares[1]}

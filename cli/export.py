@@ -25,11 +25,18 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @click.option(
     "--batch-size", type=click.IntRange(0), default=1, show_default=True, help="Samples per call; 0 leaves it open."
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["channels_last", "own"]),
+    default="channels_last",
+    show_default=True,
+    help="Of a model with channels first: where the file has the channels of its images, last or as the model does.",
+)
 @click.option("--dry-run", is_flag=True, help="Convert and compare, but write nothing.")
 @seed_option
 @json_option
 def command(
-    model_file, output, recipe, recipe_settings, source, pixel_range, verify, batch_size, dry_run, seed, as_json
+    model_file, output, recipe, recipe_settings, source, pixel_range, batch_size, dry_run, seed, as_json, **options
 ):
     """Write MODEL as a TFLite file of built-in ops, and check that it computes what Keras computes."""
     if output is None and not dry_run:
@@ -39,7 +46,7 @@ def command(
     data = None if source is None else read_data(source, model, pixel_range).train.x
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "model.tflite" if dry_run else output
-        result = kp.export(model, target, recipe, data, verify=verify, batch_size=batch_size or None, seed=seed)
+        result = kp.export(model, target, recipe, data, batch_size=batch_size or None, seed=seed, **options)
     if as_json:
         print_json(as_data(result, None if dry_run else output))
         return
@@ -47,6 +54,9 @@ def command(
     if result.max_difference is not None:
         compared = f"differs from Keras by at most {result.max_difference:.2g} of the output's range"
     click.echo(f"{result.recipe}: {result.size:,} bytes, {sum(result.ops.values())} ops, {compared}.")
+    if result.layout == "channels_last":
+        takes = ", ".join(f"{name} {shape}" for name, shape in result.inputs.items())
+        click.echo(f"The file takes channels last: {takes}. --layout own makes one that takes what the model does.")
     say("Nothing was written (--dry-run)." if dry_run else f"Wrote {output}.")
 
 
@@ -58,4 +68,6 @@ def as_data(result, output: Path | None) -> dict:
         "size": result.size,
         "max_difference": result.max_difference,
         "ops": dict(result.ops),
+        "layout": result.layout,
+        "inputs": {name: list(shape) for name, shape in result.inputs.items()},
     }

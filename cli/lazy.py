@@ -20,6 +20,7 @@ class LazyModule:
 core = LazyModule("kerasprune.core")
 criteria = LazyModule("kerasprune.criteria")
 explanation = LazyModule("kerasprune.explanation")
+graph = LazyModule("kerasprune.graph")
 keras = LazyModule("keras")
 kp = LazyModule("kerasprune")
 models = LazyModule("kerasprune_models")

@@ -15,7 +15,7 @@ from kerasprune.criteria import criterion, score
 from kerasprune.explanation import Explanation, explain, plot
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, Rerank, gate
-from kerasprune.graph import rule, trace, unroll
+from kerasprune.graph import channels_last, rule, trace, unroll
 from kerasprune.recoveries import recalibrate, reconstruct, recovery
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
@@ -41,6 +41,7 @@ __all__ = [
     "Rerank",
     "VerificationError",
     "benchmark",
+    "channels_last",
     "compress",
     "criterion",
     "explain",

@@ -26,7 +26,7 @@ def ranking(criterion: str | Callable[[Evidence], np.ndarray], opened: Opened, s
         From a gain to scores: +inf for frozen ids, -inf for ids that are gone.
     """
     judge, graph = resolve(criterion), opened.graph
-    evidence = Evidence(opened.flat, graph, sampling)
+    evidence = Evidence(opened.runs.flat, opened.runs.graph, sampling)
     known = hasattr(judge, "under_gain")
     found = judge.under_gain(evidence) if known else _on_slimmed_models(judge, opened, sampling)
 

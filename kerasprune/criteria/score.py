@@ -70,8 +70,8 @@ def judged(opened: Opened, judge: Callable[[Evidence], np.ndarray], sampling: Sa
     Raises:
         DataError: As there.
     """
-    graph, name = opened.graph, getattr(judge, "__name__", type(judge).__name__)
-    scores = np.asarray(judge(Evidence(opened.flat, graph, sampling)))
+    graph, runs, name = opened.graph, opened.runs, getattr(judge, "__name__", type(judge).__name__)
+    scores = np.asarray(judge(Evidence(runs.flat, runs.graph, sampling)))
     if scores.shape != (graph.num_ids,) or scores.dtype.kind not in "fiub":
         raise DataError(
             f"A criterion must return one number per channel id, shape ({graph.num_ids},). "

@@ -40,6 +40,7 @@ class ChannelGate(keras.layers.Layer):
         initial_keep: Probability with which the least gate is open while everything fits.
         speed: Evidence per unit of the trained weight; how fast gates move relative to other weights.
         seed: For the noise.
+        origin: The architecture that `slim` gives back, as JSON, where it is not the one that is trained.
 
     Raises:
         ValueError: An argument is outside its range.
@@ -57,6 +58,7 @@ class ChannelGate(keras.layers.Layer):
         initial_keep: float = 0.95,
         speed: float = 5.0,
         seed: int | None = None,
+        origin: str | None = None,
         **kwargs,
     ):
         super().__init__(**{"dtype": "float32", **kwargs})
@@ -76,6 +78,7 @@ class ChannelGate(keras.layers.Layer):
         self.initial_keep = initial_keep
         self.speed = speed
         self.seed = seed
+        self.origin = origin
         self.noise = keras.random.SeedGenerator(seed)
         self.allotment = Allotment(GateCosts.from_config(costs), self.widths)
         self.supports_masking = True  # the mask of the input is of no concern here
@@ -187,7 +190,7 @@ class ChannelGate(keras.layers.Layer):
         return keras.KerasTensor((1 + self.num_gates,), "float32")
 
     def get_config(self):
-        names = "widths costs names steps ramp settle temperatures initial_keep speed seed".split()
+        names = "widths costs names steps ramp settle temperatures initial_keep speed seed origin".split()
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

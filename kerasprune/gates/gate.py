@@ -13,7 +13,7 @@ from kerasprune.gates.gate_costs import GateCosts
 from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.insert_gates import insert_gates
 from kerasprune.gates.strip_gates import is_gated
-from kerasprune.graph import Rebuild, compile_like, trace, unrolled
+from kerasprune.graph import Rebuild, compile_like, runnable, trace, unrolled
 from kerasprune.selection import Budget, select
 
 
@@ -34,8 +34,9 @@ def gate(
     ordinary small model that computes the same.
 
     Every group of coupled channels has one gate per channel, and all that read the channel get the same sample of it.
-    Nested models are laid flat. Channels that a layer makes and reads inside, as attention does with its heads, have no
-    gate; a warning names them.
+    Nested models are laid flat. Where the backend cannot run channels first, what is trained is the twin of the model
+    that computes with channels last, with the same inputs and outputs; `slim` gives the layout of `model` back.
+    Channels that a layer makes and reads inside, as attention does with its heads, have no gate; a warning names them.
 
     Args:
         model: A Functional or Sequential model, or one that can be unrolled; it is not touched.
@@ -76,15 +77,17 @@ def gate(
     locked = np.full(graph.num_ids, np.inf)
     locked[ids] = scores
     select(graph, locked, budget)  # raises where the budget cannot be reached
+    opened = runnable(plain)
     gates = layer_class(
         widths=[group.width for group in groups],
         costs=GateCosts.build(graph, ids, budget.limits(graph)).config(),
         names=[group.name for group in groups],
         seed=seed,
+        origin=opened.origin,
         name="gates",
         **options,
     )
-    gated = insert_gates(plain, graph, gates, ids)
+    gated = insert_gates(opened.runs, opened.graph(graph), gates, ids)
     gates.set_evidence(scores)
     compile_like(gated, model)
     return gated

@@ -7,7 +7,7 @@ from kerasprune.core import ChannelGraph, GraphError
 from kerasprune.gates.channel_gate import ChannelGate, read
 from kerasprune.gates.gated import Gated
 from kerasprune.gates.gated_kernel import GatedKernel
-from kerasprune.graph import Plain, layers_inside, opener, operations, replay
+from kerasprune.graph import Plain, layers_inside, opener, operations, replay, restored
 from kerasprune.graph.rebuild import Clones
 
 
@@ -24,7 +24,7 @@ def open_gated(model: keras.Model) -> Plain:
 
 
 def strip_gates(model: keras.Model) -> keras.Model:
-    """A new model without the gates, with the weights as they are."""
+    """A new model without the gates, with the weights as they are, in the layout of the one that was gated."""
     clones = Clones()
 
     def make(path, operation):
@@ -40,7 +40,7 @@ def strip_gates(model: keras.Model) -> keras.Model:
     with clones.building():
         plain = replay(model, make, at_call)
     clones.carry(lambda path, index, source, target: target.assign(read(source)))
-    return plain
+    return restored(find_gates(model).origin, plain)
 
 
 def gated_ids(gates: ChannelGate, graph: ChannelGraph) -> np.ndarray:

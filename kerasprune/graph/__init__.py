@@ -1,12 +1,14 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
+from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.execute import Execution
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall, clone_operation, replay
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
+from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
 from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
@@ -27,9 +29,12 @@ __all__ = [
     "Read",
     "Rebuild",
     "Rule",
+    "Runnable",
     "Site",
     "align",
     "calls_of",
+    "can_run",
+    "channels_last",
     "clone_operation",
     "compile_like",
     "find_rule",
@@ -42,8 +47,10 @@ __all__ = [
     "operations",
     "plainly",
     "replay",
+    "restored",
     "rule",
     "run",
+    "runnable",
     "symbolic_leaves",
     "trace",
     "unroll",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import keras
 
-from kerasprune.core import CallLabels, ChannelGraph
+from kerasprune.core import CallLabels, ChannelGraph, Labels
 
 # What stands for the tensors of a model while it runs, by the `id` of the symbolic ones: labels, symbolic tensors of
 # another model, arrays, tensors of a backend.
@@ -39,6 +39,19 @@ class Call:
         return keras.tree.map_structure(
             lambda leaf: env[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf, self.arguments
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """What stands for a tensor while labels are carried through a model.
+
+    Attributes:
+        labels: Its labels.
+        sizes: Its shape, with numbers for unknown dimensions; empty where nobody asks for it.
+    """
+
+    labels: Labels
+    sizes: tuple[int, ...] = ()
 
 
 class Labelled:

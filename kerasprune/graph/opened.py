@@ -1,5 +1,6 @@
 """A model opened: the plain model that one stands for, its parts laid open, and its trace; found once, handed on."""
 
+import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from kerasprune.core import ChannelGraph
 from kerasprune.core.restrict import restrict
 from kerasprune.graph.program import Program
 from kerasprune.graph.rebuild import Rebuild, compile_like
+from kerasprune.graph.runnable import Runnable, runnable
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll
 from kerasprune.graph.walk import layers_inside
@@ -75,6 +77,32 @@ class Opened:
         flat = unroll(plain.model)
         graph = trace(flat) if graph is None else graph
         return cls(model, flat, graph, None if plain.keep is None else plain.keep(graph))
+
+    @functools.cached_property
+    def _runnable(self) -> Runnable:
+        return runnable(self.flat)
+
+    @functools.cached_property
+    def runs(self) -> "Opened":
+        """What the backend can run in the place of the plain model: itself, or its twin with channels last.
+
+        The twin takes and returns what the model does, and its graph has the same ids; it serves all but to cut.
+
+        Raises:
+            GraphError: Parts of the model have to stay in a layout that the backend cannot run.
+        """
+        if self._runnable.twin is None:
+            return self
+        twin = self._runnable.runs
+        return Opened(twin, twin, self._runnable.graph(self.graph), self.gated)
+
+    def back(self, changed: keras.Model) -> keras.Model:
+        """A model in the layout of this one with the weights of `runs`, or of a model of the architecture of that."""
+        return self._runnable.back(changed)
+
+    def name(self, path: str) -> str:
+        """The path in the plain model of what has this path in `runs`."""
+        return self._runnable.name(path)
 
     def cut(self, keep: np.ndarray) -> "Opened":
         """The slimmed model, whose graph follows from this one.

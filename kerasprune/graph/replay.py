@@ -1,7 +1,7 @@
 """One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating replay the model."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -89,16 +89,16 @@ class Replay:
     def model(self, model: keras.Model, prefix: str, arguments: list | None = None) -> keras.Model:
         """A new model for `model`; a nested one takes inputs of the shapes that its first call has."""
         graph = functional(model)
-        inputs = [_new_input(old, new) for old, new in zip(graph.inputs, arguments or graph.inputs, strict=True)]
+        inputs = [new_input(old, new.shape) for old, new in zip(graph.inputs, arguments or graph.inputs, strict=True)]
         if isinstance(model, keras.Sequential) and self.plain:
             layers = [self.operation(join(prefix, layer.name), layer) for layer in model.layers]
-            return _with_flag(keras.Sequential([*inputs, *layers], name=model.name), model)
+            return with_flag(keras.Sequential([*inputs, *layers], name=model.name), model)
         outputs = self.run(model, prefix, inputs)
         structured = [
             keras.tree.pack_sequence_as(structure, flat)
             for structure, flat in ((graph._inputs_struct, inputs), (graph._outputs_struct, outputs))
         ]
-        return _with_flag(keras.Model(*structured, name=model.name), model)
+        return with_flag(keras.Model(*structured, name=model.name), model)
 
     def run(self, model: keras.Model, prefix: str, inputs: list, training: bool | None = None) -> list:
         """Carry `inputs` through the calls of `model`; returns the flat outputs."""
@@ -136,17 +136,19 @@ def _plainly(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
     return operation(*args, **kwargs)
 
 
-def _with_flag(new: keras.Model, old: keras.Model) -> keras.Model:
+def with_flag(new: keras.Model, old: keras.Model) -> keras.Model:
+    """The new model, frozen where the old one is."""
     if not old.trainable:
         new.trainable = False
     return new
 
 
-def _new_input(tensor: keras.KerasTensor, argument: keras.KerasTensor) -> keras.KerasTensor:
-    """An input like `tensor`, with the sizes of `argument` where `tensor` fixes any."""
+def new_input(tensor: keras.KerasTensor, sizes: Sequence, axes: Sequence[int] | None = None) -> keras.KerasTensor:
+    """An input like `tensor`, of these sizes where `tensor` fixes any, with its axes in this order."""
     layer = tensor._keras_history.operation
+    shape = [old and new for old, new in zip(tensor.shape, sizes, strict=True)]
     return keras.Input(
-        batch_shape=[old and new for old, new in zip(tensor.shape, argument.shape, strict=True)],
+        batch_shape=shape if axes is None else [shape[axis] for axis in axes],
         dtype=tensor.dtype,
         name=tensor.name,
         sparse=tensor.sparse,

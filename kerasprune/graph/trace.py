@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import keras
 
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
-from kerasprune.graph.call import Call, Env, run, symbolic_leaves
+from kerasprune.graph.call import Call, Carried, Env, run, symbolic_leaves
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.rules.norms import INEXACT
@@ -66,14 +66,6 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
     return tracer.ledger.close(tuple(sizes))
 
 
-@dataclass(frozen=True, eq=False)
-class _Carried:
-    """What stands for a tensor while a model is traced: its labels, and its shape with numbers for what is unknown."""
-
-    labels: Labels
-    sizes: tuple[int, ...]
-
-
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
@@ -86,11 +78,11 @@ class _Tracer:
     def run(self, model: keras.Model, prefix: str, inputs: list[Labels], sizes: list[tuple]) -> list[Labels]:
         """Carry labels and sizes of the inputs through the calls of one model; returns the outputs' labels."""
         graph = functional(model)
-        given = [_Carried(labels, size) for labels, size in zip(inputs, sizes, strict=True)]
+        given = [Carried(labels, size) for labels, size in zip(inputs, sizes, strict=True)]
         env = run(calls_of(model, prefix), dict(zip(map(id, graph.inputs), given, strict=True)), self._perform)
         return [env[id(tensor)].labels for tensor in graph.outputs]
 
-    def _perform(self, call: Call, env: Env) -> list["_Carried"]:
+    def _perform(self, call: Call, env: Env) -> list[Carried]:
         call = self._canonical(call)
         carried = [env[id(tensor)] for tensor in call.inputs]
         labels, sizes = [each.labels for each in carried], [each.sizes for each in carried]
@@ -100,7 +92,7 @@ class _Tracer:
             made = self.run(call.operation, call.path, labels, sizes)
         else:
             made = self._apply_rule(Site(call, self.ledger, labels, sizes, made_sizes))
-        return [_Carried(labels, size) for labels, size in zip(made, made_sizes, strict=True)]
+        return [Carried(labels, size) for labels, size in zip(made, made_sizes, strict=True)]
 
     def _canonical(self, call: Call) -> Call:
         """The call under the path that its operation had when it was first met."""

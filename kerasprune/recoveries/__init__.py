@@ -3,7 +3,16 @@
 from kerasprune.recoveries.merge import Merge
 from kerasprune.recoveries.recalibrate import recalibrate
 from kerasprune.recoveries.reconstruct import Reconstruct, RepayBias, reconstruct
-from kerasprune.recoveries.recovery import RECOVERIES, Damage, Recalibrate, Recovery, Repair, recovery, resolve_recovery
+from kerasprune.recoveries.recovery import (
+    RECOVERIES,
+    Damage,
+    Recalibrate,
+    Recovery,
+    Repair,
+    recovery,
+    repair,
+    resolve_recovery,
+)
 from kerasprune.recoveries.refit import Refit
 
 __all__ = [
@@ -19,5 +28,6 @@ __all__ = [
     "recalibrate",
     "reconstruct",
     "recovery",
+    "repair",
     "resolve_recovery",
 ]

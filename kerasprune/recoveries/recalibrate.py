@@ -25,11 +25,12 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
     Raises:
         DataError: The data is empty or does not fit the model.
     """
-    return recalibrated(Opened.of(model), Sampling(data, batch_size=batch_size, limit=limit))
+    opened = Opened.of(model)
+    return opened.back(recalibrated(opened.runs, Sampling(data, batch_size=batch_size, limit=limit)))
 
 
 def recalibrated(opened: Opened, sampling: Sampling) -> keras.Model:
-    """As `recalibrate`, of a model that was opened before."""
+    """As `recalibrate`, of a model that was opened before and that the backend can run."""
     new = opened.copy()
     runner, norms = _training_statistics(opened)
     if norms:

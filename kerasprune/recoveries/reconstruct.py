@@ -14,7 +14,7 @@ from kerasprune.evidence.linear_parts import PARTS
 from kerasprune.graph import Program, operations
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
-from kerasprune.recoveries.recovery import Damage, Repair, recovery
+from kerasprune.recoveries.recovery import Damage, Repair, recovery, repair
 from kerasprune.recoveries.repairable import changed_layers, obstacle
 
 
@@ -52,7 +52,7 @@ def reconstruct(
     >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
     """
     sampling = Sampling(data, batch_size=batch_size, limit=limit)
-    return Reconstruct(**options)(Damage.of(model, graph, keep, small, sampling))[0]
+    return repair(Reconstruct(**options), Damage.of(model, graph, keep, small, sampling))[0]
 
 
 @recovery("reconstruct")

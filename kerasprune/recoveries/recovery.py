@@ -1,7 +1,7 @@
 """What can be done for a slimmed model without labels and without training, by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -96,6 +96,13 @@ def resolve_recovery(chosen: str | Recovery) -> Recovery:
     if not callable(chosen):
         raise TypeError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
     return chosen
+
+
+def repair(recover: Recovery, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
+    """Let a recovery do its work on models that the backend can run; the result has the layout of the model after."""
+    after = damage.after
+    small, repairs = recover(replace(damage, before=damage.before.runs, after=after.runs))
+    return after.back(small), tuple(replace(done, layer=after.name(done.layer)) for done in repairs)
 
 
 @recovery("recalibrate")

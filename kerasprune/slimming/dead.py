@@ -64,13 +64,13 @@ def without_dead(opened: Opened) -> keras.Model:
         A new model with the same function.
     """
     while True:
-        dead = find_dead(opened.flat, opened.graph)
+        dead = find_dead(opened.runs.flat, opened.runs.graph)
         copy = opened.copy()
         if dead.keep.all():
             return copy
         found = operations(copy)
         for path, bias in dead.biases.items():
-            found[path].bias.assign_add(bias.astype("float32"))
+            found[opened.name(path)].bias.assign_add(bias.astype("float32"))
         opened = opened.changed(copy).cut(dead.keep)
 
 

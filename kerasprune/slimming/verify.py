@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, VerificationError, cut
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
-from kerasprune.graph import Execution, Opened, fresh_states, unroll
+from kerasprune.graph import Execution, Opened, fresh_states, runnable, unroll
 from kerasprune.slimming.slim import run_masked
 
 
@@ -25,6 +25,7 @@ def verify(
 
     The masked side is computed by the layers of the model itself, call by call, so that a mistake in copying cannot
     hide in both sides; where the model had to be taken apart or opened, the result of that is compared with it, too.
+    Where the backend cannot run channels first, the twins of both models are compared, see `channels_last`.
 
     Args:
         model: The model before.
@@ -47,7 +48,7 @@ def verify(
     opened = Opened.of(model, graph)
     x = samples_for(opened, inputs, seed)
     check_opened(opened, x, tolerance)
-    return compare(opened, keep, small, x, tolerance)
+    return compare(opened, keep, runnable(unroll(small)).runs, x, tolerance)
 
 
 def samples_for(opened: Opened, inputs=None, seed: int = 0):
@@ -66,7 +67,7 @@ def check_opened(opened: Opened, x, tolerance: float | None = None) -> None:
     Raises:
         VerificationError: It does not.
     """
-    if opened.flat is opened.model:
+    if opened.flat is opened.model or opened.runs is not opened:
         return
     tolerance = _tolerance(opened.model) if tolerance is None else tolerance
     keep = opened.graph.keep_all() if opened.gated is None else opened.gated
@@ -86,7 +87,7 @@ def compare(opened: Opened, keep: np.ndarray, small: keras.Model, x, tolerance: 
     Args:
         opened: The model before.
         keep: bool (num_ids,), what `small` was made with.
-        small: The slimmed model.
+        small: The slimmed model, or the twin that runs in its place.
         x: Inputs.
         tolerance: As in `verify`.
 
@@ -94,7 +95,7 @@ def compare(opened: Opened, keep: np.ndarray, small: keras.Model, x, tolerance: 
         VerificationError: As there.
     """
     tolerance = _tolerance(opened.flat) if tolerance is None else tolerance
-    keep = opened.graph.complete(keep)
+    keep, opened = opened.graph.complete(keep), opened.runs
     with fresh_states(opened.flat):
         expected, tensors = run_masked(opened, keep, x)
     with fresh_states(small):
@@ -126,7 +127,7 @@ def measure_inexact(
         The largest difference of an output element, divided by the largest output element of that model; 0 up to
         rounding where `graph.inexact` is empty.
     """
-    opened = Opened.of(model, replace(graph, inexact={}))
+    opened, small = Opened.of(model, replace(graph, inexact={})).runs, runnable(unroll(small)).runs
     x = samples_for(opened, inputs, seed)
     with fresh_states(opened.flat, small):
         return _difference(run_masked(opened, graph.complete(keep), x)[0], small(x, training=False))

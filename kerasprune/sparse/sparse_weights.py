@@ -20,15 +20,24 @@ class SparseWeights(keras.layers.Wrapper):
         layer: The layer or model; it becomes part of this one.
         gated: Positions in `layer.weights` of what is gated; by default the kernels that are trainable.
         seed: Of what is drawn at random.
+        origin: The architecture that `strip` gives back, as JSON, where it is not that of `layer`.
 
     Raises:
         ValueError: There is nothing to gate.
     """
 
-    def __init__(self, layer: keras.layers.Layer, gated: list[int] | None = None, seed: int = 0, **kwargs):
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        gated: list[int] | None = None,
+        seed: int = 0,
+        origin: str | None = None,
+        **kwargs,
+    ):
         super().__init__(layer, autocast=False, **{"dtype": "float32", **kwargs})
         self.gated = gated
         self.seed = seed
+        self.origin = origin
         self.random = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
@@ -115,7 +124,7 @@ class SparseWeights(keras.layers.Wrapper):
         super().load_own_variables({name: store[name] for name in names})
 
     def get_config(self):
-        return {**super().get_config(), "gated": self.gated, "seed": self.seed}
+        return {**super().get_config(), "gated": self.gated, "seed": self.seed, "origin": self.origin}
 
 
 def kernel_positions(layer: keras.layers.Layer) -> list[int]:

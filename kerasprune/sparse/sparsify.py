@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from kerasprune.graph import Rebuild, functional, trace, unrolled
+from kerasprune.graph import Rebuild, functional, runnable, trace, unrolled
 from kerasprune.sparse.method import METHODS
 from kerasprune.sparse.sparse_weights import SparseWeights, kernel_positions
 
@@ -55,10 +55,13 @@ def sparsify(
     flat, _ = unrolled(model)
     if any(isinstance(layer, SparseWeights) for layer in flat.layers):
         raise ValueError(f"{model.name!r} is sparse already. Call `strip` on it first, or go on training it.")
-    copy = Rebuild(trace(flat)).run(flat)
+    opened = runnable(Rebuild(trace(flat)).run(flat))
+    copy = opened.runs
     gated = kernel_positions(copy)
     size = sum(math.prod(copy.weights[position].shape) for position in gated)
     kept = _kept(size, sparsity, weights)
+    if opened.origin is not None:
+        options["origin"] = opened.origin
     layer = build(copy, kept, steps, seed, name="sparse_weights", gated=gated, **options)
     return _around(layer, model.name)
 

@@ -4,7 +4,7 @@ import warnings
 
 import keras
 
-from kerasprune.graph import Plain, Rebuild, compile_like, opener, trace
+from kerasprune.graph import Plain, Rebuild, compile_like, opener, restored, trace
 from kerasprune.sparse.scheduled_weights import ScheduledWeights
 from kerasprune.sparse.sparse_weights import SparseWeights
 
@@ -40,6 +40,7 @@ def strip(sparse: keras.Model) -> keras.Model:
     gates = layer.split(layer.settled())
     for position, (kernel, gate) in zip(layer.gated, gates, strict=True):
         plain.weights[position].assign(kernel * keras.ops.cast(gate, kernel.dtype))
+    plain = restored(layer.origin, plain)
     compile_like(plain, sparse)
     return plain
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from kerasprune.core import DataError, OptionError
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened
+from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, select
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import STRATEGIES
+
+LAYOUTS = ("own", "channels_last")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,8 @@ class Compression:
 
     Attributes:
         model: The smaller model, of stock layers only.
-        keep: bool (num_ids,) over the ids of the original model's trace, True = stayed.
+        keep: bool (num_ids,) over the ids of the original model's trace, True = stayed; with `layout="channels_last"`
+            of the trace of `channels_last(model)`.
         report: What was done.
         record: What the strategy has to say about the way, in a form of its own; None if nothing.
     """
@@ -64,6 +67,7 @@ def compress(
     verify: bool = True,
     recover: str | Recovery | Collection[str | Recovery] = (),
     progress: bool = False,
+    layout: str = "own",
     **selection,
 ) -> Compression:
     """Make a smaller model that is within the budget.
@@ -88,6 +92,10 @@ def compress(
             of what is lost), "recalibrate" (batch-norm statistics are estimated anew). A name, an object such as
             `Reconstruct(damping=1e-3)`, or several of these; needs `data`.
         progress: Whether to show progress bars.
+        layout: "own" gives a model in the layout that `model` has; where the backend cannot run it, all that has to
+            run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
+            `channels_last(model)`: no channels stay because TensorFlow cannot do without them in channels first.
+            Inputs, outputs and data are those of `model`.
         **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
 
     Returns:
@@ -111,7 +119,9 @@ def compress(
     recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too
     if recover and data is None:
         raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
-    opened = Opened.of(model)
+    if layout not in LAYOUTS:
+        raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
+    opened = Opened.of(channels_last(unroll(model)) if layout == "channels_last" else model)
     rounds = Rounds(
         opened=opened,
         criterion=criterion,
@@ -126,6 +136,8 @@ def compress(
     keep = np.zeros(graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
+    if layout != "own":
+        settings["layout"] = layout
     if recover:
         settings["recover"] = ", ".join(map(str, recover))
     return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.record)

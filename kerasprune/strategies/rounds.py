@@ -11,7 +11,7 @@ from kerasprune.core import ChannelGraph, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, operations
-from kerasprune.recoveries import Damage, Recovery, Repair
+from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
@@ -150,14 +150,16 @@ class Rounds:
         if not self.verify:
             return after
         keep = np.isin(before.origin, after.origin)
-        return after.noted(difference=compare(before.opened, keep, after.model, self._samples(before.opened)))
+        return after.noted(
+            difference=compare(before.opened, keep, after.opened.runs.flat, self._samples(before.opened))
+        )
 
     def repair(self, state: State) -> State:
         """Let the recoveries, one after the other, give back what cuts have taken of the original model."""
         repairs: tuple[Repair, ...] = ()
         for recover in self.recover:
             damage = Damage(self.opened, self._kept(state), state.opened, self.sampling)
-            model, done = recover(damage)
+            model, done = repair(recover, damage)
             state, repairs = replace(state, opened=state.opened.changed(model)), repairs + done
         return state.noted(repairs=repairs)
 
@@ -165,15 +167,15 @@ class Rounds:
         """Let the user train the model, where that is wanted."""
         if self.trainer is None:
             return state
-        trained = self.trainer(state.model)
-        if trained is None:
-            return state
+        given = state.opened.runs.flat
+        trained = self.trainer(given)
+        trained = given if trained is None else trained
         if not isinstance(trained, keras.Model):
             raise TypeError(
                 "`train` must train the model it is given and return None, or return the trained model. "
                 f"It returned: {type(trained).__name__}."
             )
-        return replace(state, opened=state.opened.changed(trained))
+        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
 
     def _kept(self, state: State) -> np.ndarray:
         """What is left of the original model: bool (num_ids,)."""

@@ -89,7 +89,7 @@ class _Walk:
         given = serial.validation
         self.measured = data if given is None else list(replace(sampling, data=given).batches())
         self.labelled = self.measured is not None and self.measured[0].y is not None
-        self.probe = Probe(rounds.model, rounds.graph, sampling)
+        self.probe = Probe(rounds.opened.runs.flat, rounds.opened.runs.graph, sampling)
         self.ranking = ranking(rounds.criterion, rounds.opened, replace(sampling, data=data))
         self.order = self.ranking(np.ones(self.graph.num_ids))
         rounds.select(self.order, budget)  # an unreachable budget shall fail before the long part

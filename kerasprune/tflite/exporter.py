@@ -16,6 +16,7 @@ from kerasprune.tflite.child import convert_in_child
 from kerasprune.tflite.convert import convert
 from kerasprune.tflite.flatbuffer import count_operators, parse, with_signature
 from kerasprune.tflite.in_float32 import in_float32, unrolled
+from kerasprune.tflite.layout import laid_out
 from kerasprune.tflite.parity import check_parity
 from kerasprune.tflite.recipe import Recipe, recipes
 from kerasprune.tflite.samples import draw_samples, random_samples
@@ -37,6 +38,9 @@ class ExportResult:
         difference: Root mean square of the difference to Keras over that of Keras' output; None if not checked.
         max_difference: The largest difference over the largest absolute value of Keras' output; None if not checked.
         ops: How often each TFLite op occurs, by name.
+        layout: "channels_last" where the file takes or gives images with their channels last and the model does not;
+            "own" where it takes and gives what the model does.
+        inputs: The shape of every input of the file, by name; None = any size.
     """
 
     path: Path
@@ -45,6 +49,8 @@ class ExportResult:
     difference: float | None
     max_difference: float | None
     ops: dict[str, int]
+    layout: str
+    inputs: dict[str, tuple[int | None, ...]]
 
 
 def export(
@@ -54,6 +60,7 @@ def export(
     data: Any = None,
     *,
     verify: bool = True,
+    layout: str = "channels_last",
     batch_size: int | None = 1,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     seed: int = 0,
@@ -70,6 +77,9 @@ def export(
             `Int8(io="int8")`. Each documents its tolerance.
         data: Representative inputs, required by "int8": any of the data kinds of kerasprune; labels are ignored.
         verify: Compare with Keras on 16 samples of the data, or on random ones without data.
+        layout: Of a model that has its channels first: "channels_last" makes a file that takes and gives images with
+            their channels last, which is what phones have and costs no transpose; "own" one that takes and gives what
+            the model does. The data is given as the model takes it either way.
         batch_size: Samples per call of the file. 1 is what devices run and what recurrent layers need; None leaves the
             batch axis open.
         input_shapes: Shape without the batch axis by input name, for inputs with open dimensions. What stays open is
@@ -98,14 +108,24 @@ def export(
         specs = input_specs(model, batch_size, input_shapes, samples)
         if samples is None:
             samples = random_samples(model, specs, _CHECKED_SAMPLES, seed)
+        laid = laid_out(model, layout)
+        model, specs, samples = laid.model, laid.specs(specs), laid.samples(samples)
         checked = _first(samples)
         run = convert if keras.backend.backend() == "tensorflow" else convert_in_child
         content = with_signature(run(model, specs, chosen, samples), input_names(model), output_names(model))
         parity = check_parity(model, content, chosen, checked) if verify else None
         temporary.write_bytes(content)
     difference, max_difference = (parity.difference, parity.max_difference) if parity else (None, None)
-    ops = count_operators(parse(content))
-    return ExportResult(Path(path), len(content), chosen.name, difference, max_difference, ops)
+    return ExportResult(
+        path=Path(path),
+        size=len(content),
+        recipe=chosen.name,
+        difference=difference,
+        max_difference=max_difference,
+        ops=count_operators(parse(content)),
+        layout=laid.name,
+        inputs={spec.name: spec.shape for spec in specs},
+    )
 
 
 def _first(samples: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -95,7 +95,10 @@ def _keep_clear_of_bias_add(site: Site, axis: int, made: np.ndarray | None) -> N
     if made is None or site.layer.bias is None or axis == len(site.output_shapes[0]) - 1 or last in (None, 1):
         return
     if len(made) >= last:
-        why = f"with {last} channels left, TensorFlow would add the bias of {site.name} along the last axis"
+        why = (
+            f"{site.name} has its channels first: with {last} of them left, as many as its image is wide, TensorFlow "
+            'would add its bias along the last axis; `compress(..., layout="channels_last")` has no such limit'
+        )
         site.freeze(made[: last + 1], why)
 
 
