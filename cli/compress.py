@@ -17,6 +17,7 @@ from kerasprune_cli.options import (
     data_options,
     finetune_options,
     json_option,
+    measures,
     model_argument,
     seed_option,
     selection_options,
@@ -69,7 +70,8 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     if source is None and (options["finetune_epochs"] or options["recover"]):
         raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
-        raise BadInput("There is no budget: give at least one of --flops, --params, --channels; 0.5 keeps half.")
+        names = ", ".join(f"--{name}" for name in measures())
+        raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
     ways = _ways(options, dry_run)
     limits = kp.Budget(**budget)
     keras.utils.set_random_seed(seed)  # before the model is opened: its dropout takes a seed when it is made

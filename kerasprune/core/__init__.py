@@ -1,5 +1,6 @@
 """Types and tools that need numpy and the standard library alone."""
 
+from kerasprune.core import measures  # noqa: F401  (importing the measures registers them)
 from kerasprune.core.batches import Batch, as_arrays, batches
 from kerasprune.core.cost import CostTable, Term
 from kerasprune.core.errors import (
@@ -24,9 +25,11 @@ from kerasprune.core.graph import (
     cut,
     silence,
 )
+from kerasprune.core.measure import MEASURES, Measure, measure
 from kerasprune.core.registry import Registry
 
 __all__ = [
+    "MEASURES",
     "Batch",
     "BudgetError",
     "CallLabels",
@@ -39,6 +42,7 @@ __all__ = [
     "GraphError",
     "KeraspruneError",
     "Labels",
+    "Measure",
     "ModelFileError",
     "OptionError",
     "Pick",
@@ -50,6 +54,7 @@ __all__ = [
     "atomic_path",
     "batches",
     "cut",
+    "measure",
     "silence",
     "write_text",
 ]

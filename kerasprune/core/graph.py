@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasprune.core.cost import CostTable, Term
 from kerasprune.core.errors import GraphError
+from kerasprune.core.measure import MEASURES
 
 # One entry per axis: the ids along this axis, or None where the axis carries no channels.
 Labels = tuple[np.ndarray | None, ...]
@@ -141,8 +142,8 @@ class ChannelGraph:
 
     @functools.cached_property
     def cost_table(self) -> CostTable:
-        """Parameters and multiply-accumulates of any `keep`, without rebuilding."""
-        return CostTable.build(self.params_terms, self.macs_terms)
+        """All that can be measured of any `keep`, without rebuilding."""
+        return CostTable.build({name: measure.terms(self) for name, measure in MEASURES.items()})
 
     @functools.cached_property
     def frozen(self) -> np.ndarray:
@@ -188,11 +189,11 @@ class ChannelGraph:
 
     def params(self, keep: np.ndarray | None = None) -> float:
         """Number of weights of the slimmed model; `keep` may hold keep probabilities."""
-        return float(self.cost_table.params(self._default(keep)).sum())
+        return float(self.cost_table.values("params", self._default(keep)).sum())
 
     def macs(self, keep: np.ndarray | None = None) -> float:
         """Multiply-accumulates of one sample through the slimmed model; `keep` may hold keep probabilities."""
-        return float(self.cost_table.macs(self._default(keep)).sum())
+        return float(self.cost_table.values("flops", self._default(keep)).sum())
 
     def channels(self, keep: np.ndarray | None = None) -> int:
         """Number of kept ids, id 0 not counted."""

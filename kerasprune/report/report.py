@@ -3,14 +3,15 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from kerasprune.core import ChannelGraph, write_text
+from kerasprune.core import MEASURES, ChannelGraph, write_text
 from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, layer_changes
 
+COLUMNS = ("channels", "params", "flops")  # the measures that the table shows layer by layer
 HEADER = ("layer", "channels", "parameters", "MACs", "MACs kept")
 
 
@@ -60,6 +61,7 @@ class Report:
         steps: The rounds of ranking and removing.
         difference: Largest difference between the masked and the slimmed model over all steps, relative to the
             output; None if it was not measured.
+        others: What else can be measured of the model, by the name of the measure.
 
     Example:
 
@@ -74,6 +76,7 @@ class Report:
     left_alone: Mapping[str, str]
     steps: tuple[Step, ...] = ()
     difference: float | None = None
+    others: Mapping[str, Change] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -102,6 +105,11 @@ class Report:
             left_alone=_left_alone(graph),
             steps=steps,
             difference=max(measured, default=None),
+            others={
+                name: Change(round(measure.value(graph)), round(measure.value(graph, keep)))
+                for name, measure in MEASURES.items()
+                if name not in COLUMNS
+            },
         )
 
     def to_json(self) -> str:
@@ -124,6 +132,10 @@ class Report:
     def remarks(self) -> list[str]:
         """What the table does not say: the settings, the check, and what was left alone."""
         lines = [", ".join(f"{name}: {value}" for name, value in self.settings.items())] if self.settings else []
+        lines += [
+            f"{name}: {change} {MEASURES[name].unit}, {100 * change.kept:.1f} % kept"
+            for name, change in self.others.items()
+        ]
         if len(self.steps) > 1:
             lines.append(
                 f"{len(self.steps)} steps, MACs after each: {', '.join(f'{step.macs:,}' for step in self.steps)}"

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from kerasprune.core import BudgetError, ChannelGraph
-from kerasprune.selection.budget import MEASURES, Budget, amount, costs, fits
+from kerasprune.core import MEASURES, BudgetError, ChannelGraph
+from kerasprune.selection.budget import Budget, amount, costs, fits, require_budget
 from kerasprune.selection.constraints import Constraints, Plan
 from kerasprune.selection.queue import RANKINGS, Queue
 
@@ -54,6 +54,7 @@ def select(
 
     >>> keep = select(graph, scores, Budget(flops=0.5), round_to=8, protect=["stem*"])  # doctest: +SKIP
     """
+    require_budget(budget)
     order_by = RANKINGS[ranking]
     scores = _checked(graph, scores)
     plans = Constraints(round_to, min_width, protect, overrides).plans(graph, scores)
@@ -95,13 +96,13 @@ def _checked(graph: ChannelGraph, scores) -> np.ndarray:
 def _unreachable(graph, smallest, budget, limits, plans: list[Plan]) -> str:
     name = next(name for name, limit in limits.items() if not fits(graph, smallest, {name: limit}))
     measure = MEASURES[name]
-    least, whole = measure(graph, smallest), measure(graph)
+    least, whole = measure.value(graph, smallest), measure.value(graph)
     reasons = {plan.group.name: plan.reason for plan in plans}
     blockers = []
     for group in graph.groups:
         without = smallest.copy()
         without[group.ids[smallest[group.ids]][1:]] = False
-        share = 1 - measure(graph, without) / least
+        share = 1 - measure.value(graph, without) / least
         if share > 0:
             blockers.append((share, group.name, group.frozen or reasons[group.name]))
     blockers.sort(key=lambda blocker: -blocker[0])

@@ -13,7 +13,7 @@ from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
-from kerasprune.selection import Budget, select
+from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import STRATEGIES
 
@@ -113,6 +113,7 @@ def compress(
     >>> result.model.save("small.keras")  # doctest: +SKIP
     >>> print(result.report)  # doctest: +SKIP
     """
+    require_budget(budget)
     inspect.signature(select).bind(None, None, budget, **selection)  # a misspelt option fails before any work
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)

@@ -10,13 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import BudgetError, DataError
+from kerasprune.core import MEASURES, BudgetError, DataError
 from kerasprune.criteria import ranking
 from kerasprune.evidence import Probe
 from kerasprune.evidence.progress import countdown
 from kerasprune.report import Removal, Trajectory
 from kerasprune.selection import Budget
-from kerasprune.selection.budget import MEASURES, fits
+from kerasprune.selection.budget import fits
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import strategy
 
@@ -161,8 +161,8 @@ class _Walk:
         """How much of the way to the nearest limit is done, in [0, 1]."""
         keep = self.keep(trajectory)
         shares = [
-            (MEASURES[name](self.graph) - MEASURES[name](self.graph, keep)) / (MEASURES[name](self.graph) - limit or 1)
-            for name, limit in self.limits.items()
+            (measure.value(self.graph) - measure.value(self.graph, keep)) / (measure.value(self.graph) - limit or 1)
+            for measure, limit in ((MEASURES[name], limit) for name, limit in self.limits.items())
         ]
         ways = [min(shares)]
         if self.serial.max_removals:
