@@ -13,8 +13,8 @@ from kerasprune.core.restrict import restrict
 from kerasprune.graph.program import Program
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.runnable import Runnable, runnable
-from kerasprune.graph.trace import trace
-from kerasprune.graph.unroll import unroll
+from kerasprune.graph.trace import trace_flat
+from kerasprune.graph.unroll import unroll, unrolled
 from kerasprune.graph.walk import layers_inside
 
 
@@ -74,8 +74,10 @@ class Opened:
             GraphError: The model cannot be traced.
         """
         plain = plainly(model)
-        flat = unroll(plain.model)
-        graph = trace(flat) if graph is None else graph
+        flat, reasons = unrolled(plain.model)
+        if flat is not plain.model:
+            compile_like(flat, plain.model)
+        graph = trace_flat(flat, reasons) if graph is None else graph
         return cls(model, flat, graph, None if plain.keep is None else plain.keep(graph))
 
     @functools.cached_property
