@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasprune_cli.console import print_json, say, stdout
+from kerasprune_cli.console import print_json, say
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
@@ -92,7 +92,7 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     if as_json:
         print_json(_as_data(result, None if dry_run else output, measured))
         return
-    result.report.print(stdout())
+    click.echo(result.report)
     if measured:
         click.echo(
             f"accuracy on {measured['samples']} samples ({measured['part']} part): "

@@ -26,7 +26,9 @@ from kerasprune.core.graph import (
     silence,
 )
 from kerasprune.core.measure import MEASURES, Measure, measure
+from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry
+from kerasprune.core.table import table
 
 __all__ = [
     "MEASURES",
@@ -55,6 +57,8 @@ __all__ = [
     "batches",
     "cut",
     "measure",
+    "quiet",
     "silence",
+    "table",
     "write_text",
 ]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from kerasprune.core import MEASURES, ChannelGraph, write_text
+from kerasprune.core import MEASURES, ChannelGraph, table, write_text
 from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, layer_changes
 
@@ -153,31 +153,11 @@ class Report:
             console: A `rich.console.Console`; by default one for the standard output.
         """
         from rich.console import Console  # noqa: PLC0415  (only who prints pays for it)
-        from rich.table import Table  # noqa: PLC0415
 
-        table = Table(*HEADER, show_footer=False)
-        for column in table.columns[1:]:
-            column.justify = "right"
-        *layers, total = self.rows()
-        for row in layers:
-            table.add_row(*row)
-        table.add_section()
-        table.add_row(*total, style="bold")
-        console = console or Console()
-        console.print(table)
-        for line in self.remarks():
-            console.print(line, markup=False, highlight=False)
+        (console or Console()).print(str(self), markup=False, highlight=False, soft_wrap=True)
 
     def __str__(self) -> str:
-        rows = [HEADER, *self.rows()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-            for row in rows
-        ]
-        rule = "  ".join("-" * width for width in widths)
-        table = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
-        return "\n".join([*(line.rstrip() for line in table), *self.remarks()])
+        return "\n".join([*table([HEADER, *self.rows()], figures=True, total=True), *self.remarks()])
 
 
 def _row(name: str, channels: Change | None, params: Change, macs: Change) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasprune.core import MEASURES, BudgetError, ChannelGraph
 from kerasprune.selection.budget import Budget, amount, costs, fits, require_budget
-from kerasprune.selection.constraints import Constraints, Plan
+from kerasprune.selection.constraints import Constraints, Leeway
 from kerasprune.selection.queue import RANKINGS, Queue
 
 NAMED_GROUPS = 5  # in the message about a budget that cannot be reached
@@ -57,11 +57,11 @@ def select(
     require_budget(budget)
     order_by = RANKINGS[ranking]
     scores = _checked(graph, scores)
-    plans = Constraints(round_to, min_width, protect, overrides).plans(graph, scores)
-    queue = Queue.build(plans, scores, costs(graph, budget), order_by)
+    leeways = Constraints(round_to, min_width, protect, overrides).leeways(graph, scores)
+    queue = Queue.build(leeways, scores, costs(graph, budget), order_by)
     start = graph.keep_all()
-    for plan in plans:
-        start[plan.order[: plan.forced]] = False
+    for leeway in leeways:
+        start[leeway.order[: leeway.forced]] = False
 
     def keep_after(removals: int) -> np.ndarray:
         keep = start.copy()
@@ -71,7 +71,7 @@ def select(
     limits = budget.limits(graph)
     smallest = keep_after(len(queue.ends) - 1)
     if not fits(graph, smallest, limits):
-        raise BudgetError(_unreachable(graph, smallest, budget, limits, plans))
+        raise BudgetError(_unreachable(graph, smallest, budget, limits, leeways))
     fewest = bisect.bisect_left(
         range(len(queue.ends)), True, key=lambda removals: fits(graph, keep_after(removals), limits)
     )
@@ -93,11 +93,11 @@ def _checked(graph: ChannelGraph, scores) -> np.ndarray:
     return scores
 
 
-def _unreachable(graph, smallest, budget, limits, plans: list[Plan]) -> str:
+def _unreachable(graph, smallest, budget, limits, leeways: list[Leeway]) -> str:
     name = next(name for name, limit in limits.items() if not fits(graph, smallest, {name: limit}))
     measure = MEASURES[name]
     least, whole = measure.value(graph, smallest), measure.value(graph)
-    reasons = {plan.group.name: plan.reason for plan in plans}
+    reasons = {leeway.group.name: leeway.reason for leeway in leeways}
     blockers = []
     for group in graph.groups:
         without = smallest.copy()

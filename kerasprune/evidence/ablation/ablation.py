@@ -1,8 +1,6 @@
 """The exact loss without one channel, for many channels, as fast as it can be had."""
 
-import contextlib
 import itertools
-import logging
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import ChannelGraph, DataError
+from kerasprune.core import ChannelGraph, DataError, quiet
 from kerasprune.evidence.ablation.plan import plan, size
 from kerasprune.evidence.ablation.segment import Judged, Segment
 from kerasprune.evidence.ablation.tail import Tail
@@ -81,7 +79,8 @@ class Ablation:
         changes = np.zeros(self.graph.num_ids)
         tries = itertools.product(range(len(self.batches)), jobs)
         now = None
-        with _quiet_about_retracing():
+        # TensorFlow takes the tails, which Keras traces in one place, for one function that is traced too often.
+        with quiet("tensorflow", "retracing"):
             for number, (tail, places) in tracked(tries, "channels", len(self.batches) * len(jobs), progress):
                 if number != now:
                     now, given = number, self._given(number)
@@ -159,18 +158,3 @@ class Ablation:
                 f"much memory. Received: memory={self.memory / MEBI:g}."
             )
         return min(most, fitting)
-
-
-@contextlib.contextmanager
-def _quiet_about_retracing():
-    """TensorFlow takes the tails, which Keras traces in one place, for one function that is traced too often."""
-    logger = logging.getLogger("tensorflow")
-
-    def other(record: logging.LogRecord) -> bool:
-        return "retracing" not in record.getMessage()
-
-    logger.addFilter(other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(other)
