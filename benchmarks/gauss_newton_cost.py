@@ -23,7 +23,7 @@ from benchmarks.cifar_resnets import residual_network  # noqa: E402
 from benchmarks.harness import Results, about, arguments, measured_on, table  # noqa: E402
 from benchmarks.weights import randomize  # noqa: E402
 from kerasprune.criteria import GaussNewton  # noqa: E402
-from kerasprune.evidence import Evidence  # noqa: E402
+from kerasprune.evidence import Evidence, Sampling  # noqa: E402
 
 BATCH_SIZE = 100
 MOST = 15  # times one pass of `evaluate`
@@ -45,7 +45,7 @@ def measure(images: int, repeats: int) -> dict:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(loss=loss, metrics=["accuracy"])
     graph = kp.trace(model)
-    scores = GaussNewton().under_gain(Evidence(model, graph, (x, y), loss, BATCH_SIZE))
+    scores = GaussNewton().under_gain(Evidence(model, graph, Sampling((x, y), loss, BATCH_SIZE)))
     gain = np.ones(graph.num_ids)
     passes = {
         "evaluate": lambda: model.evaluate(x, y, batch_size=BATCH_SIZE, verbose=0),

@@ -19,6 +19,7 @@ import kerasprune as kp
 from benchmarks import datasets
 from benchmarks.cifar_resnets import normalised, residual_network, trained_weights
 from benchmarks.harness import Results, about, arguments, measured_on, table
+from kerasprune.evidence import Sampling
 from kerasprune.recoveries import Damage, resolve_recovery
 
 NETWORKS = {
@@ -79,7 +80,7 @@ def once(task: Task, criterion: str) -> Callable[[float, Sequence[str]], dict]:
     def numbers(kept: float, recover: Sequence[str]) -> dict:
         keep, small = cut(kept)
         for name in recover:
-            damage = Damage(task.model, task.graph, keep, small, task.x, batch_size=BATCH_SIZE)
+            damage = Damage.of(task.model, task.graph, keep, small, Sampling(task.x, batch_size=BATCH_SIZE))
             small, _ = resolve_recovery(name)(damage)
         return {"macs": task.graph.macs(keep) / task.graph.macs(), "accuracy": task.accuracy(small)}
 

@@ -22,6 +22,7 @@ from benchmarks import datasets
 from benchmarks.harness import Results, about, arguments, measured_on, table
 from kerasprune.core.files import atomic_path
 from kerasprune.criteria import CRITERIA
+from kerasprune.evidence import Sampling
 from kerasprune.recoveries import Damage, Refit
 
 LEFT_OUT = {"bn_scale"}  # there is no batch norm to read
@@ -84,7 +85,7 @@ def curves(model: keras.Model, name: str, recover: tuple[str, ...], train, test)
                 plain[tenth] = accuracy(state.model, *test)
             if not between and recover == ("reconstruct",) and name in REFITTED and tenth in REFITTED_TENTHS:
                 keep = np.isin(np.arange(rounds.graph.num_ids), state.origin)
-                damage = Damage(rounds.model, rounds.graph, keep, state.model, x, batch_size=1000)
+                damage = Damage(rounds.opened, keep, state.opened, Sampling(x, batch_size=1000))
                 fitted[tenth] = accuracy(fit(damage)[0], *test)
         return state
 

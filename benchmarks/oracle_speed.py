@@ -19,7 +19,7 @@ import kerasprune as kp
 from benchmarks import datasets
 from benchmarks.harness import Results, about, arguments, measured_on, processor_seconds, table
 from benchmarks.no_retraining_mnist import trained
-from kerasprune.evidence import Ablation, Probe
+from kerasprune.evidence import Ablation, Probe, Sampling
 
 LOSS = "sparse_categorical_crossentropy"
 ROUNDS, EVERY, TOLERANCE = 5, 8, 1e-5
@@ -60,8 +60,8 @@ def measure(name: str, data: Path, seed: int, memory: float) -> dict:
     model, x, y, size = NETWORKS[name](data, seed)
     graph = kp.trace(model)
     candidates, everything = np.flatnonzero(~graph.frozen), np.ones(graph.num_ids)
-    probe = Probe(model, graph, loss=LOSS, batch_size=size)
-    ablation = Ablation(model, graph, (x, y), loss=LOSS, batch_size=size, memory=memory)
+    probe = Probe(model, graph, Sampling(loss=LOSS, batch_size=size))
+    ablation = Ablation(model, graph, Sampling((x, y), LOSS, size), memory=memory)
     start = time.process_time()
     changes = ablation(everything, candidates)
     first = time.process_time() - start

@@ -23,7 +23,7 @@ from benchmarks.shrinking_report import CRITERIA, draw, lines
 from benchmarks.shrinking_tasks import TASKS, Samples, Task
 from kerasprune.core import atomic_path
 from kerasprune.criteria import gain_curve
-from kerasprune.evidence import Probe
+from kerasprune.evidence import Probe, Sampling
 from kerasprune.files import save_model
 from kerasprune.report import Trajectory, plot_gain_curves
 from kerasprune.strategies import Serial
@@ -125,7 +125,7 @@ class Subject:
 
     def gain_curves(self, trajectory: Trajectory) -> dict[str, tuple]:
         """For every tenth neuron the error against its gain, when all that went before it are gone."""
-        probe = Probe(self.model, self.graph, loss="mse", batch_size=BATCH)
+        probe = Probe(self.model, self.graph, Sampling(loss="mse", batch_size=BATCH))
         gain, curves = np.ones(self.graph.num_ids), {}
         for number, removal in enumerate(trajectory.removals, 1):
             if number % 10 == 0:

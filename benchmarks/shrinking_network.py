@@ -16,7 +16,10 @@ import kerasprune as kp
 from benchmarks import datasets
 from benchmarks.harness import Results, about, arguments, measured_on, table
 from kerasprune.criteria import CRITERIA
-from kerasprune.evidence import Evidence
+from kerasprune.evidence import (
+    Evidence,
+    Sampling,  # noqa: E402
+)
 
 # Accuracy at 10, 20, ..., 80 % of the neurons removed, recomputed from the published weights.
 EXPECTED = {
@@ -91,7 +94,7 @@ def measure(arrays, name: str) -> dict:
     model = build(arrays, name)
     graph = kp.trace(model)
     data = (x, np.eye(10, dtype="float32")[y])
-    evidence = Evidence(model, graph, data, loss="mse", batch_size=len(x))
+    evidence = Evidence(model, graph, Sampling(data, "mse", batch_size=len(x)))
     accuracy, free = forward(model, graph, x, y), np.flatnonzero(~graph.frozen)
     found = rankings(evidence)
     first = {key: ranking(np.ones(graph.num_ids), free) for key, ranking in found.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasprune_cli.console import print_json, say, stdout
+from kerasprune_cli.console import print_json, say
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
@@ -17,6 +17,7 @@ from kerasprune_cli.options import (
     data_options,
     finetune_options,
     json_option,
+    measures,
     model_argument,
     seed_option,
     selection_options,
@@ -69,7 +70,8 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     if source is None and (options["finetune_epochs"] or options["recover"]):
         raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
-        raise BadInput("There is no budget: give at least one of --flops, --params, --channels; 0.5 keeps half.")
+        names = ", ".join(f"--{name}" for name in measures())
+        raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
     ways = _ways(options, dry_run)
     limits = kp.Budget(**budget)
     keras.utils.set_random_seed(seed)  # before the model is opened: its dropout takes a seed when it is made
@@ -90,7 +92,7 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     if as_json:
         print_json(_as_data(result, None if dry_run else output, measured))
         return
-    result.report.print(stdout())
+    click.echo(result.report)
     if measured:
         click.echo(
             f"accuracy on {measured['samples']} samples ({measured['part']} part): "

@@ -7,11 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
-import rich.box
-import rich.console
-import rich.table
 
-WIDTH = 120
+from kerasprune_cli.lazy import core
 
 
 def print_json(result: Any) -> None:
@@ -21,18 +18,8 @@ def print_json(result: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
     """Print a table whose first column is text and whose others are figures."""
-    table = rich.table.Table(title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position else "left", no_wrap=position > 0)
-    for row in rows:
-        table.add_row(*row)
-    stdout().print(table)
-
-
-def stdout() -> rich.console.Console:
-    """The console for results; where it is no terminal, tables get room enough not to break their lines."""
-    console = rich.console.Console()
-    return console if console.is_terminal else rich.console.Console(width=WIDTH)
+    lines = core.table([columns, *rows], figures=True)
+    click.echo("\n".join(lines if title is None else [title, *lines]))
 
 
 def say(text: str) -> None:

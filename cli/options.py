@@ -1,6 +1,9 @@
 """Options that several commands share, and groups of options that belong together."""
 
+import ast
 import functools
+import importlib.util
+from pathlib import Path
 
 import click
 
@@ -9,7 +12,12 @@ from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import InputFile
 from kerasprune_cli.models import ModelFile
 
-BUDGETS = {"flops": "Multiply-accumulates", "params": "Parameters", "channels": "Channels"}
+
+def measures() -> dict[str, str]:
+    """What can be limited, by name, in a sentence: read off the files of the measures, which are not imported."""
+    library = importlib.util.find_spec("kerasprune").submodule_search_locations[0]
+    files = sorted(Path(library, "core", "measures").glob("[!_]*.py"))
+    return {file.stem: ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) for file in files}
 
 
 class Number(click.ParamType):
@@ -79,14 +87,15 @@ def data_options(purpose: str):
 
 def budget_options(command):
     """One option per limit; the command gets them as `budget`, a dict of those that were given."""
+    known = measures()
 
     @functools.wraps(command)
     def wrapped(**options):
-        given = {name: options.pop(name) for name in BUDGETS}
+        given = {name: options.pop(name) for name in known}
         return command(budget={name: value for name, value in given.items() if value is not None}, **options)
 
-    for name, what in reversed(BUDGETS.items()):
-        kept = f"{what} that are left: a fraction in (0, 1], or an absolute number above 1."
+    for name, what in reversed(known.items()):
+        kept = f"What is left of this, a fraction in (0, 1], or an absolute number above 1: {what}"
         wrapped = click.option(f"--{name}", type=float, metavar="LIMIT", help=kept)(wrapped)
     return wrapped
 

@@ -1,5 +1,6 @@
 """Types and tools that need numpy and the standard library alone."""
 
+from kerasprune.core import measures  # noqa: F401  (importing the measures registers them)
 from kerasprune.core.batches import Batch, as_arrays, batches
 from kerasprune.core.cost import CostTable, Term
 from kerasprune.core.errors import (
@@ -25,10 +26,14 @@ from kerasprune.core.graph import (
     cut,
     silence,
 )
+from kerasprune.core.measure import MEASURES, Measure, measure
 from kerasprune.core.options import accepted
+from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
+from kerasprune.core.table import table
 
 __all__ = [
+    "MEASURES",
     "Batch",
     "BudgetError",
     "CallLabels",
@@ -42,6 +47,7 @@ __all__ = [
     "GraphError",
     "KeraspruneError",
     "Labels",
+    "Measure",
     "ModelFileError",
     "OptionError",
     "Pick",
@@ -55,6 +61,9 @@ __all__ = [
     "batches",
     "cut",
     "import_modules",
+    "measure",
+    "quiet",
     "silence",
+    "table",
     "write_text",
 ]

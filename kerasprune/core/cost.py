@@ -1,5 +1,6 @@
-"""Parameters and multiply-accumulates as sums of products of channel counts: cheap for any `keep`."""
+"""Parameters, multiply-accumulates and the like as sums of products of channel counts: cheap for any `keep`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,57 +22,51 @@ class Term:
 
 
 @dataclass(frozen=True, eq=False)
+class Sum:
+    """The terms of one measure in arrays.
+
+    Attributes:
+        factors: float (n,), the factor of each term.
+        axes: int (n, k), the vectors of each term, padded with 0.
+        layers: Path of the layer of each term.
+    """
+
+    factors: np.ndarray
+    axes: np.ndarray
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class CostTable:
-    """The terms of a model in arrays.
+    """The sums of a model, all on the same vectors.
 
     Attributes:
         ids: int (n,), all label vectors one after the other.
         vector: int (n,), which vector each entry of `ids` belongs to.
         num_vectors: Number of vectors; vector 0 is empty and counts as the constant 1.
-        params_factor: float (p,). params_axes: int (p, k), vectors of each term, padded with 0.
-        macs_factor: float (m,). macs_axes: int (m, k).
-        params_layers: Path of the layer of each term. macs_layers: likewise.
+        sums: By name of the measure.
     """
 
     ids: np.ndarray
     vector: np.ndarray
     num_vectors: int
-    params_factor: np.ndarray
-    params_axes: np.ndarray
-    params_layers: tuple[str, ...]
-    macs_factor: np.ndarray
-    macs_axes: np.ndarray
-    macs_layers: tuple[str, ...]
+    sums: Mapping[str, Sum]
 
     @classmethod
-    def build(cls, params: tuple[Term, ...], macs: tuple[Term, ...]) -> "CostTable":
-        """Lay the terms out in arrays; a vector used by many terms is stored once."""
+    def build(cls, measured: Mapping[str, tuple[Term, ...]]) -> "CostTable":
+        """Lay the terms of some measures out in arrays; a vector used by many terms is stored once."""
         index: dict[int, int] = {}
         vectors: list[np.ndarray] = []
-        for term in (*params, *macs):
-            for axis in term.axes:
+        for terms in measured.values():
+            for axis in (axis for term in terms for axis in term.axes):
                 if id(axis) not in index:
                     vectors.append(axis)
                     index[id(axis)] = len(vectors)
-        arity = max((len(term.axes) for term in (*params, *macs)), default=0)
-
-        def rows(terms):
-            table = np.zeros((len(terms), arity), int)
-            for row, term in zip(table, terms, strict=True):
-                row[: len(term.axes)] = [index[id(axis)] for axis in term.axes]
-            return table
-
-        lengths = [len(vector) for vector in vectors]
         return cls(
             ids=np.concatenate(vectors) if vectors else np.zeros(0, int),
-            vector=np.repeat(np.arange(1, len(vectors) + 1), lengths),
+            vector=np.repeat(np.arange(1, len(vectors) + 1), [len(vector) for vector in vectors]),
             num_vectors=len(vectors) + 1,
-            params_factor=np.array([term.factor for term in params], float),
-            params_axes=rows(params),
-            params_layers=tuple(term.layer for term in params),
-            macs_factor=np.array([term.factor for term in macs], float),
-            macs_axes=rows(macs),
-            macs_layers=tuple(term.layer for term in macs),
+            sums={name: _sum(terms, index) for name, terms in measured.items()},
         )
 
     def counts(self, keep: np.ndarray) -> np.ndarray:
@@ -80,36 +75,32 @@ class CostTable:
         counts[0] = 1.0
         return counts
 
-    def params(self, keep: np.ndarray) -> np.ndarray:
-        """Parameters of every term: float (p,)."""
-        return self.params_factor * self.counts(keep)[self.params_axes].prod(axis=1)
-
-    def macs(self, keep: np.ndarray) -> np.ndarray:
-        """Multiply-accumulates of every term: float (m,)."""
-        return self.macs_factor * self.counts(keep)[self.macs_axes].prod(axis=1)
+    def values(self, name: str, keep: np.ndarray) -> np.ndarray:
+        """What every term of a measure comes to: float (n,)."""
+        found = self.sums[name]
+        return found.factors * self.counts(keep)[found.axes].prod(axis=1)
 
     def per_layer(self, keep: np.ndarray) -> dict[str, tuple[float, float]]:
         """Layer path to (parameters, multiply-accumulates)."""
         totals: dict[str, list[float]] = {}
-        for position, (layers, values) in enumerate(
-            ((self.params_layers, self.params(keep)), (self.macs_layers, self.macs(keep)))
-        ):
-            for layer, value in zip(layers, values.tolist(), strict=True):
+        for position, name in enumerate(("params", "flops")):
+            for layer, value in zip(self.sums[name].layers, self.values(name, keep).tolist(), strict=True):
                 totals.setdefault(layer, [0.0, 0.0])[position] += value
         return {layer: (params, macs) for layer, (params, macs) in totals.items()}
 
-    def macs_gradient(self, keep: np.ndarray, num_ids: int) -> np.ndarray:
-        """Derivative of the multiply-accumulates with respect to each entry of `keep`: float (num_ids,)."""
-        return self._gradient(self.macs_factor, self.macs_axes, keep, num_ids)
-
-    def params_gradient(self, keep: np.ndarray, num_ids: int) -> np.ndarray:
-        """Derivative of the parameters with respect to each entry of `keep`: float (num_ids,)."""
-        return self._gradient(self.params_factor, self.params_axes, keep, num_ids)
-
-    def _gradient(self, factor, axes, keep, num_ids):
-        counts = self.counts(keep)[axes]
+    def gradient(self, name: str, keep: np.ndarray, num_ids: int) -> np.ndarray:
+        """Derivative of a measure with respect to each entry of `keep`: float (num_ids,)."""
+        found = self.sums[name]
+        counts = self.counts(keep)[found.axes]
         by_vector = np.zeros(self.num_vectors)
-        for k in range(axes.shape[1]):
+        for k in range(counts.shape[1]):
             others = np.delete(counts, k, axis=1).prod(axis=1)
-            np.add.at(by_vector, axes[:, k], factor * others)
+            np.add.at(by_vector, found.axes[:, k], found.factors * others)
         return np.bincount(self.ids, by_vector[self.vector], minlength=num_ids)
+
+
+def _sum(terms: tuple[Term, ...], index: Mapping[int, int]) -> Sum:
+    axes = np.zeros((len(terms), max((len(term.axes) for term in terms), default=0)), int)
+    for row, term in zip(axes, terms, strict=True):
+        row[: len(term.axes)] = [index[id(axis)] for axis in term.axes]
+    return Sum(np.array([term.factor for term in terms], float), axes, tuple(term.layer for term in terms))

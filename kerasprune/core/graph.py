@@ -12,6 +12,8 @@ import numpy as np
 
 from kerasprune.core.cost import CostTable, Term
 from kerasprune.core.errors import GraphError
+from kerasprune.core.measure import MEASURES
+from kerasprune.core.table import table
 
 # One entry per axis: the ids along this axis, or None where the axis carries no channels.
 Labels = tuple[np.ndarray | None, ...]
@@ -141,8 +143,8 @@ class ChannelGraph:
 
     @functools.cached_property
     def cost_table(self) -> CostTable:
-        """Parameters and multiply-accumulates of any `keep`, without rebuilding."""
-        return CostTable.build(self.params_terms, self.macs_terms)
+        """All that can be measured of any `keep`, without rebuilding."""
+        return CostTable.build({name: measure.terms(self) for name, measure in MEASURES.items()})
 
     @functools.cached_property
     def frozen(self) -> np.ndarray:
@@ -188,11 +190,11 @@ class ChannelGraph:
 
     def params(self, keep: np.ndarray | None = None) -> float:
         """Number of weights of the slimmed model; `keep` may hold keep probabilities."""
-        return float(self.cost_table.params(self._default(keep)).sum())
+        return float(self.cost_table.values("params", self._default(keep)).sum())
 
     def macs(self, keep: np.ndarray | None = None) -> float:
         """Multiply-accumulates of one sample through the slimmed model; `keep` may hold keep probabilities."""
-        return float(self.cost_table.macs(self._default(keep)).sum())
+        return float(self.cost_table.values("flops", self._default(keep)).sum())
 
     def channels(self, keep: np.ndarray | None = None) -> int:
         """Number of kept ids, id 0 not counted."""
@@ -221,7 +223,7 @@ class ChannelGraph:
             more = f" and {len(group.makers) - 3} more" if len(group.makers) > 3 else ""
             state = "free" if group.frozen is None else f"stays: {group.frozen}"
             rows.append((group.name, str(group.width), ", ".join(group.makers[:3]) + more, state))
-        lines = _table(rows)
+        lines = table(rows)
         free = sum(group.width for group in self.free_groups)
         lines.append(
             f"{free} of {self.num_ids - 1} channels in {len(self.free_groups)} of {len(self.groups)} groups "
@@ -257,9 +259,3 @@ def silence(value: np.ndarray, axes: Labels, inner: tuple[int, ...], keep: np.nd
 
 def _touches(weight: WeightLabels, ids: np.ndarray, axes: tuple[int, ...]) -> bool:
     return any(weight.axes[a] is not None and np.isin(weight.axes[a], ids).any() for a in axes)
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

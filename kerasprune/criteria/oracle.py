@@ -1,14 +1,13 @@
 """The exact change of the loss, by trying."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kerasprune.core import OptionError, batches
+from kerasprune.core import OptionError
 from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.evidence import Ablation
 from kerasprune.evidence.evidence import Evidence
-from kerasprune.evidence.probe import Probe
 
 
 @criterion("oracle")
@@ -40,11 +39,10 @@ class Oracle:
 
     def under_gain(self, evidence: Evidence) -> Ranking:
         """The scores of what a gain has left."""
-        model, graph, loss, size = evidence.model, evidence.graph, evidence.loss, evidence.batch_size
-        data = list(batches(evidence.data, size, limit=evidence.limit))
-        probe = Probe(model, graph, loss=loss, batch_size=size)
-        probe.require_finite(data)
-        ablation = Ablation(model, graph, data, loss=loss, batch_size=size, memory=self.memory)
+        graph, probe = evidence.graph, evidence.probe
+        sampling = replace(evidence.sampling, data=list(evidence.sampling.batches()), limit=None)
+        probe.require_finite(sampling.data)
+        ablation = Ablation(evidence.model, graph, sampling, memory=self.memory)
 
         def scores(gain: np.ndarray) -> np.ndarray:
             candidates = np.flatnonzero(~graph.frozen & ~probe.unseen & (gain > 0))

@@ -1,17 +1,17 @@
 """Ranking again and again while channels go, on one compiled model where the criterion can."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from kerasprune.core.restrict import restrict
 from kerasprune.criteria.criterion import Ranking
-from kerasprune.criteria.score import resolve, score
-from kerasprune.evidence.evidence import Evidence
-from kerasprune.graph import Rebuild, compile_like
+from kerasprune.criteria.score import judged, resolve
+from kerasprune.evidence import Evidence, Sampling
+from kerasprune.graph import Opened
 
 
-def ranking(criterion: str | Callable[[Evidence], np.ndarray], evidence: Evidence) -> Ranking:
+def ranking(criterion: str | Callable[[Evidence], np.ndarray], opened: Opened, sampling: Sampling) -> Ranking:
     """A function that scores what is left of a model.
 
     A criterion with a method `under_gain(evidence)`, which returns a `Ranking`, is asked for it: it can compile once
@@ -19,40 +19,33 @@ def ranking(criterion: str | Callable[[Evidence], np.ndarray], evidence: Evidenc
 
     Args:
         criterion: As in `score`.
-        evidence: The model and data that can be read again and again.
+        opened: The model.
+        sampling: Data that can be read again and again.
 
     Returns:
         From a gain to scores: +inf for frozen ids, -inf for ids that are gone.
     """
-    judge = resolve(criterion)
-    found = judge.under_gain(evidence) if hasattr(judge, "under_gain") else _on_slimmed_models(judge, evidence)
+    judge, graph = resolve(criterion), opened.graph
+    evidence = Evidence(opened.runs.flat, opened.runs.graph, sampling)
+    known = hasattr(judge, "under_gain")
+    found = judge.under_gain(evidence) if known else _on_slimmed_models(judge, opened, sampling)
 
     def scores(gain: np.ndarray) -> np.ndarray:
         values = np.array(found(gain), float)
-        values[evidence.graph.frozen] = np.inf
+        values[graph.frozen] = np.inf
         values[gain == 0] = -np.inf
         return values
 
     return scores
 
 
-def _on_slimmed_models(judge: Callable, evidence: Evidence) -> Ranking:
+def _on_slimmed_models(judge: Callable, opened: Opened, sampling: Sampling) -> Ranking:
+    sampling = replace(sampling, progress=False)
+
     def scores(gain: np.ndarray) -> np.ndarray:
-        keep = evidence.graph.complete(gain > 0)
-        small = Rebuild(evidence.graph, keep).run(evidence.model)
-        compile_like(small, evidence.model)
-        graph, origin = restrict(evidence.graph, keep)
-        values = np.full(evidence.graph.num_ids, -np.inf)
-        values[origin] = score(
-            small,
-            graph,
-            judge,
-            evidence.data,
-            loss=evidence.loss,
-            batch_size=evidence.batch_size,
-            limit=evidence.limit,
-            seed=evidence.seed,
-        )
+        keep = opened.graph.complete(gain > 0)
+        values = np.full(opened.graph.num_ids, -np.inf)
+        values[keep] = judged(opened.cut(keep), judge, sampling)
         return values
 
     return scores

@@ -9,7 +9,8 @@ import numpy as np
 from kerasprune.core import ChannelGraph, DataError, OptionError, accepted
 from kerasprune.criteria.criterion import CRITERIA
 from kerasprune.evidence.evidence import Evidence
-from kerasprune.graph import runnable, unroll
+from kerasprune.evidence.sampling import Sampling
+from kerasprune.graph import Opened
 
 
 def score(
@@ -57,20 +58,32 @@ def score(
     True
     """
     judge = resolve(criterion, options)
-    opened = runnable(unroll(model))
-    evidence = Evidence(opened.runs, opened.graph(graph), data, loss, batch_size, limit, seed, progress)
-    scores = np.asarray(judge(evidence))
+    sampling = Sampling(data, loss, batch_size, limit, seed, progress)
+    return judged(Opened.of(model, graph), judge, sampling)
+
+
+def judged(opened: Opened, judge: Callable[[Evidence], np.ndarray], sampling: Sampling) -> np.ndarray:
+    """As `score`, of a model that was opened before.
+
+    Args:
+        opened: The model.
+        judge: The criterion.
+        sampling: Data and loss.
+
+    Raises:
+        DataError: As there.
+    """
+    graph, runs, name = opened.graph, opened.runs, getattr(judge, "__name__", type(judge).__name__)
+    scores = np.asarray(judge(Evidence(runs.flat, runs.graph, sampling)))
     if scores.shape != (graph.num_ids,) or scores.dtype.kind not in "fiub":
         raise DataError(
             f"A criterion must return one number per channel id, shape ({graph.num_ids},). "
-            f"{_name(criterion)} returned {scores.dtype} of shape {scores.shape}."
+            f"{name} returned {scores.dtype} of shape {scores.shape}."
         )
     scores = scores.astype(float)
     for group in graph.free_groups:
         if np.isnan(scores[group.ids]).any():
-            raise DataError(
-                f"{_name(criterion)} gives NaN for channels of {group.name!r}. Check its weights and the data."
-            )
+            raise DataError(f"{name} gives NaN for channels of {group.name!r}. Check its weights and the data.")
     scores[graph.frozen] = np.inf
     return scores
 
@@ -88,7 +101,3 @@ def resolve(criterion: str | Callable, options: Mapping[str, Any] | None = None)
             f"Options go with the name of a criterion; give them to the object itself. Received: {', '.join(options)}."
         )
     return criterion
-
-
-def _name(criterion) -> str:
-    return repr(criterion) if isinstance(criterion, str) else getattr(criterion, "__name__", type(criterion).__name__)

@@ -4,11 +4,13 @@ from kerasprune.evidence.ablation import Ablation
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.probe import Probe
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
+from kerasprune.evidence.sampling import Sampling
 
 __all__ = [
     "Ablation",
     "Evidence",
     "Probe",
+    "Sampling",
     "first_samples",
     "random_inputs",
 ]

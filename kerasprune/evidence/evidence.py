@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, DataError, WeightLabels
 from kerasprune.evidence.probe import Probe
+from kerasprune.evidence.sampling import Sampling
 from kerasprune.graph import operations
 
 
@@ -19,22 +20,42 @@ class Evidence:
     Attributes:
         model: The model to judge; a criterion only reads it.
         graph: Its channels.
-        data: Data of any kind that `kerasprune.core.batches` knows, or None.
-        loss: A loss of Keras by name or as an object, a callable, or a structure of these; None for the model's own.
-        batch_size: Samples that are run together.
-        limit: Samples that are used at most; None for all.
-        seed: For what is drawn at random.
-        progress: Whether to show a progress bar.
+        sampling: Data and loss, and how the model is run on them.
     """
 
     model: keras.Model
     graph: ChannelGraph
-    data: Any = None
-    loss: Any = None
-    batch_size: int = 32
-    limit: int | None = None
-    seed: int = 0
-    progress: bool = False
+    sampling: Sampling = Sampling()
+
+    @property
+    def data(self) -> Any:
+        """The data, or None."""
+        return self.sampling.data
+
+    @property
+    def loss(self) -> Any:
+        """The loss to judge by; None for the model's own."""
+        return self.sampling.loss
+
+    @property
+    def batch_size(self) -> int:
+        """Samples that are run together."""
+        return self.sampling.batch_size
+
+    @property
+    def limit(self) -> int | None:
+        """Samples that are used at most; None for all."""
+        return self.sampling.limit
+
+    @property
+    def seed(self) -> int:
+        """For what is drawn at random."""
+        return self.sampling.seed
+
+    @property
+    def progress(self) -> bool:
+        """Whether to show a progress bar."""
+        return self.sampling.progress
 
     @functools.cached_property
     def layers(self) -> dict[str, keras.Operation]:
@@ -44,14 +65,7 @@ class Evidence:
     @functools.cached_property
     def probe(self) -> Probe:
         """Runs the model."""
-        return Probe(
-            self.model,
-            self.graph,
-            loss=self.loss,
-            batch_size=self.batch_size,
-            limit=self.limit,
-            progress=self.progress,
-        )
+        return Probe(self.model, self.graph, self.sampling)
 
     def weight(self, labels: WeightLabels) -> np.ndarray:
         """The value of a labelled weight; where the backend can, a view of its memory, which must not be changed."""

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import keras
 
-from kerasprune.core import batches
+from kerasprune.evidence.sampling import Sampling
 from kerasprune.graph import Env, Program, run
 
 
@@ -19,15 +18,13 @@ class Frontier:
 
     Args:
         programs: The models.
-        data: As in `kerasprune.core.batches`; read once, its inputs are held.
-        batch_size: Samples that are run together, for arrays.
-        limit: Samples that are used at most; None for all.
+        sampling: The data, read once; its inputs are held.
         memory: MiB of tensors that are held, at most; the inputs and the batch at work come on top.
     """
 
-    def __init__(self, programs: Sequence[Program], data: Any, batch_size: int, limit: int | None, memory: float):
+    def __init__(self, programs: Sequence[Program], sampling: Sampling, memory: float):
         self.programs = programs
-        self.inputs = [batch.x for batch in batches(data, batch_size, limit=limit)]
+        self.inputs = [batch.x for batch in sampling.batches()]
         self.memory = memory * 2**20
         self._states: dict[int, list[tuple[int, Env]]] = {}
         self._sizes: dict[int, int] = {}

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -11,11 +12,10 @@ from keras import ops
 from kerasprune.core import Batch, ChannelGraph, DataError
 from kerasprune.core.by_id import by_id
 from kerasprune.evidence.gains import GainModel
-from kerasprune.evidence.progress import batch_count, tracked
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.recorder import Recorder
 from kerasprune.evidence.sample_loss import sample_losses
-from kerasprune.evidence.sampling import class_numbers, feed, filled
+from kerasprune.evidence.sampling import Sampling, class_numbers, filled
 from kerasprune.graph import Read
 
 # From a tensor (batch, ...) and the axes to reduce to one number per sample and channel: (batch, channels).
@@ -31,33 +31,18 @@ class Probe:
     Args:
         model: The model.
         graph: Its trace.
-        loss: As in `score`.
-        batch_size: Samples that are run together.
-        limit: Samples that are used at most; None for all.
-        progress: Whether to show a progress bar.
+        sampling: The loss, and how the model is run: with which batches, on how many samples of what it is given.
 
     Example:
 
-    >>> probe = Probe(model, graph, loss="sparse_categorical_crossentropy")
+    >>> probe = Probe(model, graph, Sampling(loss="sparse_categorical_crossentropy"))
     >>> signed = sum(rows.sum(axis=0) for rows in probe.gradients((x, y)))
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        graph: ChannelGraph,
-        *,
-        loss: Any = None,
-        batch_size: int = 32,
-        limit: int | None = None,
-        progress: bool = False,
-    ):
+    def __init__(self, model: keras.Model, graph: ChannelGraph, sampling: Sampling):
         self.model = model
         self.graph = graph
-        self.loss = loss
-        self.batch_size = batch_size
-        self.limit = limit
-        self.progress = progress
+        self.sampling = sampling
 
     def gradients(self, data: Any, gain: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """The derivative of every sample's loss with respect to the gain of every channel.
@@ -140,7 +125,7 @@ class Probe:
         sums = [0.0] * len(places)
         samples = 0
         for batch in self._feed(data, "activations"):
-            rows = measured.predict_on_batch(filled(batch, self.batch_size).x)
+            rows = measured.predict_on_batch(filled(batch, self.sampling.batch_size).x)
             for place, values in enumerate(keras.tree.flatten(rows)):  # one output comes without its list
                 sums[place] += values[: batch.size].sum(axis=0, dtype=float)
             samples += batch.size
@@ -165,11 +150,11 @@ class Probe:
         """The gain of every sample, float (batch_size, num_ids); that of id 0 is 1."""
         gain = np.ones(self.graph.num_ids) if gain is None else np.array(gain, float)
         gain[0] = 1.0
-        return np.tile(gain, (self.batch_size, 1))
+        return np.tile(gain, (self.sampling.batch_size, 1))
 
     def _feed(self, data: Any, what: str, losses: Any = None) -> Iterator[Batch]:
-        checked = feed(self.model, data, self.batch_size, self.limit, losses)
-        return tracked(checked, what, batch_count(data, self.batch_size, self.limit), self.progress)
+        sampling = replace(self.sampling, data=data)
+        return sampling.tracked(sampling.feed(self.model, losses), what)
 
     @functools.cached_property
     def unseen(self) -> np.ndarray:
@@ -187,8 +172,8 @@ class Probe:
 
     @functools.cached_property
     def _gain_model(self) -> tuple[GainModel, Any]:
-        losses, weights = sample_losses(self.model, self.loss)
-        model = GainModel(self.model, self.graph, self.batch_size)
+        losses, weights = sample_losses(self.model, self.sampling.loss)
+        model = GainModel(self.model, self.graph, self.sampling.batch_size)
         model.compile(optimizer=Recorder(), loss=losses, loss_weights=weights)
         return model, losses
 

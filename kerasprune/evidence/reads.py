@@ -7,7 +7,7 @@ import keras
 from kerasprune.core import ChannelGraph, GraphError
 from kerasprune.graph import Activations, AtCall, Call, Read, Rebuild
 
-# Gets a tensor that is about to be read; returns what the reader gets instead.
+# Gets a tensor that is about to be read, a symbolic one or one with values; returns what the reader gets instead.
 AtRead = Callable[[Read], keras.KerasTensor]
 
 # Gets a call, the operation and the arguments; makes the call in its own way, or returns None.
@@ -15,7 +15,7 @@ Around = Callable[[Call, keras.Operation, tuple, dict], object]
 
 
 def at_reads(at_read: AtRead, around: Around | None = None) -> AtCall:
-    """What a `Rebuild` does at every call so that `at_read` is called before every read.
+    """What a `Rebuild` or an `Execution` does at every call so that `at_read` is called before every read.
 
     Args:
         at_read: What happens to a tensor before an operation reads its channels.
@@ -29,13 +29,15 @@ def at_reads(at_read: AtRead, around: Around | None = None) -> AtCall:
         outputs = around(call, operation, args, kwargs) if around else None
         if outputs is not None:
             return outputs
-        leaves = keras.tree.flatten((args, kwargs))
-        places = [index for index, leaf in enumerate(leaves) if isinstance(leaf, keras.KerasTensor)]
+        more = {name: value for name, value in kwargs.items() if name not in call.arguments[1]}
+        given = (args, {name: kwargs[name] for name in call.arguments[1]})
+        leaves, old = keras.tree.flatten(given), keras.tree.flatten(call.arguments)
+        places = [index for index, leaf in enumerate(old) if isinstance(leaf, keras.KerasTensor)]
         for place, (index, vectors, axes) in enumerate(zip(places, labels.inputs, labels.reads, strict=True)):
             for axis in axes:
                 leaves[index] = at_read(Read(call, place, leaves[index], axis, vectors[axis]))
-        args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
-        return operation(*args, **kwargs)
+        args, kwargs = keras.tree.pack_sequence_as(given, leaves)
+        return operation(*args, **kwargs, **more)
 
     return at_call
 

@@ -1,13 +1,48 @@
-"""The user's data as batches that fit the model."""
+"""The user's data, how it is read, and its batches as they fit a model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError, batches
+from kerasprune.evidence.progress import batch_count, tracked
 from kerasprune.graph import align, functional
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Data, and how models are run on it.
+
+    Attributes:
+        data: Data of any kind that `kerasprune.core.batches` knows, or None.
+        loss: A loss of Keras by name or as an object, a callable, or a structure of these; None for the model's own.
+        batch_size: Samples that are run together.
+        limit: Samples that are used at most; None for all.
+        seed: For what is drawn at random.
+        progress: Whether to show a progress bar.
+    """
+
+    data: Any = None
+    loss: Any = None
+    batch_size: int = 32
+    limit: int | None = None
+    seed: int = 0
+    progress: bool = False
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches, as they come; see `kerasprune.core.batches`."""
+        return batches(self.data, self.batch_size, limit=self.limit)
+
+    def feed(self, model: keras.Model, losses: Any = None) -> Iterator[Batch]:
+        """The batches as they fit a model; see `feed`."""
+        return feed(model, self.data, self.batch_size, self.limit, losses)
+
+    def tracked(self, found: Iterable[Batch], what: str) -> Iterator[Batch]:
+        """The batches with a progress bar, if it shall be shown, that says in a word or two what is being done."""
+        return tracked(found, what, batch_count(self.data, self.batch_size, self.limit), self.progress)
 
 
 def feed(model: keras.Model, data: Any, batch_size: int, limit: int | None, losses: Any = None) -> Iterator[Batch]:

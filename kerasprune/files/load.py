@@ -13,8 +13,8 @@ import h5py
 import keras
 
 from kerasprune.core.errors import ModelFileError
+from kerasprune.core.quiet import quiet
 from kerasprune.files.keras2 import changed_activations, modernize
-from kerasprune.files.quiet import quiet_absl
 
 
 def load_model(path: str | os.PathLike, *, trust: bool = False) -> keras.Model:
@@ -43,7 +43,7 @@ def load_model(path: str | os.PathLike, *, trust: bool = False) -> keras.Model:
     True
     """
     path = Path(path)
-    with _readable(path) as readable, quiet_absl():
+    with _readable(path) as readable, quiet("absl"):
         try:
             return keras.models.load_model(readable, safe_mode=not trust)
         except Exception as error:  # the settings for training may be what is wrong: the model does without

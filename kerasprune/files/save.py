@@ -7,7 +7,7 @@ import keras
 
 from kerasprune.core.errors import ModelFileError
 from kerasprune.core.files import atomic_path
-from kerasprune.files.quiet import quiet_absl
+from kerasprune.core.quiet import quiet
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
@@ -32,7 +32,7 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
     path = Path(path)
     if path.suffix not in (".keras", ".h5"):
         raise ModelFileError(f"A model file must end in '.keras' or '.h5'. Received: {str(path)!r}.")
-    with atomic_path(path) as temporary, quiet_absl():
+    with atomic_path(path) as temporary, quiet("absl"):
         try:
             model.save(temporary)
         except OSError:

@@ -5,16 +5,16 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from kerasprune.core.cost import CostTable
+from kerasprune.core.cost import Sum
 from kerasprune.core.graph import ChannelGraph
 
 
 @dataclass(frozen=True, eq=False)
-class Measure:
-    """One budgeted quantity: a sum of products of counts.
+class Price:
+    """One budgeted quantity as a sum of products of counts, in units of its limit.
 
     Attributes:
-        factors: float (n,), in units of the limit, so that a cost of 1 is the limit itself.
+        factors: float (n,); a cost of 1 is the limit itself.
         axes: int (n, k), the vectors whose counts are multiplied; vector 0 counts as 1.
     """
 
@@ -34,7 +34,7 @@ class GateCosts:
 
     fixed: np.ndarray
     entries: np.ndarray
-    measures: Mapping[str, Measure]
+    measures: Mapping[str, Price]
 
     @classmethod
     def build(cls, graph: ChannelGraph, gated: np.ndarray, limits: Mapping[str, float]) -> "GateCosts":
@@ -43,12 +43,11 @@ class GateCosts:
         Args:
             graph: The trace.
             gated: int (gates,), the ids that have a gate; all others stay.
-            limits: Absolute limits by name, of "params", "flops" and "channels".
+            limits: Absolute limits by the name of a measure.
         """
         table = graph.cost_table
-        by_id = np.zeros((graph.num_ids, table.num_vectors + 1))
+        by_id = np.zeros((graph.num_ids, table.num_vectors))
         np.add.at(by_id, (table.ids, table.vector), 1.0)
-        by_id[1:, -1] = 1.0  # the last vector is that of all channels
         columns, position = np.unique(by_id, axis=1, return_inverse=True)
         position = np.ravel(position)
         first = position[0]  # vector 0 is empty: it counts as the constant 1
@@ -58,8 +57,7 @@ class GateCosts:
         stays[gated] = False
         fixed = columns[stays].sum(axis=0)
         fixed[0] = 1.0
-        sums = _sums(table)
-        measures = {name: _measure(*sums[name], position, limit) for name, limit in limits.items()}
+        measures = {name: _priced(table.sums[name], position, limit) for name, limit in limits.items()}
         return cls(fixed, columns[gated], measures)
 
     def config(self) -> dict:
@@ -82,7 +80,7 @@ class GateCosts:
         gates, vectors, numbers = config["entries"]
         entries[np.array(gates, int), np.array(vectors, int)] = numbers
         measures = {
-            name: Measure(np.array(measure["factors"], float), np.array(measure["axes"], int))
+            name: Price(np.array(measure["factors"], float), np.array(measure["axes"], int))
             for name, measure in config["measures"].items()
         }
         return cls(np.array(config["fixed"], float), entries, measures)
@@ -96,18 +94,9 @@ class GateCosts:
         }
 
 
-def _sums(table: CostTable) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Factors and axes of every quantity that can be limited."""
-    return {
-        "params": (table.params_factor, table.params_axes),
-        "flops": (table.macs_factor, table.macs_axes),
-        "channels": (np.ones(1), np.array([[table.num_vectors]])),
-    }
-
-
-def _measure(factors: np.ndarray, axes: np.ndarray, position: np.ndarray, limit: float) -> Measure:
+def _priced(found: Sum, position: np.ndarray, limit: float) -> Price:
     """Terms with the same counts are one; the columns of `axes` have no order."""
-    axes = np.sort(position[axes], axis=1)
+    axes = np.sort(position[found.axes], axis=1)
     axes = axes[:, axes.any(axis=0)] if axes.any() else axes[:, :1]
     distinct, row = np.unique(axes, axis=0, return_inverse=True)
-    return Measure(np.bincount(np.ravel(row), factors / limit, minlength=len(distinct)), distinct)
+    return Price(np.bincount(np.ravel(row), found.factors / limit, minlength=len(distinct)), distinct)

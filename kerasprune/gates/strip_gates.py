@@ -7,9 +7,8 @@ from kerasprune.core import ChannelGraph, GraphError
 from kerasprune.gates.channel_gate import ChannelGate, read
 from kerasprune.gates.gated import Gated
 from kerasprune.gates.gated_kernel import GatedKernel
-from kerasprune.graph import layers_inside, operations, replay, restored
+from kerasprune.graph import Plain, layers_inside, opener, operations, replay, restored
 from kerasprune.graph.rebuild import Clones
-from kerasprune.slimming.opener import Opened, opener
 
 
 def find_gates(model: keras.Model) -> ChannelGate | None:
@@ -18,10 +17,10 @@ def find_gates(model: keras.Model) -> ChannelGate | None:
 
 
 @opener(ChannelGate)
-def open_gated(model: keras.Model) -> Opened:
+def open_gated(model: keras.Model) -> Plain:
     """The plain model, and what the gates keep in inference."""
     gates = find_gates(model)
-    return Opened(strip_gates(model), lambda graph: kept_by_gates(gates, graph))
+    return Plain(strip_gates(model), lambda graph: kept_by_gates(gates, graph))
 
 
 def strip_gates(model: keras.Model) -> keras.Model:

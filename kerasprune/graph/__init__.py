@@ -4,7 +4,9 @@ from kerasprune.graph import stock_linear_layers  # noqa: F401  (importing it re
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
+from kerasprune.graph.execute import Execution
 from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, is_linear_layer, linear_layer
+from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall
@@ -19,12 +21,16 @@ from kerasprune.graph.windows import Windows
 
 __all__ = [
     "LINEAR_LAYERS",
+    "OPENERS",
     "RULES",
     "Activations",
     "AtCall",
     "Call",
     "Env",
+    "Execution",
     "LinearLayer",
+    "Opened",
+    "Plain",
     "Program",
     "Read",
     "Rebuild",
@@ -47,7 +53,9 @@ __all__ = [
     "layers_inside",
     "linear_layer",
     "make",
+    "opener",
     "operations",
+    "plainly",
     "replay",
     "restored",
     "rule",

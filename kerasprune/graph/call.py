@@ -1,11 +1,11 @@
 """One call of one layer or operation, and the one way to run many of them."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 
-from kerasprune.core import CallLabels, Labels
+from kerasprune.core import CallLabels, ChannelGraph, Labels
 
 # What stands for the tensors of a model while it runs, by the `id` of the symbolic ones: labels, symbolic tensors of
 # another model, arrays, tensors of a backend.
@@ -41,6 +41,40 @@ class Call:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """What stands for a tensor while labels are carried through a model.
+
+    Attributes:
+        labels: Its labels.
+        sizes: Its shape, with numbers for unknown dimensions; empty where nobody asks for it.
+    """
+
+    labels: Labels
+    sizes: tuple[int, ...] = ()
+
+
+class Labelled:
+    """Joins the calls of a model with their labels, which have the same key and, in a flat model, the same order.
+
+    Args:
+        graph: The trace of the model.
+    """
+
+    def __init__(self, graph: ChannelGraph):
+        self._left: dict[str, list[CallLabels]] = {}
+        for labels in reversed(graph.calls):
+            self._left.setdefault(labels.key, []).append(labels)
+
+    def __call__(self, call: Call) -> Call:
+        """The call with its labels, under the path that its operation had when it was first met."""
+        found = self._left.get(call.key)
+        if found is None:
+            return call
+        labels = found.pop() if len(found) > 1 else found[0]
+        return replace(call, path=labels.operation, labels=labels)
+
+
 # How one call is made: gets the call and what stands for the tensors so far, returns what stands for its outputs.
 Perform = Callable[[Call, Env], object]
 
@@ -66,19 +100,6 @@ def run(calls: Iterable[Call], env: Env, perform: Perform = make) -> Env:
         outputs = keras.tree.flatten(perform(call, env))
         env.update(zip(map(id, call.outputs), outputs, strict=True))
     return env
-
-
-@dataclass(frozen=True, eq=False)
-class Carried:
-    """What stands for a tensor while labels are carried through a model.
-
-    Attributes:
-        labels: Its labels.
-        sizes: Its shape, with numbers for unknown dimensions; empty where nobody asks for it.
-    """
-
-    labels: Labels
-    sizes: tuple[int, ...] = ()
 
 
 def symbolic_leaves(structure: object) -> list[keras.KerasTensor]:

@@ -8,7 +8,7 @@ import keras
 
 from kerasprune.graph import followers  # noqa: F401  (importing the followers registers them)
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
-from kerasprune.graph.follow import Reading, Step, is_channels_first, order, step_for
+from kerasprune.graph.follow import Handling, Reading, handling_for, is_channels_first, order
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.replay import new_input, with_flag
 from kerasprune.graph.unroll import unrolled
@@ -58,13 +58,13 @@ class Move:
         path: The path of the original.
         old: The original.
         new: Its clone.
-        step: How it is called: the weights that have moved.
+        handling: How it is called: the weights that have moved.
     """
 
     path: str
     old: keras.Operation
     new: keras.Operation
-    step: Step
+    handling: Handling
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class Twin:
     source: keras.Model
     model: keras.Model
     moves: tuple[Move, ...]
-    calls: dict[int, tuple[str, Step]]
+    calls: dict[int, tuple[str, Handling]]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     left: tuple[str, ...]
@@ -149,8 +149,10 @@ class _Held:
             return
         reading, inputs = self.call
         moved = tuple(layout if len(shape) == self.rank else 0 for shape in reading.shapes)
-        step = step_for(Reading(reading.operation, moved, reading.shapes, reading.output_shapes, reading.constants))
-        if step is not None and step.outputs[0] == layout:
+        handling = handling_for(
+            Reading(reading.operation, moved, reading.shapes, reading.output_shapes, reading.constants)
+        )
+        if handling is not None and handling.outputs[0] == layout:
             for held in inputs:
                 held.ask(layout)
 
@@ -166,10 +168,10 @@ class _Building:
         self.source = source
         self.borders = borders
         self.clones = Clones(source)
-        self.steps: dict[int, Step] = {}
+        self.handlings: dict[int, Handling] = {}
         self.made: dict[int, keras.Operation] = {}
         self.models: dict[int, tuple[keras.Model, tuple[int, ...], tuple[int, ...]]] = {}
-        self.calls: dict[int, tuple[str, Step]] = {}
+        self.calls: dict[int, tuple[str, Handling]] = {}
         self.kept: list[keras.KerasTensor] = []  # so that their ids are not given away
         self.inputs: list[_Held] = []
         self.left: dict[str, None] = {}
@@ -181,8 +183,8 @@ class _Building:
         with self.clones.building():
             held = [_Held(self, tensor, 0) for tensor in functional(source).inputs]
             model, inputs, outputs = self.model(source, "", held, layouts, is_outermost=True)
-        moves = tuple(Move(path, old, new, self.steps[id(old)]) for path, old, new in self.clones.pairs)
-        weights = {move.path: move.step.weights for move in moves}
+        moves = tuple(Move(path, old, new, self.handlings[id(old)]) for path, old, new in self.clones.pairs)
+        weights = {move.path: move.handling.weights for move in moves}
 
         def assign(path, index, value, target):
             axes = weights[path].get(index)
@@ -270,28 +272,28 @@ class _Building:
             output_shapes=tuple(tensor.shape for tensor in call.outputs),
             constants=any(len(getattr(leaf, "shape", ())) for leaf in _constants(call)),
         )
-        step = self._step(call, reading)
+        handling = self._handling(call, reading)
         if id(call.operation) not in self.made:
-            self.made[id(call.operation)] = self.clones.make(call.path, call.operation, dict(step.changes))
+            self.made[id(call.operation)] = self.clones.make(call.path, call.operation, dict(handling.changes))
         operation = self.made[id(call.operation)]
-        args, kwargs = _filled(call, [held.at(layout) for held, layout in zip(inputs, step.inputs, strict=True)])
+        args, kwargs = _filled(call, [held.at(layout) for held, layout in zip(inputs, handling.inputs, strict=True)])
         outputs = keras.tree.flatten(operation(*args, **kwargs))
         self.kept += outputs
-        self.calls[id(outputs[0])] = (call.key, step)
-        kept_to = None if any(step.inputs) else (reading, inputs)
-        return [_Held(self, tensor, layout, kept_to) for tensor, layout in zip(outputs, step.outputs, strict=True)]
+        self.calls[id(outputs[0])] = (call.key, handling)
+        kept_to = None if any(handling.inputs) else (reading, inputs)
+        return [_Held(self, tensor, layout, kept_to) for tensor, layout in zip(outputs, handling.outputs, strict=True)]
 
-    def _step(self, call: Call, reading: Reading) -> Step:
+    def _handling(self, call: Call, reading: Reading) -> Handling:
         """How the call is made; a layer that is called several times has one configuration."""
-        as_it_is = Step((0,) * len(reading.held), (0,) * len(reading.output_shapes))
+        as_it_is = Handling((0,) * len(reading.held), (0,) * len(reading.output_shapes))
         masked = any(getattr(tensor, "_keras_mask", None) is not None for tensor in call.inputs)
-        step = (None if masked else step_for(reading)) or as_it_is
-        if step is as_it_is and is_channels_first(call.operation):
+        handling = (None if masked else handling_for(reading)) or as_it_is
+        if handling is as_it_is and is_channels_first(call.operation):
             self.left[call.operation.name] = None
-        first = self.steps.setdefault(id(call.operation), step)
-        same = dict(step.changes) == dict(first.changes) and dict(step.weights) == dict(first.weights)
+        first = self.handlings.setdefault(id(call.operation), handling)
+        same = dict(handling.changes) == dict(first.changes) and dict(handling.weights) == dict(first.weights)
         if same:
-            return step
+            return handling
         return first if first.changes or first.weights else as_it_is
 
 

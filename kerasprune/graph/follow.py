@@ -43,13 +43,13 @@ class Reading:
         """Where an axis is in a tensor of the first input's rank that is held in `layout`."""
         return order(self.layout, self.rank).index(axis % self.rank)
 
-    def alike(self, changes: Mapping[str, object] | None = None) -> "Step":
+    def alike(self, changes: Mapping[str, object] | None = None) -> "Handling":
         """All tensors in the one layout."""
-        return Step((self.layout,) * len(self.held), (self.layout,) * len(self.output_shapes), changes or {})
+        return Handling((self.layout,) * len(self.held), (self.layout,) * len(self.output_shapes), changes or {})
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class Handling:
     """How a call is made.
 
     Attributes:
@@ -66,7 +66,7 @@ class Step:
 
 
 # Says how a call is made on moved tensors; None: it gets the tensors as the user has them.
-Follower = Callable[[Reading], Step | None]
+Follower = Callable[[Reading], Handling | None]
 
 FOLLOWERS: dict[type | str, Follower] = {}
 
@@ -84,7 +84,7 @@ def follows(*targets: type | str) -> Callable[[Follower], Follower]:
     return decorate
 
 
-def step_for(reading: Reading) -> Step | None:
+def handling_for(reading: Reading) -> Handling | None:
     """How a call is made on moved tensors; None where nobody has taught it, or it cannot."""
     follower = _find(reading.operation)
     return None if follower is None else follower(reading)
@@ -117,7 +117,7 @@ def _find(operation: keras.Operation) -> Follower | None:
     return FOLLOWERS.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
 
 
-def _unary(reading: Reading) -> Step | None:
+def _unary(reading: Reading) -> Handling | None:
     """An operation on one tensor, where it treats every element alone."""
     if not reading.layout or reading.constants or len(reading.held) != 1:
         return None

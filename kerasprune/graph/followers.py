@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerasprune.graph.elementwise import is_elementwise
-from kerasprune.graph.follow import Reading, Step, follows, is_channels_first, order, step_for
+from kerasprune.graph.follow import Handling, Reading, follows, handling_for, is_channels_first, order
 
 layers = keras.layers
 LAST = {"data_format": "channels_last"}
@@ -83,31 +83,31 @@ LAST = {"data_format": "channels_last"}
     "Resize",
     "SeparableConv",
 )
-def with_data_format(reading: Reading) -> Step | None:
+def with_data_format(reading: Reading) -> Handling | None:
     """The kernels are the same in both formats; operations get theirs as further tensors, which stay as they are."""
     activation = getattr(reading.operation, "activation", keras.activations.linear)
     if not is_channels_first(reading.operation) or not is_elementwise(activation):
         return None
-    return Step((1, *(0,) * (len(reading.held) - 1)), (1,) * len(reading.output_shapes), LAST)
+    return Handling((1, *(0,) * (len(reading.held) - 1)), (1,) * len(reading.output_shapes), LAST)
 
 
 @follows(layers.Flatten)
-def flatten(reading: Reading) -> Step | None:
+def flatten(reading: Reading) -> Handling | None:
     """With channels first it flattens what it has transposed to channels last."""
     if not is_channels_first(reading.operation):
         return None
-    return Step((1,), (0,), LAST)
+    return Handling((1,), (0,), LAST)
 
 
 @follows(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)
-def conv_lstm(reading: Reading) -> Step | None:
+def conv_lstm(reading: Reading) -> Handling | None:
     """Sequences have the channels behind the steps; states, as inputs, outputs and weights, have no steps."""
     layer = reading.operation
     functions = (layer.activation, layer.recurrent_activation)
     if layer.cell.data_format != "channels_first" or not all(map(is_elementwise, functions)):
         return None
     states = {id(state) for state in keras.tree.flatten(layer.states)} if layer.stateful else set()
-    return Step(
+    return Handling(
         inputs=(2, *(1,) * (len(reading.held) - 1)),
         outputs=(2 if layer.return_sequences else 1, *(1,) * (len(reading.output_shapes) - 1)),
         changes=LAST,
@@ -120,7 +120,7 @@ def conv_lstm(reading: Reading) -> Step | None:
 
 
 @follows(layers.TimeDistributed)
-def time_distributed(reading: Reading) -> Step | None:
+def time_distributed(reading: Reading) -> Handling | None:
     """As the layer inside, of which the tensors have no steps."""
     if len(reading.held) != 1:
         return None
@@ -130,24 +130,26 @@ def time_distributed(reading: Reading) -> Step | None:
         tuple((shape[0], *shape[2:]) for shape in reading.shapes),
         tuple((shape[0], *shape[2:]) for shape in reading.output_shapes),
     )
-    return _wrapped(step_for(inside), 1)
+    return _wrapped(handling_for(inside), 1)
 
 
 @follows(layers.SpectralNormalization)
-def spectral_normalization(reading: Reading) -> Step | None:
+def spectral_normalization(reading: Reading) -> Handling | None:
     """As the layer inside; its own weight belongs to the kernel, which does not move."""
-    step = step_for(Reading(reading.operation.layer, reading.held, reading.shapes, reading.output_shapes))
-    return _wrapped(step, 0)
+    handling = handling_for(Reading(reading.operation.layer, reading.held, reading.shapes, reading.output_shapes))
+    return _wrapped(handling, 0)
 
 
-def _wrapped(step: Step | None, without: int) -> Step | None:
+def _wrapped(handling: Handling | None, without: int) -> Handling | None:
     """What a wrapper does whose layer inside does this, on tensors that lack so many axes behind the first."""
-    if step is None:
+    if handling is None:
         return None
     inputs, outputs = (
-        tuple(layout + without if layout else 0 for layout in side) for side in (step.inputs, step.outputs)
+        tuple(layout + without if layout else 0 for layout in side) for side in (handling.inputs, handling.outputs)
     )
-    return Step(inputs, outputs, {f"layer/config/{key}": value for key, value in step.changes.items()}, step.weights)
+    return Handling(
+        inputs, outputs, {f"layer/config/{key}": value for key, value in handling.changes.items()}, handling.weights
+    )
 
 
 @follows(
@@ -161,7 +163,7 @@ def _wrapped(step: Step | None, without: int) -> Step | None:
     layers.ReLU,
     "keras.StochasticDepth",
 )
-def elementwise(reading: Reading) -> Step | None:
+def elementwise(reading: Reading) -> Handling | None:
     """Every element for itself."""
     if getattr(reading.operation, "noise_shape", None) is not None:
         return dropout(reading)
@@ -169,7 +171,7 @@ def elementwise(reading: Reading) -> Step | None:
 
 
 @follows(layers.Dropout)
-def dropout(reading: Reading) -> Step | None:
+def dropout(reading: Reading) -> Handling | None:
     """Every element for itself, or the shape of the noise moves as well."""
     shape = reading.operation.noise_shape
     if not reading.layout:
@@ -180,13 +182,13 @@ def dropout(reading: Reading) -> Step | None:
 
 
 @follows(layers.Activation)
-def activation(reading: Reading) -> Step | None:
+def activation(reading: Reading) -> Handling | None:
     """A function of every element; any other one may look at a certain axis."""
     return reading.alike() if reading.layout and is_elementwise(reading.operation.activation) else None
 
 
 @follows(layers.Rescaling)
-def rescaling(reading: Reading) -> Step | None:
+def rescaling(reading: Reading) -> Handling | None:
     """One factor and one offset for all; several lie along certain axes."""
     single = all(np.size(value) == 1 for value in (reading.operation.scale, reading.operation.offset))
     return reading.alike() if reading.layout and single else None
@@ -199,7 +201,7 @@ def rescaling(reading: Reading) -> Step | None:
     layers.Normalization,
     layers.RMSNormalization,
 )
-def along_an_axis(reading: Reading) -> Step | None:
+def along_an_axis(reading: Reading) -> Handling | None:
     """The weights belong to one axis, wherever it is; those of several axes are shaped like the tensor."""
     axis = reading.operation.axis
     axes = [axis] if isinstance(axis, int) else list(axis or ())
@@ -211,7 +213,7 @@ def along_an_axis(reading: Reading) -> Step | None:
 @follows(
     layers.Concatenate, layers.Softmax, layers.UnitNormalization, "Concatenate", "Softmax", "LogSoftmax", "Normalize"
 )
-def over_axes(reading: Reading) -> Step | None:
+def over_axes(reading: Reading) -> Handling | None:
     """What is done over some axes, without weights; the result has the axes of the input."""
     axis = reading.operation.axis
     if not reading.layout or axis is None or len({len(shape) for shape in reading.shapes}) > 1:
@@ -222,7 +224,7 @@ def over_axes(reading: Reading) -> Step | None:
 
 
 @follows("All", "Any", "Max", "Mean", "Min", "Prod", "Std", "Sum", "Var")
-def reduction(reading: Reading) -> Step | None:
+def reduction(reading: Reading) -> Handling | None:
     """Over some axes, which stay with length 1, or over all but those of the batch and of the channels."""
     axis, layout = reading.operation.axis, reading.layout
     if not layout or axis is None:
@@ -232,18 +234,18 @@ def reduction(reading: Reading) -> Step | None:
     if reading.operation.keepdims:
         return reading.alike(changes)
     alone = axes == [each for each in range(1, reading.rank) if each != layout]
-    return Step((layout,), (0,), changes) if alone else None
+    return Handling((layout,), (0,), changes) if alone else None
 
 
 @follows(layers.PReLU)
-def prelu(reading: Reading) -> Step | None:
+def prelu(reading: Reading) -> Handling | None:
     """The slopes are shaped like a sample."""
     if not reading.layout:
         return None
     shared = reading.operation.shared_axes
     changes = {"shared_axes": shared and [reading.place(axis) for axis in shared]}
     axes = tuple(axis - 1 for axis in order(reading.layout, reading.rank)[1:])
-    return Step((reading.layout,), (reading.layout,), changes, {0: axes})
+    return Handling((reading.layout,), (reading.layout,), changes, {0: axes})
 
 
 @follows(
@@ -271,46 +273,46 @@ def prelu(reading: Reading) -> Step | None:
     "TrueDivide",
     "Where",
 )
-def joined(reading: Reading) -> Step | None:
+def joined(reading: Reading) -> Handling | None:
     """Element by element, of tensors with the same axes; a number beside them has none."""
     same = {len(shape) for shape in reading.shapes} == {reading.rank}
     return reading.alike() if reading.layout and same and not reading.constants else None
 
 
 @follows(layers.Reshape)
-def to_pixels(reading: Reading) -> Step | None:
+def to_pixels(reading: Reading) -> Handling | None:
     """A vector of channels becomes an image of one pixel, as in squeeze and excitation; others read the order."""
     shape = reading.output_shapes[0][1:]
     if len(reading.shapes[0]) != 2 or len(shape) < 2 or shape != (reading.shapes[0][1], *(1,) * (len(shape) - 1)):
         return None
-    return Step((0,), (1,), {"target_shape": (*shape[1:], shape[0])})
+    return Handling((0,), (1,), {"target_shape": (*shape[1:], shape[0])})
 
 
 @follows(layers.Permute)
-def permute(reading: Reading) -> Step | None:
+def permute(reading: Reading) -> Handling | None:
     """Another order of the axes gives what this one gave; of images, one from layout to layout changes nothing."""
     dims = tuple(reading.operation.dims)
     if not reading.layout and reading.rank > 3:
         return _between_layouts(dims, reading.rank)
     if not reading.layout:
         return None
-    return Step((reading.layout,), (0,), {"dims": tuple(reading.place(axis) for axis in dims)})
+    return Handling((reading.layout,), (0,), {"dims": tuple(reading.place(axis) for axis in dims)})
 
 
-def _between_layouts(dims: tuple[int, ...], rank: int) -> Step | None:
+def _between_layouts(dims: tuple[int, ...], rank: int) -> Handling | None:
     """What moves an axis to the end, or the last one forward, takes and gives what is so already."""
     nothing = {"dims": tuple(range(1, rank))}
     if dims[-1] != rank - 1 and dims == order(dims[-1], rank)[1:]:
-        return Step((dims[-1],), (0,), nothing)
+        return Handling((dims[-1],), (0,), nothing)
     place = dims.index(rank - 1) + 1
     back = tuple(order(place, rank).index(axis) for axis in range(1, rank))
-    return Step((0,), (place,), nothing) if place != rank - 1 and dims == back else None
+    return Handling((0,), (place,), nothing) if place != rank - 1 and dims == back else None
 
 
 @follows("Transpose")
-def transpose(reading: Reading) -> Step | None:
+def transpose(reading: Reading) -> Handling | None:
     """As `permute`; one that does not name its axes turns their order round."""
     if not reading.layout:
         return None
     axes = reading.operation.axes or tuple(range(reading.rank))[::-1]
-    return Step((reading.layout,), (0,), {"axes": tuple(reading.place(axis) for axis in axes)})
+    return Handling((reading.layout,), (0,), {"axes": tuple(reading.place(axis) for axis in axes)})

@@ -1,14 +1,13 @@
 """Replaying a model into a new one of stock layers, and carrying weights and settings over."""
 
 import contextlib
-import dataclasses
 import tempfile
 
 import keras
 import numpy as np
 
-from kerasprune.core import CallLabels, ChannelGraph, Count, GraphError, Pick, WeightLabels, cut, silence
-from kerasprune.graph.call import Call
+from kerasprune.core import ChannelGraph, Count, GraphError, Pick, WeightLabels, cut, silence
+from kerasprune.graph.call import Call, Labelled
 from kerasprune.graph.clone import Cloner, replay
 from kerasprune.graph.replay import AtCall
 from kerasprune.graph.walk import operations, shared_layers
@@ -126,21 +125,18 @@ class Rebuild:
         return at_call
 
     def _with_labels(self, at_call: AtCall | None) -> AtCall | None:
-        """Join calls and their labels, which have the same key and, in a flat model, the same order."""
         if at_call is None:
             return None
-        left: dict[str, list[CallLabels]] = {}
-        for labels in reversed(self.graph.calls):
-            left.setdefault(labels.key, []).append(labels)
+        label = Labelled(self.graph)
+        return lambda call, operation, args, kwargs: at_call(label(call), operation, args, kwargs)
 
-        def labelled(call: Call, operation, args, kwargs):
-            found = left.get(call.key)
-            if found is not None:
-                labels = found.pop() if len(found) > 1 else found[0]
-                call = dataclasses.replace(call, path=labels.operation, labels=labels)
-            return at_call(call, operation, args, kwargs)
-
-        return labelled
+    def layer(self, path: str, old: keras.layers.Layer, shape: tuple) -> keras.layers.Layer:
+        """One layer of the new model by itself, built for inputs of a shape, with its weights."""
+        with self.clones.building():
+            new = self._make(path, old)
+            new.build(shape)
+        self.clones.carry(self._carry)
+        return new
 
     def _carry(self, path: str, index: int, source, target) -> None:
         labels = self.labels.get(id(source))

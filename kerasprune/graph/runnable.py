@@ -60,7 +60,7 @@ class Runnable:
         found, paths = operations(changed), self._paths
 
         def assign(path, index, source, target):
-            axes = moves[path].step.weights.get(index)
+            axes = moves[path].handling.weights.get(index)
             value = found[paths[path]].weights[index]
             target.assign(
                 keras.ops.copy(value)
@@ -208,23 +208,23 @@ class _Moved:
         if known is None:  # a transpose between the layouts
             outputs = (_in_order(given[0], (0, *call.operation.dims)),)
             return CallLabels(call.key, path, (given[0],), outputs, ((),))
-        key, step = known
+        key, handling = known
         left = self.known[key]
         old = left.popleft() if len(left) > 1 else left[0]  # a nested model that is called several times
         return CallLabels(
             key=call.key,
             operation=path,
-            inputs=tuple(_moved(labels, layout) for labels, layout in zip(old.inputs, step.inputs, strict=True)),
-            outputs=tuple(_moved(labels, layout) for labels, layout in zip(old.outputs, step.outputs, strict=True)),
+            inputs=tuple(_moved(labels, layout) for labels, layout in zip(old.inputs, handling.inputs, strict=True)),
+            outputs=tuple(_moved(labels, layout) for labels, layout in zip(old.outputs, handling.outputs, strict=True)),
             reads=tuple(
                 tuple(_order(layout, len(labels)).index(axis % len(labels)) for axis in axes)
-                for axes, labels, layout in zip(old.reads, old.inputs, step.inputs, strict=True)
+                for axes, labels, layout in zip(old.reads, old.inputs, handling.inputs, strict=True)
             ),
         )
 
 
 def _moved_weight(weight: WeightLabels, path: str, move: Move) -> WeightLabels:
-    axes = move.step.weights.get(weight.index)
+    axes = move.handling.weights.get(weight.index)
     if axes is None:
         return replace(weight, layer=path)
     return replace(
@@ -242,7 +242,7 @@ def _moved(labels: Labels, layout: int) -> Labels:
 
 
 def _order(layout: int, rank: int) -> tuple[int, ...]:
-    """As `order`; a step may name a layout that a tensor of few axes does not have."""
+    """As `order`; a handling may name a layout that a tensor of few axes does not have."""
     return order(layout if layout < rank else 0, rank)
 
 

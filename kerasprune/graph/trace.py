@@ -52,7 +52,23 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
     >>> [(group.width, group.frozen) for group in graph.groups]
     [(4, None), (2, '`out` is an output of the model')]
     """
-    model, reasons = unrolled(model)
+    return trace_flat(*unrolled(model), input_shape, inexact)
+
+
+def trace_flat(
+    model: keras.Model,
+    reasons: Mapping[str, str],
+    input_shape: Sequence | None = None,
+    inexact: Collection[str] = (),
+) -> ChannelGraph:
+    """As `trace`, of a model whose parts are laid open.
+
+    Args:
+        model: The model.
+        reasons: Why layers stay whole, by path; both as from `unrolled`.
+        input_shape: As in `trace`.
+        inexact: As there.
+    """
     graph = functional(model)
     if isinstance(inexact, str) or not set(inexact) <= INEXACT:
         raise GraphError(f"`inexact` must be a collection of names from {sorted(INEXACT)}. Received: {inexact!r}.")

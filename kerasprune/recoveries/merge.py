@@ -5,17 +5,13 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, WeightLabels, batches
+from kerasprune.core import ChannelGraph, WeightLabels
 from kerasprune.evidence.moments import Moments, pooled, read_moments
 from kerasprune.graph import (
     LinearLayer,
     Program,
-    Rebuild,
-    compile_like,
     find_linear_layer,
     operations,
-    trace,
-    unroll,
 )
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
@@ -39,12 +35,11 @@ class Merge:
     """
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-        model, small = unroll(damage.model), unroll(damage.small)
-        graph, keep = trace(small), damage.graph.complete(damage.keep)
-        before, after = Program(model, damage.graph, apart=True), Program(small, graph, apart=True)
-        data = batches(damage.data, damage.batch_size, limit=damage.limit)
-        tensors = {reader: tensor for tensor in read_moments(model, damage.graph, data) for reader in tensor.readers}
-        new = Rebuild(graph).run(small)
+        keep = damage.graph.complete(damage.keep)
+        before, after = damage.before.program(apart=True), Program(damage.after.flat, damage.after.graph, apart=True)
+        moments = read_moments(damage.before.flat, damage.graph, damage.sampling.batches())
+        tensors = {reader: tensor for tensor in moments for reader in tensor.readers}
+        new = damage.after.copy()
         found = operations(new)
         repairs = []
         for path in changed_layers(after, damage.graph, keep):
@@ -57,7 +52,6 @@ class Merge:
                 repairs.append(Repair(path, None, None, reason))
                 continue
             repairs.append(_merged(path, old, kept, tensors[path], kernel, damage.graph, keep))
-        compile_like(new, damage.small)
         return new, tuple(repairs)
 
 

@@ -2,8 +2,9 @@
 
 import keras
 
-from kerasprune.core import DataError, batches
-from kerasprune.graph import Rebuild, align, compile_like, operations, runnable, trace, unroll
+from kerasprune.core import DataError
+from kerasprune.evidence import Sampling
+from kerasprune.graph import Opened, Rebuild, align, operations
 
 
 def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
@@ -30,26 +31,28 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
     >>> recalibrated.count_params() == small.count_params()
     True
     """
-    opened = runnable(unroll(model))
-    model = opened.runs
-    graph = trace(model)
-    new = Rebuild(graph).run(model)
-    runner, norms = _training_statistics(model, graph)
+    opened = Opened.of(model)
+    return opened.back(recalibrated(opened.runs, Sampling(data, batch_size=batch_size, limit=limit)))
+
+
+def recalibrated(opened: Opened, sampling: Sampling) -> keras.Model:
+    """As `recalibrate`, of a model that was opened before and that the backend can run."""
+    new = opened.copy()
+    runner, norms = _training_statistics(opened)
     if norms:
-        for count, batch in enumerate(batches(data, batch_size, limit=limit)):
+        for count, batch in enumerate(sampling.batches()):
             for norm in norms.values():
                 norm.momentum = count / (count + 1)
             try:
                 # `training=False` here would win over the `training=True` of the norms' own calls.
                 runner(align(batch.x, [tensor.name for tensor in runner.inputs]))
             except (ValueError, TypeError) as error:
-                raise DataError(f"The data does not fit the model {model.name!r}: {error}") from error
+                raise DataError(f"The data does not fit the model {opened.model.name!r}: {error}") from error
         _copy_statistics(norms, new)
-    compile_like(new, model)
-    return opened.back(new)
+    return new
 
 
-def _training_statistics(model, graph):
+def _training_statistics(opened: Opened):
     """A flat copy of the model whose batch norms run in training mode, and these batch norms by path."""
     norms = {}
 
@@ -59,7 +62,7 @@ def _training_statistics(model, graph):
             kwargs = {**kwargs, "training": True}
         return operation(*args, **kwargs)
 
-    flat = Rebuild(graph).run(model, at_call, nested=False)
+    flat = Rebuild(opened.graph).run(opened.flat, at_call, nested=False)
     for norm in norms.values():
         norm.trainable = True
     return keras.Model(flat.inputs, flat.outputs), norms

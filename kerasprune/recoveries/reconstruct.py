@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, OptionError
+from kerasprune.evidence import Sampling
 from kerasprune.evidence.frontier import Frontier
-from kerasprune.graph import Program, Rebuild, compile_like, operations, trace, unroll
+from kerasprune.graph import Program, operations
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
 from kerasprune.recoveries.recovery import Damage, Repair, recovery, repair
@@ -53,8 +54,8 @@ def reconstruct(
 
     >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)
     """
-    damage = Damage(model, graph, keep, small, data, batch_size, limit)
-    return repair(Reconstruct(damping, places, memory), damage)[0]
+    sampling = Sampling(data, batch_size=batch_size, limit=limit)
+    return repair(Reconstruct(damping, places, memory), Damage.of(model, graph, keep, small, sampling))[0]
 
 
 @recovery("reconstruct")
@@ -120,11 +121,9 @@ class RepayBias:
 
 
 def _repaired(damage: Damage, places: int | None, memory: float, change) -> tuple[keras.Model, tuple[Repair, ...]]:
-    small = unroll(damage.small)
-    graph = trace(small)
-    before, after = Program(unroll(damage.model), damage.graph, apart=True), Program(small, graph, apart=True)
+    before, after = damage.before.program(apart=True), Program(damage.after.flat, damage.after.graph, apart=True)
     keep = damage.graph.complete(damage.keep)
-    frontier = Frontier((before, after), damage.data, damage.batch_size, damage.limit, memory)
+    frontier = Frontier((before, after), damage.sampling, memory)
     repairs, touched = [], []
     for path in changed_layers(after, damage.graph, keep):
         reason = obstacle(after, path)
@@ -134,12 +133,11 @@ def _repaired(damage: Damage, places: int | None, memory: float, change) -> tupl
         place = Place(path, before, after, damage.graph, keep)
         repairs.append(_repair(place, frontier, places, change))
         touched += place.touched
-    new = Rebuild(graph).run(small)
+    new = damage.after.copy()
     found = operations(new)
     for path in touched:
         for source, target in zip(after.layers[path].weights, found[path].weights, strict=True):
             target.assign(keras.ops.copy(source))
-    compile_like(new, damage.small)
     return new, tuple(repairs)
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, OptionError, Registry
-from kerasprune.graph import runnable, unroll
-from kerasprune.recoveries.recalibrate import recalibrate
+from kerasprune.evidence import Sampling
+from kerasprune.graph import Opened
+from kerasprune.recoveries.recalibrate import recalibrated
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,22 +17,39 @@ class Damage:
     """A model before and after a cut, and data to repair it with.
 
     Attributes:
-        model: The model before.
-        graph: Its trace.
+        before: The model before.
         keep: bool (num_ids,), what of it is left.
-        small: The model after; it may have been repaired or trained since.
-        data: Data that can be read again and again; labels are not used.
-        batch_size: Samples that are run together.
-        limit: Samples that are used at most; None for all.
+        after: The model after; it may have been repaired or trained since.
+        sampling: Data that can be read again and again; labels are not used.
     """
 
-    model: keras.Model
-    graph: ChannelGraph
+    before: Opened
     keep: np.ndarray
-    small: keras.Model
-    data: Any
-    batch_size: int = 32
-    limit: int | None = None
+    after: Opened
+    sampling: Sampling
+
+    @classmethod
+    def of(
+        cls, model: keras.Model, graph: ChannelGraph, keep: np.ndarray, small: keras.Model, sampling: Sampling
+    ) -> "Damage":
+        """The damage between two models that nobody has opened yet."""
+        before = Opened.of(model, graph)
+        return cls(before, keep, before.after(keep, small), sampling)
+
+    @property
+    def model(self) -> keras.Model:
+        """The model before."""
+        return self.before.model
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """Its trace."""
+        return self.before.graph
+
+    @property
+    def small(self) -> keras.Model:
+        """The model after."""
+        return self.after.model
 
 
 @dataclass(frozen=True)
@@ -81,10 +98,9 @@ def resolve_recovery(chosen: str | Recovery) -> Recovery:
 
 
 def repair(recover: Recovery, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-    """Let a recovery do its work on models that the backend can run; the result has the layout of `damage.small`."""
-    before, after = runnable(unroll(damage.model)), runnable(unroll(damage.small))
-    graph = before.graph(damage.graph)
-    small, repairs = recover(replace(damage, model=before.runs, graph=graph, small=after.runs))
+    """Let a recovery do its work on models that the backend can run; the result has the layout of the model after."""
+    after = damage.after
+    small, repairs = recover(replace(damage, before=damage.before.runs, after=after.runs))
     return after.back(small), tuple(replace(done, layer=after.name(done.layer)) for done in repairs)
 
 
@@ -94,4 +110,4 @@ class Recalibrate:
     """Batch-norm statistics are estimated anew; see `recalibrate`."""
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-        return recalibrate(damage.small, damage.data, batch_size=damage.batch_size, limit=damage.limit), ()
+        return recalibrated(damage.after, damage.sampling), ()

@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, DataError, OptionError, as_arrays
+from kerasprune.core import DataError, OptionError, as_arrays
 from kerasprune.evidence.directions import directions
 from kerasprune.evidence.losses import LOSSES, KnownLoss
 from kerasprune.evidence.offset import Offset
 from kerasprune.evidence.pullback import pullback
-from kerasprune.graph import Call, Program, Rebuild, compile_like, operations, trace, unroll
+from kerasprune.graph import Call, Program, Rebuild, operations
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
 
@@ -59,25 +59,21 @@ class Refit:
                 raise OptionError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}.")
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-        small = unroll(damage.small)
-        graph = trace(small)
-        whole = Program(small, graph, apart=True)
+        whole, layers = damage.before.program(apart=True), operations(damage.after.flat)
         reasons = {
-            path: _obstacle(whole, path)
+            path: _obstacle(whole, path, layers[path])
             for path in changed_layers(whole, damage.graph, damage.graph.complete(damage.keep))
         }
-        limit = self.samples if damage.limit is None else min(self.samples, damage.limit)
-        new = Rebuild(graph).run(small)
+        new = damage.after.copy()
         errors: dict[str, list[float]] = {}
         paths = [path for path, reason in reasons.items() if not reason]
         if paths:
-            fit = _Fit(small, graph, damage, limit, paths, self.temperature)
+            fit = _Fit(damage, self.samples, paths, self.temperature)
             for path in paths * self.sweeps:
                 errors.setdefault(path, []).extend(fit.step(path, self.damping))
             found = operations(new)
             for path in paths:
                 found[path].set_weights(fit.layers[path].get_weights())
-        compile_like(new, damage.small)
         repairs = (
             Repair(path, None, None, reason)
             if reason
@@ -96,8 +92,8 @@ def loss_of_outputs(targets: np.ndarray, temperature: float) -> KnownLoss:
     return LOSSES["mean_squared_error"]()
 
 
-def _obstacle(model: Program, path: str) -> str:
-    layer, calls = model.layers[path], model.places[path]
+def _obstacle(model: Program, path: str, layer: keras.layers.Layer) -> str:
+    calls = model.places[path]
     if type(layer) is not keras.layers.Dense:
         return f"there is no refit for {type(layer).__name__}"
     if len(calls) > 1:
@@ -111,11 +107,9 @@ def _obstacle(model: Program, path: str) -> str:
 class _Fit:
     """A copy of a slimmed model on its way, with an offset behind every product that is solved for."""
 
-    def __init__(
-        self, small: keras.Model, graph: ChannelGraph, damage: Damage, limit: int, paths: list[str], temperature: float
-    ):
-        self.size = damage.batch_size
-        self.x = as_arrays(damage.data, limit).x
+    def __init__(self, damage: Damage, samples: int, paths: list[str], temperature: float):
+        self.size, limit = damage.sampling.batch_size, damage.sampling.limit
+        self.x = as_arrays(damage.sampling.data, samples if limit is None else min(samples, limit)).x
         self.layers: dict[str, keras.layers.Dense] = {}
         self.offsets = {path: Offset(self.size) for path in paths}
         inputs: dict[str, keras.KerasTensor] = {}
@@ -127,8 +121,8 @@ class _Fit:
             activation, operation.activation = operation.activation, None
             return activation(self.offsets[call.path](operation(*args, **kwargs)))
 
-        flat = Rebuild(graph).run(small, at_call, nested=False)
-        before = unroll(damage.model)
+        flat = Rebuild(damage.after.graph).run(damage.after.flat, at_call, nested=False)
+        before = damage.before.flat
         if len(flat.outputs) != 1 or len(flat.outputs[0].shape) != 2:
             shapes = ", ".join(str(output.shape) for output in flat.outputs)
             raise DataError(f"'refit' needs a model with one output (batch, outputs). Received outputs: {shapes}.")

@@ -3,14 +3,15 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from kerasprune.core import ChannelGraph, write_text
+from kerasprune.core import MEASURES, ChannelGraph, table, write_text
 from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, layer_changes
 
+COLUMNS = ("channels", "params", "flops")  # the measures that the table shows layer by layer
 HEADER = ("layer", "channels", "parameters", "MACs", "MACs kept")
 
 
@@ -32,8 +33,18 @@ class Step:
     channels: int
     params: int
     macs: int
-    difference: float | None
+    difference: float | None = None
     repairs: tuple[Repair, ...] = ()
+
+    @classmethod
+    def of(cls, graph: ChannelGraph, target: Mapping[str, float]) -> "Step":
+        """The step that has led to a model, as far as its graph tells.
+
+        Args:
+            graph: The graph of the model after the step.
+            target: The limits of the step.
+        """
+        return cls(target, graph.channels(), round(graph.params()), round(graph.macs()))
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Report:
         steps: The rounds of ranking and removing.
         difference: Largest difference between the masked and the slimmed model over all steps, relative to the
             output; None if it was not measured.
+        others: What else can be measured of the model, by the name of the measure.
 
     Example:
 
@@ -65,6 +77,7 @@ class Report:
     left_alone: Mapping[str, str]
     steps: tuple[Step, ...] = ()
     difference: float | None = None
+    others: Mapping[str, Change] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -93,6 +106,11 @@ class Report:
             left_alone=_left_alone(graph),
             steps=steps,
             difference=max(measured, default=None),
+            others={
+                name: Change(round(measure.value(graph)), round(measure.value(graph, keep)))
+                for name, measure in MEASURES.items()
+                if name not in COLUMNS
+            },
         )
 
     def to_json(self) -> str:
@@ -115,6 +133,10 @@ class Report:
     def remarks(self) -> list[str]:
         """What the table does not say: the settings, the check, and what was left alone."""
         lines = [", ".join(f"{name}: {value}" for name, value in self.settings.items())] if self.settings else []
+        lines += [
+            f"{name}: {change} {MEASURES[name].unit}, {100 * change.kept:.1f} % kept"
+            for name, change in self.others.items()
+        ]
         if len(self.steps) > 1:
             lines.append(
                 f"{len(self.steps)} steps, MACs after each: {', '.join(f'{step.macs:,}' for step in self.steps)}"
@@ -132,31 +154,11 @@ class Report:
             console: A `rich.console.Console`; by default one for the standard output.
         """
         from rich.console import Console  # noqa: PLC0415  (only who prints pays for it)
-        from rich.table import Table  # noqa: PLC0415
 
-        table = Table(*HEADER, show_footer=False)
-        for column in table.columns[1:]:
-            column.justify = "right"
-        *layers, total = self.rows()
-        for row in layers:
-            table.add_row(*row)
-        table.add_section()
-        table.add_row(*total, style="bold")
-        console = console or Console()
-        console.print(table)
-        for line in self.remarks():
-            console.print(line, markup=False, highlight=False)
+        (console or Console()).print(str(self), markup=False, highlight=False, soft_wrap=True)
 
     def __str__(self) -> str:
-        rows = [HEADER, *self.rows()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-            for row in rows
-        ]
-        rule = "  ".join("-" * width for width in widths)
-        table = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
-        return "\n".join([*(line.rstrip() for line in table), *self.remarks()])
+        return "\n".join([*table([HEADER, *self.rows()], figures=True, total=True), *self.remarks()])
 
 
 def _row(name: str, channels: Change | None, params: Change, macs: Change) -> tuple[str, ...]:

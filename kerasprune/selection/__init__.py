@@ -1,7 +1,7 @@
 """Deciding which channels stay: scores and a budget in, a `keep` out."""
 
-from kerasprune.selection.budget import Budget
+from kerasprune.selection.budget import Budget, require_budget
 from kerasprune.selection.queue import RANKINGS
 from kerasprune.selection.select import select
 
-__all__ = ["RANKINGS", "Budget", "select"]
+__all__ = ["RANKINGS", "Budget", "require_budget", "select"]

@@ -2,59 +2,49 @@
 
 import math
 import numbers
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from kerasprune.core import BudgetError, ChannelGraph
-
-# What is limited, measured on a graph and a keep.
-MEASURES = {
-    "params": ChannelGraph.params,
-    "flops": ChannelGraph.macs,
-    "channels": ChannelGraph.channels,
-}
+from kerasprune.core import MEASURES, BudgetError, ChannelGraph
 
 
-# The derivative of the same with respect to the keep of every id.
-SAVINGS = {
-    "params": lambda graph, keep: graph.cost_table.params_gradient(keep, graph.num_ids),
-    "flops": lambda graph, keep: graph.cost_table.macs_gradient(keep, graph.num_ids),
-    "channels": lambda graph, keep: np.ones(graph.num_ids),
-}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False)
 class Budget:
     """Upper limits of the slimmed model; all that are given hold together.
 
     A number in (0, 1] is the fraction of the original that is **kept**; a number above 1 is absolute.
 
     Args:
-        params: Weights of the model, all of them counted.
-        flops: Multiply-accumulates of one sample.
-        channels: Channel ids, those that cannot be removed included.
+        **limits: By the name of a measure: `params`, the weights of the model, all of them counted; `flops`,
+            multiply-accumulates of one sample; `channels`, channel ids, those that cannot be removed included; and any
+            other that is registered. None is no limit.
 
     Raises:
-        BudgetError: No limit is given, or one is not a positive number.
+        BudgetError: No limit is given, there is no measure of that name, or one is not a positive number.
 
     Example:
 
     >>> Budget(flops=0.5)
-    Budget(params=None, flops=0.5, channels=None)
+    Budget(flops=0.5)
     >>> str(Budget(params=100_000, flops=0.5))
     'params <= 100,000, flops <= 50 %'
     """
 
-    params: float | None = None
-    flops: float | None = None
-    channels: float | None = None
+    _limits: tuple[tuple[str, float], ...]
 
-    def __post_init__(self):
-        if not self.given:
+    def __init__(self, **limits: float | None):
+        given = tuple((name, value) for name, value in limits.items() if value is not None)
+        object.__setattr__(self, "_limits", given)
+        if not given:
             names = ", ".join(f"{name}=" for name in MEASURES)
             raise BudgetError(f"A budget needs at least one limit of {names}. To keep half of the MACs use flops=0.5.")
-        for name, value in self.given.items():
+        for name, value in given:
+            if name not in MEASURES:
+                raise BudgetError(
+                    f"A budget has no limit {name!r}; there are {', '.join(MEASURES)}. Received: {name}={value!r}."
+                )
             number = isinstance(value, numbers.Real) and not isinstance(value, bool)
             if not number or not math.isfinite(value) or value <= 0:
                 raise BudgetError(
@@ -65,23 +55,41 @@ class Budget:
     @property
     def given(self) -> dict[str, float]:
         """The limits as they were given, by name."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return dict(self._limits)
 
     def limits(self, graph: ChannelGraph) -> dict[str, float]:
         """The limits as absolute numbers for the model of this graph, by name."""
         return {
-            name: value * MEASURES[name](graph) if value <= 1 else float(value) for name, value in self.given.items()
+            name: value * MEASURES[name].value(graph) if value <= 1 else float(value)
+            for name, value in self.given.items()
         }
 
     def fractions(self, graph: ChannelGraph) -> dict[str, float]:
         """The limits as fractions kept of the model of this graph, by name; at most 1."""
-        return {
-            name: min(1.0, limit / (MEASURES[name](graph) or limit or 1)) for name, limit in self.limits(graph).items()
-        }
+        wholes = {name: MEASURES[name].value(graph) for name in self.given}
+        return {name: min(1.0, limit / (wholes[name] or limit or 1)) for name, limit in self.limits(graph).items()}
+
+    def __repr__(self) -> str:
+        return f"Budget({', '.join(f'{name}={value!r}' for name, value in self._limits)})"
 
     def __str__(self) -> str:
         return ", ".join(f"{name} <= {amount(value)}" for name, value in self.given.items())
+
+
+def require_budget(budget: object) -> None:
+    """Raise where something else stands in the place of a budget.
+
+    Raises:
+        BudgetError: It does; the sentence says what to write.
+    """
+    if isinstance(budget, Budget):
+        return
+    write = "Budget(flops=0.5) to keep half of the multiply-accumulates"
+    if isinstance(budget, numbers.Real) and not isinstance(budget, bool):
+        write = f"Budget(flops={budget!r}), or name another measure of {', '.join(MEASURES)}"
+    elif isinstance(budget, Mapping):
+        write = f"Budget({', '.join(f'{name}={value!r}' for name, value in budget.items())})"
+    raise BudgetError(f"A budget must be a `Budget`. Received: {budget!r}. Write {write}.")
 
 
 def costs(graph: ChannelGraph, budget: Budget) -> np.ndarray:
@@ -91,12 +99,12 @@ def costs(graph: ChannelGraph, budget: Budget) -> np.ndarray:
         float (num_ids,); the fractions of several limits are added.
     """
     everything = np.ones(graph.num_ids)
-    return sum(SAVINGS[name](graph, everything) / (MEASURES[name](graph) or 1) for name in budget.given)
+    return sum(MEASURES[name].gradient(graph, everything) / (MEASURES[name].value(graph) or 1) for name in budget.given)
 
 
 def fits(graph: ChannelGraph, keep: np.ndarray, limits: dict[str, float]) -> bool:
     """Whether the model slimmed by `keep` is within every limit, up to the rounding of a fraction."""
-    return all(MEASURES[name](graph, keep) <= limit * (1 + 1e-9) for name, limit in limits.items())
+    return all(MEASURES[name].value(graph, keep) <= limit * (1 + 1e-9) for name, limit in limits.items())
 
 
 def amount(value: float) -> str:

@@ -12,8 +12,8 @@ from kerasprune.core import BudgetError, ChannelGraph, ChannelGroup
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """What may happen to one group.
+class Leeway:
+    """How far one group may shrink, and in which order its channels go.
 
     Attributes:
         group: The group.
@@ -54,8 +54,8 @@ class Constraints:
                     f"Received: {pattern!r}: {value!r}."
                 )
 
-    def plans(self, graph: ChannelGraph, scores: np.ndarray) -> list[Plan]:
-        """One plan for every group that is not frozen.
+    def leeways(self, graph: ChannelGraph, scores: np.ndarray) -> list[Leeway]:
+        """One leeway for every group that is not frozen.
 
         Raises:
             BudgetError: A pattern matches nothing, or an override does not fit its group.
@@ -63,21 +63,21 @@ class Constraints:
         protected = _match(graph, "protect", self.protect)
         overrides = _match(graph, "overrides", self.overrides or {}, free=True)
         return [
-            self._plan(group, scores[group.ids], protected.get(group.name), overrides.get(group.name))
+            self._leeway(group, scores[group.ids], protected.get(group.name), overrides.get(group.name))
             for group in graph.free_groups
         ]
 
-    def _plan(self, group: ChannelGroup, scores: np.ndarray, protected: str | None, override: str | None) -> Plan:
+    def _leeway(self, group: ChannelGroup, scores: np.ndarray, protected: str | None, override: str | None) -> Leeway:
         order = group.ids[np.argsort(scores, kind="stable")]
         locked = int(np.isposinf(scores).sum())
         if protected is not None:
-            return Plan(group, order, 0, np.zeros(0, int), f"protected by {protected!r}")
+            return Leeway(group, order, 0, np.zeros(0, int), f"protected by {protected!r}")
         if override is not None:
             width = self._overridden(group, override, locked)
-            return Plan(group, order, group.width - width, np.zeros(0, int), f"set to {width} by {override!r}")
+            return Leeway(group, order, group.width - width, np.zeros(0, int), f"set to {width} by {override!r}")
         least, reason = self._least(group, locked)
         cuts = np.arange(group.width % self.round_to or self.round_to, group.width - least + 1, self.round_to)
-        return Plan(group, order, 0, cuts, reason)
+        return Leeway(group, order, 0, cuts, reason)
 
     def _least(self, group: ChannelGroup, locked: int) -> tuple[int, str]:
         """The smallest width of a group, before rounding, and what sets it."""

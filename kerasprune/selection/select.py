@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from kerasprune.core import BudgetError, ChannelGraph
-from kerasprune.selection.budget import MEASURES, Budget, amount, costs, fits
-from kerasprune.selection.constraints import Constraints, Plan
+from kerasprune.core import MEASURES, BudgetError, ChannelGraph
+from kerasprune.selection.budget import Budget, amount, costs, fits, require_budget
+from kerasprune.selection.constraints import Constraints, Leeway
 from kerasprune.selection.queue import RANKINGS, Queue
 
 NAMED_GROUPS = 5  # in the message about a budget that cannot be reached
@@ -56,13 +56,14 @@ def select(
     >>> int(keep.sum()) < graph.num_ids
     True
     """
+    require_budget(budget)
     order_by = RANKINGS[ranking]
     scores = _checked(graph, scores)
-    plans = Constraints(round_to, min_width, protect, overrides).plans(graph, scores)
-    queue = Queue.build(plans, scores, costs(graph, budget), order_by)
+    leeways = Constraints(round_to, min_width, protect, overrides).leeways(graph, scores)
+    queue = Queue.build(leeways, scores, costs(graph, budget), order_by)
     start = graph.keep_all()
-    for plan in plans:
-        start[plan.order[: plan.forced]] = False
+    for leeway in leeways:
+        start[leeway.order[: leeway.forced]] = False
 
     def keep_after(removals: int) -> np.ndarray:
         keep = start.copy()
@@ -72,7 +73,7 @@ def select(
     limits = budget.limits(graph)
     smallest = keep_after(len(queue.ends) - 1)
     if not fits(graph, smallest, limits):
-        raise BudgetError(_unreachable(graph, smallest, budget, limits, plans))
+        raise BudgetError(_unreachable(graph, smallest, budget, limits, leeways))
     fewest = bisect.bisect_left(
         range(len(queue.ends)), True, key=lambda removals: fits(graph, keep_after(removals), limits)
     )
@@ -94,17 +95,17 @@ def _checked(graph: ChannelGraph, scores) -> np.ndarray:
     return scores
 
 
-def _unreachable(graph, smallest, budget, limits, plans: list[Plan]) -> str:
+def _unreachable(graph, smallest, budget, limits, leeways: list[Leeway]) -> str:
     name = next(name for name, limit in limits.items() if not fits(graph, smallest, {name: limit}))
     measure = MEASURES[name]
-    least, whole = measure(graph, smallest), measure(graph)
-    reasons = {plan.group.name: plan.reason for plan in plans}
+    least, whole = measure.value(graph, smallest), measure.value(graph)
+    reasons = {leeway.group.name: leeway.reason for leeway in leeways}
     blockers = _left_alone(graph, smallest, name)
     groups = []
     for group in graph.groups:
         without = smallest.copy()
         without[group.ids[smallest[group.ids]][1:]] = False
-        share = 1 - measure(graph, without) / least
+        share = 1 - measure.value(graph, without) / least
         if share > 0:
             groups.append((share, group.name, group.frozen or reasons[group.name]))
     blockers += sorted(groups, key=lambda blocker: -blocker[0])
@@ -119,10 +120,13 @@ def _unreachable(graph, smallest, budget, limits, plans: list[Plan]) -> str:
 
 def _left_alone(graph: ChannelGraph, keep: np.ndarray, name: str) -> list[tuple[float, str, str]]:
     """The share of the measure that the layers hold which stay whole, the largest first, with their reasons."""
-    table = graph.cost_table.per_layer(keep)
-    column = {"params": 0, "flops": 1}.get(name)
-    if column is None:
-        return []
-    least = MEASURES[name](graph, keep)
-    shares = [(table[path][column] / least, path, why) for path, why in graph.declined.items() if path in table]
-    return sorted((each for each in shares if each[0] > 0), key=lambda each: -each[0])
+    table = graph.cost_table
+    held = dict.fromkeys(graph.declined, 0.0)
+    for layer, value in zip(table.sums[name].layers, table.values(name, keep).tolist(), strict=True):
+        if layer in held:
+            held[layer] += value
+    least = MEASURES[name].value(graph, keep)
+    return sorted(
+        ((value / least, layer, graph.declined[layer]) for layer, value in held.items() if value > 0),
+        key=lambda each: -each[0],
+    )

@@ -2,7 +2,6 @@
 
 from kerasprune.slimming.dead import Dead, find_dead
 from kerasprune.slimming.neuron_mask import NeuronMask
-from kerasprune.slimming.opener import opener
 from kerasprune.slimming.slim import masked, slim
 from kerasprune.slimming.verify import measure_inexact, verify
 
@@ -12,7 +11,6 @@ __all__ = [
     "find_dead",
     "masked",
     "measure_inexact",
-    "opener",
     "slim",
     "verify",
 ]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Rebuild, operations, runnable, trace
+from kerasprune.graph import Opened, operations
 from kerasprune.slimming.constants import ConstantReads, constant_reads
 
 
@@ -54,27 +54,25 @@ def find_dead(model: keras.Model, graph: ChannelGraph) -> Dead:
     return Dead(keep, {path: bias for path, bias in biases.items() if bias.any()}, reasons)
 
 
-def without_dead(model: keras.Model) -> keras.Model:
+def without_dead(opened: Opened) -> keras.Model:
     """The model without what is dead, and without what dies when that is gone.
 
     Args:
-        model: A functional model; it is not touched.
+        opened: A model; it is not touched.
 
     Returns:
         A new model with the same function.
     """
     while True:
-        graph = trace(model)
-        opened = runnable(model)
-        dead = find_dead(opened.runs, opened.graph(graph))
-        copy = Rebuild(graph).run(model)
+        dead = find_dead(opened.runs.flat, opened.runs.graph)
+        copy = opened.copy()
+        if dead.keep.all():
+            return copy
         found = operations(copy)
         for path, bias in dead.biases.items():
             own = found[opened.name(path)].bias
             own.assign_add(bias.astype("float32").reshape(own.shape))
-        model = Rebuild(graph, graph.complete(dead.keep)).run(copy)
-        if dead.keep.all():
-            return model
+        opened = opened.changed(copy).cut(dead.keep)
 
 
 def _used(model: keras.Model, graph: ChannelGraph) -> dict[str, np.ndarray]:

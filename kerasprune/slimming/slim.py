@@ -3,12 +3,11 @@
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph
+from kerasprune.core import ChannelGraph, silence
 from kerasprune.evidence.reads import at_reads
-from kerasprune.graph import AtCall, Call, Read, Rebuild, compile_like, trace, unrolled
+from kerasprune.graph import AtCall, Call, Execution, Opened, Read, Rebuild, operations
 from kerasprune.slimming.dead import without_dead
 from kerasprune.slimming.neuron_mask import NeuronMask
-from kerasprune.slimming.opener import find_opener
 
 
 def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray | None = None) -> keras.Model:
@@ -37,21 +36,9 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     >>> slim(model, graph, keep).layers[0].units
     1
     """
-    flat, graph, keep = _opened(model, graph, keep)
-    small = without_dead(flat) if keep is None else Rebuild(graph, graph.complete(keep)).run(flat)
-    compile_like(small, model)
-    return small
-
-
-def _opened(model, graph, keep):
-    """The model without gates and with its parts laid open, its trace, and what its gates keep where it has any."""
-    open_it = find_opener(model)
-    if open_it is None:
-        flat, _ = unrolled(model)
-        return flat, graph or trace(flat), keep
-    opened = open_it(model)
-    graph = graph or trace(opened.model)
-    return opened.model, graph, opened.keep(graph) if keep is None and opened.keep is not None else keep
+    opened = Opened.of(model, graph)
+    keep = opened.gated if keep is None else keep
+    return without_dead(opened) if keep is None else opened.cut(keep).model
 
 
 def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:
@@ -78,11 +65,38 @@ def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.M
     True
     """
     keep = graph.complete(keep)
-    return Rebuild(graph, silent=keep).run(unrolled(model)[0], masking(graph, keep))
+    return Rebuild(graph, silent=keep).run(Opened.of(model, graph).flat, _masking(graph, keep))
 
 
-def masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
-    """What a `Rebuild` does at every call to put a `NeuronMask` on every axis on which removed channels are read."""
+def run_masked(opened: Opened, keep: np.ndarray, x) -> tuple[list, dict[str, list]]:
+    """What `masked` computes, by the layers of the model itself: nothing is built, so no mistake in copying can hide.
+
+    Args:
+        opened: The model.
+        keep: bool (num_ids,), completed.
+        x: Inputs.
+
+    Returns:
+        As from `Execution.run`.
+    """
+    graph, layers = opened.graph, operations(opened.flat)
+    rebuild = Rebuild(graph, silent=keep)
+    others, weights = {}, {}
+    for call in graph.calls:
+        if call.operation in graph.inexact:
+            shape = layers[call.operation].get_build_config()["input_shape"]
+            kept = np.count_nonzero(keep[call.inputs[0][-1]])
+            others[call.operation] = rebuild.layer(call.operation, layers[call.operation], (*shape[:-1], kept))
+    for weight in graph.weights:
+        if any(weight.axes[axis] is not None and not keep[weight.axes[axis]].all() for axis in weight.inner):
+            value = keras.ops.convert_to_numpy(layers[weight.layer].weights[weight.index])
+            silenced = silence(value, weight.axes, weight.inner, keep)
+            weights[weight.layer, weight.index] = keras.ops.convert_to_tensor(silenced)
+    return Execution(_masking(graph, keep), graph, others, weights).run(opened.flat, x)
+
+
+def _masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
+    """What is done at every call to put a `NeuronMask` on every axis on which removed channels are read."""
 
     def at_read(read: Read) -> keras.KerasTensor:
         stays = keep[read.labels]

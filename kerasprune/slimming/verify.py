@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, VerificationError, cut
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
-from kerasprune.graph import Call, Rebuild, align, fresh_states, runnable, trace, unrolled
-from kerasprune.slimming.slim import masked, masking
+from kerasprune.graph import Execution, Opened, fresh_states, runnable, unroll
+from kerasprune.slimming.slim import run_masked
 
 
 def verify(
@@ -23,9 +23,9 @@ def verify(
 ) -> float:
     """Check that `small` computes the same function as `masked(model, graph, keep)`.
 
-    A copy of the model in which nothing is masked is compared with the model itself, too, so that a mistake in copying
-    cannot hide in both sides. Where the backend cannot run channels first, the twins of both models are compared, see
-    `channels_last`.
+    The masked side is computed by the layers of the model itself, call by call, so that a mistake in copying cannot
+    hide in both sides; where the model had to be taken apart or opened, the result of that is compared with it, too.
+    Where the backend cannot run channels first, the twins of both models are compared, see `channels_last`.
 
     Args:
         model: The model before.
@@ -50,28 +50,69 @@ def verify(
     >>> verify(model, graph, keep, slim(model, graph, keep)) < 1e-5
     True
     """
-    opened, small = runnable(unrolled(model)[0]), runnable(unrolled(small)[0]).runs
-    flat, graph = opened.runs, opened.graph(graph)
-    x = random_inputs(flat, graph, seed) if inputs is None else first_samples(inputs)
-    tolerance = _tolerance(model) if tolerance is None else tolerance
-    whole = model if opened.twin is None else flat
-    with fresh_states(whole):
-        copied = _difference(whole(x, training=False), Rebuild(graph).run(flat)(x, training=False))
-    if not copied <= tolerance:
+    opened = Opened.of(model, graph)
+    x = samples_for(opened, inputs, seed)
+    check_opened(opened, x, tolerance)
+    return compare(opened, keep, runnable(unroll(small)).runs, x, tolerance)
+
+
+def samples_for(opened: Opened, inputs=None, seed: int = 0):
+    """Inputs on which models are compared; see `verify`."""
+    return random_inputs(opened.flat, opened.graph, seed) if inputs is None else first_samples(inputs)
+
+
+def check_opened(opened: Opened, x, tolerance: float | None = None) -> None:
+    """Check that the plain model, under what the gates of the model keep, computes what the model does.
+
+    Args:
+        opened: The model; needed once for each.
+        x: Inputs.
+        tolerance: As in `verify`.
+
+    Raises:
+        VerificationError: It does not.
+    """
+    if opened.flat is opened.model or opened.runs is not opened:
+        return
+    tolerance = _tolerance(opened.model) if tolerance is None else tolerance
+    keep = opened.graph.keep_all() if opened.gated is None else opened.gated
+    with fresh_states(opened.model, opened.flat):
+        expected = opened.model(x, training=False)
+        difference = _difference(expected, run_masked(opened, keep, x)[0])
+    if not difference <= tolerance:
         raise VerificationError(
-            f"A copy of {model.name!r} with nothing masked differs from it by {copied:.3g} of the output's scale "
+            f"The parts of {opened.model.name!r} laid open differ from it by {difference:.3g} of the output's scale "
             f"(allowed: {tolerance:g}): a layer computes with something that is neither weight nor configuration."
         )
-    expected = masked(flat, graph, keep)(x, training=False)
+
+
+def compare(opened: Opened, keep: np.ndarray, small: keras.Model, x, tolerance: float | None = None) -> float:
+    """As `verify`, of a model that was opened before.
+
+    Args:
+        opened: The model before.
+        keep: bool (num_ids,), what `small` was made with.
+        small: The slimmed model, or the twin that runs in its place.
+        x: Inputs.
+        tolerance: As in `verify`.
+
+    Raises:
+        VerificationError: As there.
+    """
+    tolerance = _tolerance(opened.flat) if tolerance is None else tolerance
+    keep, opened = opened.graph.complete(keep), opened.runs
+    with fresh_states(opened.flat):
+        expected, tensors = run_masked(opened, keep, x)
     with fresh_states(small):
         difference = _difference(expected, small(x, training=False))
-    if not difference <= tolerance:
-        where = _first_difference(flat, graph, graph.complete(keep), small, x, tolerance)
-        raise VerificationError(
-            f"The slimmed model differs from the masked one by {difference:.3g} of the output's scale "
-            f"(allowed: {tolerance:g}), first at `{where}`."
-        )
-    return difference
+    if difference <= tolerance:
+        return difference
+    _check_copy(opened, x, tolerance)
+    where = _first_difference(opened.graph, keep, tensors, small, x, tolerance)
+    raise VerificationError(
+        f"The slimmed model differs from the masked one by {difference:.3g} of the output's scale "
+        f"(allowed: {tolerance:g}), first at `{where}`."
+    )
 
 
 def measure_inexact(
@@ -91,11 +132,10 @@ def measure_inexact(
         The largest difference of an output element, divided by the largest output element of that model; 0 up to
         rounding where `graph.inexact` is empty.
     """
-    opened, small = runnable(unrolled(model)[0]), runnable(unrolled(small)[0]).runs
-    flat, graph = opened.runs, opened.graph(graph)
-    x = random_inputs(flat, graph, seed) if inputs is None else first_samples(inputs)
-    with fresh_states(small):
-        return _difference(masked(flat, replace(graph, inexact={}), keep)(x, training=False), small(x, training=False))
+    opened, small = Opened.of(model, replace(graph, inexact={})).runs, runnable(unroll(small)).runs
+    x = samples_for(opened, inputs, seed)
+    with fresh_states(opened.flat, small):
+        return _difference(run_masked(opened, graph.complete(keep), x)[0], small(x, training=False))
 
 
 def _tolerance(model: keras.Model) -> float:
@@ -122,27 +162,22 @@ def _array(tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor).astype("float64")
 
 
-def _first_difference(model, graph, keep, small, x, tolerance) -> str:
+def _check_copy(opened: Opened, x, tolerance: float) -> None:
+    """Raise where a copy of the model is another function: then the slimmed model is one for the same reason."""
+    with fresh_states(opened.flat):
+        copied = _difference(opened.flat(x, training=False), opened.copy()(x, training=False))
+    if not copied <= tolerance:
+        raise VerificationError(
+            f"A copy of {opened.model.name!r} with nothing masked differs from it by {copied:.3g} of the output's "
+            f"scale (allowed: {tolerance:g}): a layer computes with something that is neither weight nor configuration."
+        )
+
+
+def _first_difference(graph: ChannelGraph, keep, expected: dict[str, list], small, x, tolerance: float) -> str:
     """The first call whose outputs differ between the two models, by the path of its operation."""
-    expected = _tensors(model, graph, x, keep)
-    actual = _tensors(small, trace(small), x)
+    _, actual = Execution().run(unroll(small), x)
     for labels in graph.calls:
         pairs = zip(expected[labels.key], actual.get(labels.key, ()), labels.outputs, strict=False)
         if not all(_difference(cut(_array(a), axes, keep), b) <= tolerance for a, b, axes in pairs):
             return labels.operation
     return "the outputs"
-
-
-def _tensors(model, graph, x, keep=None) -> dict[str, list]:
-    """The outputs of every call of the model, those inside nested models too, by the key of the call."""
-    found = {}
-    mask = None if keep is None else masking(graph, keep)
-
-    def at_call(call: Call, operation, args, kwargs):
-        outputs = mask(call, operation, args, kwargs) if mask else operation(*args, **kwargs)
-        found[call.key] = keras.tree.flatten(outputs)
-        return outputs
-
-    flat = Rebuild(graph, silent=keep).run(model, at_call, nested=False)
-    arrays = align(x, [tensor.name for tensor in flat.inputs])
-    return keras.Model(flat.inputs, found)(arrays, training=False)

@@ -5,8 +5,7 @@ import warnings
 import keras
 
 from kerasprune.core import OptionError
-from kerasprune.graph import Rebuild, compile_like, restored, trace
-from kerasprune.slimming.opener import Opened, opener
+from kerasprune.graph import Plain, Rebuild, compile_like, opener, restored, trace
 from kerasprune.sparse.scheduled_weights import ScheduledWeights
 from kerasprune.sparse.sparse_weights import SparseWeights
 
@@ -51,6 +50,6 @@ def strip(sparse: keras.Model) -> keras.Model:
 
 
 @opener(SparseWeights)
-def open_sparse(model: keras.Model) -> Opened:
+def open_sparse(model: keras.Model) -> Plain:
     """The plain model with zeros in its weights, of which `slim` takes out what is dead."""
-    return Opened(strip(model))
+    return Plain(strip(model))

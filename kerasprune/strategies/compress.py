@@ -8,10 +8,11 @@ import keras
 import numpy as np
 
 from kerasprune.core import DataError, OptionError, accepted
-from kerasprune.graph import channels_last, trace, unroll
+from kerasprune.evidence import Sampling
+from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
-from kerasprune.selection import Budget, select
+from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import STRATEGIES
 
@@ -27,13 +28,27 @@ class Compression:
         keep: bool (num_ids,) over the ids of the original model's trace, True = stayed; with `layout="channels_last"`
             of the trace of `channels_last(model)`.
         report: What was done.
-        trajectory: The removals one by one; None unless the strategy is "serial".
+        record: What the strategy has to say about the way, in a form of its own; None if nothing.
     """
 
     model: keras.Model
     keep: np.ndarray
     report: Report
-    trajectory: Trajectory | None = None
+    record: Any = None
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The removals one by one, which are the record of the strategy "serial".
+
+        Raises:
+            OptionError: Another strategy was used.
+        """
+        if not isinstance(self.record, Trajectory):
+            raise OptionError(
+                "Only the strategy 'serial' removes channels one by one and keeps a trajectory; "
+                f"this is a result of {self.report.settings['strategy']}. See `record` for what that keeps."
+            )
+        return self.record
 
 
 def compress(
@@ -50,8 +65,8 @@ def compress(
     seed: int = 0,
     verify: bool = True,
     recover: str | Recovery | Collection[str | Recovery] = (),
-    layout: str = "own",
     progress: bool = False,
+    layout: str = "own",
     **selection,
 ) -> Compression:
     """Make a smaller model that is within the budget.
@@ -75,11 +90,11 @@ def compress(
             feel), "merge" (a kept channel takes over the weights of one that is like it), "bias" (biases take the mean
             of what is lost), "recalibrate" (batch-norm statistics are estimated anew). A name, an object such as
             `Reconstruct(damping=1e-3)`, or several of these; needs `data`.
+        progress: Whether to show progress bars.
         layout: "own" gives a model in the layout that `model` has; where the backend cannot run it, all that has to
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
             `channels_last(model)`: no channels stay because TensorFlow cannot do without them in channels first.
             Inputs, outputs and data are those of `model`.
-        progress: Whether to show progress bars.
         **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
 
     Returns:
@@ -99,6 +114,7 @@ def compress(
     True
     >>> result.model.save("small.keras")
     """
+    require_budget(budget)
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
     if layout not in LAYOUTS:
         raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
@@ -107,21 +123,18 @@ def compress(
     recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too
     if recover and data is None:
         raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
-    model = channels_last(unroll(model)) if layout == "channels_last" else unroll(model)
-    graph = trace(model)
+    opened = Opened.of(channels_last(unroll(model)) if layout == "channels_last" else model)
     rounds = Rounds(
-        model=model,
-        graph=graph,
+        opened=opened,
         criterion=criterion,
-        data=data,
-        train=train,
+        sampling=Sampling(data, loss, batch_size, limit, seed, progress),
+        trainer=train,
         verify=verify,
         recover=recoveries,
-        seed=seed,
-        scoring={"loss": loss, "batch_size": batch_size, "limit": limit, "progress": progress},
         selection=selection,
     )
     state = run(rounds, budget)
+    graph = opened.graph
     keep = np.zeros(graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
@@ -129,4 +142,4 @@ def compress(
         settings["layout"] = layout
     if recover:
         settings["recover"] = ", ".join(map(str, recover))
-    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.trajectory)
+    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.record)

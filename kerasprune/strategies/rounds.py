@@ -1,66 +1,107 @@
-"""One round of pruning: score, select, slim, verify, recover, train."""
+"""One round of pruning in steps that strategies compose: rank, select, cut, check, repair, train."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, OptionError
-from kerasprune.core.restrict import restrict
-from kerasprune.criteria import score
-from kerasprune.graph import runnable
+from kerasprune.core import ChannelGraph, OptionError, cut
+from kerasprune.criteria.score import judged, resolve
+from kerasprune.evidence import Sampling
+from kerasprune.graph import Opened, operations
 from kerasprune.recoveries import Damage, Recovery, Repair, repair
-from kerasprune.report import Step, Trajectory
+from kerasprune.report import Step
 from kerasprune.selection import Budget, select
-from kerasprune.slimming import slim, verify
+from kerasprune.slimming.verify import check_opened, compare, samples_for
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A model on its way.
+    """A model on its way; what is done to it gives a new one.
 
     Attributes:
-        model: The model as it is now.
-        graph: Its graph.
-        origin: int (graph.num_ids,), for each of its ids the id in the original graph.
-        steps: What was done so far.
-        trajectory: The removals one by one, where the strategy took them so.
+        opened: The model as it is now.
+        origin: int (num_ids of the model now,), for each of its ids the id in the original graph.
+        steps: What was done so far; the last one is filled in while its round goes on.
+        record: What the strategy has to say about the way, in a form of its own; None if nothing.
     """
 
-    model: keras.Model
-    graph: ChannelGraph
+    opened: Opened
     origin: np.ndarray
     steps: tuple[Step, ...] = ()
-    trajectory: Trajectory | None = None
+    record: Any = None
+
+    @property
+    def model(self) -> keras.Model:
+        """The model as it is now."""
+        return self.opened.model
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """Its graph."""
+        return self.opened.graph
+
+    def noted(self, **values) -> "State":
+        """The same with other values in the last of the steps."""
+        return replace(self, steps=(*self.steps[:-1], replace(self.steps[-1], **values)))
 
 
 @dataclass(frozen=True, eq=False)
 class Rounds:
-    """Does rounds of pruning on behalf of a strategy; see `compress` for the fields."""
+    """The steps of a round of pruning, for a strategy to put together; see `compress` for the fields.
 
-    model: keras.Model
-    graph: ChannelGraph
+    Every step takes a `State` and returns the next one: `cut`, `check`, `repair`, `train`. `remove` is one of each,
+    `shrink` ranks and selects before.
+    """
+
+    opened: Opened
     criterion: Any = "magnitude"
-    data: Any = None
-    train: Callable[[keras.Model], keras.Model | None] | None = None
+    sampling: Sampling = Sampling()
+    trainer: Callable[[keras.Model], keras.Model | None] | None = None
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
-    seed: int = 0
-    scoring: Mapping[str, Any] = field(default_factory=dict)
     selection: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def model(self) -> keras.Model:
+        """The original model, with the weights that it had at the start."""
+        return self.opened.flat
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """Its graph."""
+        return self.opened.graph
+
     def start(self) -> State:
-        """The original model, untouched."""
-        return State(self.model, self.graph, np.arange(self.graph.num_ids))
+        """The original model, untouched.
+
+        Raises:
+            VerificationError: It had to be taken apart, and its parts do not compute what it does.
+        """
+        if self.verify:
+            check_opened(self.opened, self._samples(self.opened))
+        plain = self.opened.changed(self.opened.flat)
+        return State(plain, np.arange(self.graph.num_ids))
+
+    def initial_weights(self, state: State) -> dict[str, list[np.ndarray]]:
+        """What the weights of the model now were at the start: by the path of a layer, for `set_weights`."""
+        labels = {(weight.layer, weight.index): weight.axes for weight in self.graph.weights}
+        keep = self._kept(state)
+        return {
+            path: [
+                cut(keras.ops.convert_to_numpy(weight), labels.get((path, index), ()), keep)
+                for index, weight in enumerate(layer.weights)
+            ]
+            for path, layer in operations(self.model).items()
+            if getattr(layer, "weights", ())
+        }
 
     def scores(self, state: State) -> np.ndarray:
         """Scores of the original ids, judged on the model as it is now: float (num_ids,); -inf = gone already."""
         scores = np.full(self.graph.num_ids, -np.inf)
-        scores[state.origin] = score(
-            state.model, state.graph, self.criterion, self.data, seed=self.seed, **self.scoring
-        )
+        scores[state.origin] = judged(state.opened, resolve(self.criterion), self.sampling)
         return scores
 
     def select(self, scores: np.ndarray, budget: Budget) -> np.ndarray:
@@ -82,57 +123,66 @@ class Rounds:
         return self.remove(state, keep, budget.limits(self.graph))
 
     def remove(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
-        """Cut, check, repair and train.
+        """Cut, check, repair and train; see these."""
+        return self.train(self.repair(self.check(state, self.cut(state, keep, target))))
+
+    def cut(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
+        """Take channels out of the model.
 
         Args:
             state: Where the last round ended.
             keep: bool (num_ids of the original graph,), what stays of the original model.
             target: What the step was to reach, for the report.
+        """
+        keep = state.graph.complete(keep[state.origin])
+        opened = state.opened.cut(keep)
+        step = Step.of(opened.graph, target)
+        return replace(state, opened=opened, origin=state.origin[keep], steps=(*state.steps, step))
+
+    def check(self, before: State, after: State) -> State:
+        """Compare a model that was cut with the masked one, where that is wanted.
+
+        On the data where it can be read again, else on random inputs.
 
         Raises:
-            VerificationError: The slimmed model is not the masked one.
+            VerificationError: They differ.
         """
-        keep = keep[state.origin]
-        small = slim(state.model, state.graph, keep)
-        difference = self._verified(state, keep, small) if self.verify else None
-        small, repairs = self._recovered(state.origin[keep], small)
-        if self.train is not None:
-            small = self._trained(small)
-        graph, kept = restrict(state.graph, keep)
-        step = Step(
-            target=target,
-            channels=graph.channels(),
-            params=round(graph.params()),
-            macs=round(graph.macs()),
-            difference=difference,
-            repairs=repairs,
+        if not self.verify:
+            return after
+        keep = np.isin(before.origin, after.origin)
+        return after.noted(
+            difference=compare(before.opened, keep, after.opened.runs.flat, self._samples(before.opened))
         )
-        return State(small, graph, state.origin[kept], (*state.steps, step))
 
-    def _verified(self, state: State, keep: np.ndarray, small: keras.Model) -> float:
-        """Compared on the data where it can be read again, else on random inputs."""
-        inputs = None if self.data is None or isinstance(self.data, Iterator) else self.data
-        return verify(state.model, state.graph, keep, small, inputs, seed=self.seed)
-
-    def _recovered(self, kept: np.ndarray, small: keras.Model) -> tuple[keras.Model, tuple[Repair, ...]]:
-        """What the recoveries make of the smaller model; they compare it with the original."""
-        keep = np.zeros(self.graph.num_ids, bool)
-        keep[kept] = True
-        size, limit = self.scoring.get("batch_size", 32), self.scoring.get("limit")
+    def repair(self, state: State) -> State:
+        """Let the recoveries, one after the other, give back what cuts have taken of the original model."""
         repairs: tuple[Repair, ...] = ()
         for recover in self.recover:
-            small, done = repair(recover, Damage(self.model, self.graph, keep, small, self.data, size, limit))
-            repairs += done
-        return small, repairs
+            damage = Damage(self.opened, self._kept(state), state.opened, self.sampling)
+            model, done = repair(recover, damage)
+            state, repairs = replace(state, opened=state.opened.changed(model)), repairs + done
+        return state.noted(repairs=repairs)
 
-    def _trained(self, model: keras.Model) -> keras.Model:
-        opened = runnable(model)
-        trained = self.train(opened.runs)
-        if trained is None:
-            return opened.back(opened.runs)
+    def train(self, state: State) -> State:
+        """Let the user train the model, where that is wanted."""
+        if self.trainer is None:
+            return state
+        given = state.opened.runs.flat
+        trained = self.trainer(given)
+        trained = given if trained is None else trained
         if not isinstance(trained, keras.Model):
             raise OptionError(
                 "`train` must train the model it is given and return None, or return the trained model. "
                 f"It returned: {type(trained).__name__}."
             )
-        return opened.back(trained)
+        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+
+    def _kept(self, state: State) -> np.ndarray:
+        """What is left of the original model: bool (num_ids,)."""
+        keep = np.zeros(self.graph.num_ids, bool)
+        keep[state.origin] = True
+        return keep
+
+    def _samples(self, opened: Opened):
+        data = self.sampling.data
+        return samples_for(opened, None if isinstance(data, Iterator) else data, self.sampling.seed)

@@ -10,14 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import BudgetError, DataError, OptionError, batches
+from kerasprune.core import MEASURES, BudgetError, DataError, OptionError
 from kerasprune.criteria import ranking
-from kerasprune.evidence import Evidence, Probe
+from kerasprune.evidence import Probe
 from kerasprune.evidence.progress import countdown
-from kerasprune.graph import runnable
 from kerasprune.report import Removal, Trajectory
 from kerasprune.selection import Budget
-from kerasprune.selection.budget import MEASURES, fits
+from kerasprune.selection.budget import fits
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import strategy
 
@@ -66,14 +65,14 @@ class Serial:
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         walk = _Walk(self, rounds, budget)
         trajectory = walk.start()
-        with countdown("removing channels", rounds.scoring.get("progress", False)) as advance:
+        with countdown("removing channels", rounds.sampling.progress) as advance:
             for step in walk.steps(trajectory):
                 trajectory = step
                 if self.path is not None:
                     trajectory.save(self.path)
                 advance(walk.progress(trajectory), _words(trajectory))
         state = rounds.remove(rounds.start(), walk.keep(trajectory), budget.limits(rounds.graph))
-        return replace(state, trajectory=trajectory)
+        return replace(state, record=trajectory)
 
     def __str__(self) -> str:
         given = {name: getattr(self, name) for name in ("rerank", "max_drop", "max_loss", "max_removals")}
@@ -86,16 +85,13 @@ class _Walk:
     def __init__(self, serial: Serial, rounds: Rounds, budget: Budget):
         self.serial, self.rounds, self.graph = serial, rounds, rounds.graph
         self.limits = budget.limits(rounds.graph)
-        options = {name: value for name, value in rounds.scoring.items() if name not in ("progress", "limit")}
-        limit = rounds.scoring.get("limit")
-        data = None if rounds.data is None else list(batches(rounds.data, options["batch_size"], limit=limit))
-        opened = runnable(rounds.model)
-        model, graph = opened.runs, opened.graph(rounds.graph)
-        self.evidence = Evidence(model, graph, data, seed=rounds.seed, **options)
-        self.measured = data if serial.validation is None else list(batches(serial.validation, options["batch_size"]))
+        sampling = replace(rounds.sampling, limit=None, progress=False)
+        data = None if rounds.sampling.data is None else list(rounds.sampling.batches())
+        given = serial.validation
+        self.measured = data if given is None else list(replace(sampling, data=given).batches())
         self.labelled = self.measured is not None and self.measured[0].y is not None
-        self.probe = Probe(model, graph, loss=options["loss"], batch_size=options["batch_size"])
-        self.ranking = ranking(rounds.criterion, self.evidence)
+        self.probe = Probe(rounds.opened.runs.flat, rounds.opened.runs.graph, sampling)
+        self.ranking = ranking(rounds.criterion, rounds.opened, replace(sampling, data=data))
         self.order = self.ranking(np.ones(self.graph.num_ids))
         rounds.select(self.order, budget)  # an unreachable budget shall fail before the long part
         self.groups = {int(channel): group.name for group in self.graph.groups for channel in group.ids}
@@ -166,8 +162,8 @@ class _Walk:
         """How much of the way to the nearest limit is done, in [0, 1]."""
         keep = self.keep(trajectory)
         shares = [
-            (MEASURES[name](self.graph) - MEASURES[name](self.graph, keep)) / (MEASURES[name](self.graph) - limit or 1)
-            for name, limit in self.limits.items()
+            (measure.value(self.graph) - measure.value(self.graph, keep)) / (measure.value(self.graph) - limit or 1)
+            for measure, limit in ((MEASURES[name], limit) for name, limit in self.limits.items())
         ]
         ways = [min(shares)]
         if self.serial.max_removals:

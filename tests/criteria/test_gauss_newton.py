@@ -6,7 +6,7 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.criteria import GaussNewton, score
-from kerasprune.evidence import Evidence, pullback
+from kerasprune.evidence import Evidence, Sampling, pullback
 from kerasprune.evidence.directions import directions
 from kerasprune.evidence.losses import LOSSES
 from tests.laws.random_models import randomize
@@ -119,7 +119,7 @@ def test_a_gain_of_zero_is_the_slimmed_model():
     gain[ids[:2]] = 0.0
     small = kp.slim(model, graph, gain > 0)
     expected = score(small, kp.trace(small), "gauss_newton", (x, y), loss=loss)
-    found = GaussNewton().under_gain(Evidence(model, graph, (x, y), loss))(gain)
+    found = GaussNewton().under_gain(Evidence(model, graph, Sampling((x, y), loss)))(gain)
     left = ~graph.frozen & (gain > 0)
     np.testing.assert_allclose(np.sort(found[left]), np.sort(expected[np.isfinite(expected)]), rtol=1e-3, atol=1e-5)
 
@@ -129,6 +129,8 @@ def test_the_limit_holds_under_a_gain():
     graph = kp.trace(model)
     x, y = images()
     options = {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "batch_size": 4}
-    some = GaussNewton().under_gain(Evidence(model, graph, (x, y), limit=5, **options))(np.ones(graph.num_ids))
-    few = GaussNewton().under_gain(Evidence(model, graph, (x[:5], y[:5]), **options))(np.ones(graph.num_ids))
+    some = GaussNewton().under_gain(Evidence(model, graph, Sampling((x, y), limit=5, **options)))(
+        np.ones(graph.num_ids)
+    )
+    few = GaussNewton().under_gain(Evidence(model, graph, Sampling((x[:5], y[:5]), **options)))(np.ones(graph.num_ids))
     np.testing.assert_allclose(some, few, rtol=1e-5)

@@ -11,7 +11,7 @@ from kerasprune.criteria import Quadratic, score
 from kerasprune.criteria.second_order import DERIVATIVES, STEPS
 from kerasprune.criteria.second_order.activations import softmax
 from kerasprune.criteria.second_order.step import elementwise, find_step
-from kerasprune.evidence import Evidence
+from kerasprune.evidence import Evidence, Sampling
 from kerasprune.evidence.losses import LOSSES
 from kerasprune.graph import LINEAR_LAYERS, calls_of
 from tests.laws.random_models import randomize
@@ -291,7 +291,7 @@ def test_what_is_gone_counts_as_gone(convolutional):
     keep = graph.keep_all()
     for group in graph.free_groups:
         keep[group.ids[:3]] = False
-    evidence = Evidence(model, graph, samples, "sparse_categorical_crossentropy", 12)
+    evidence = Evidence(model, graph, Sampling(samples, "sparse_categorical_crossentropy", 12))
     under_gain = Quadratic().under_gain(evidence)(keep.astype(float))
     small = kp.slim(model, graph, keep)
     alone = score(small, kp.trace(small), "quadratic", samples, loss="sparse_categorical_crossentropy")

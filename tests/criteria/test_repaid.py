@@ -9,9 +9,10 @@ import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import elimination, ranking, score
 from kerasprune.criteria.elimination import Share, eliminate
-from kerasprune.evidence import Evidence
+from kerasprune.evidence import Sampling
 from kerasprune.evidence.directions import directions
 from kerasprune.evidence.losses import known_loss
+from kerasprune.graph import Opened
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 
@@ -140,8 +141,8 @@ def test_a_channel_that_never_changes_costs_nothing(name):
 def test_after_a_removal_the_others_are_worth_what_they_were_in_their_turn(name):
     model, (x, _) = conv_model(), images(40)
     graph = kp.trace(model)
-    evidence = Evidence(model, graph, x, "sparse_categorical_crossentropy")
-    again = ranking(name, evidence)
+    sampling = Sampling(x, "sparse_categorical_crossentropy")
+    again = ranking(name, Opened.of(model, graph), sampling)
     first = again(np.ones(graph.num_ids))
     np.testing.assert_array_equal(first, score(model, graph, name, x, loss="sparse_categorical_crossentropy"))
     group = graph.free_groups[0]

@@ -8,7 +8,7 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import Oracle, score
-from kerasprune.evidence import Ablation, Probe
+from kerasprune.evidence import Ablation, Probe, Sampling
 from kerasprune.evidence.ablation.steps import Update
 from kerasprune.evidence.ablation.updates import contribution, updatable
 from tests.laws.random_models import randomize
@@ -21,7 +21,7 @@ SPARSE = "sparse_categorical_crossentropy"
 
 def one_by_one(model, graph, data, gain, candidates, loss=None):
     """The slow way: the whole network once for every candidate."""
-    probe = Probe(model, graph, loss=loss, batch_size=4)
+    probe = Probe(model, graph, Sampling(loss=loss, batch_size=4))
     before, changes = probe.mean_loss(data, gain), []
     for candidate in candidates:
         without = gain.copy()
@@ -34,7 +34,7 @@ def assert_as_one_by_one(model, data, loss=None, memory=1.0):
     """On the whole model, and again when a third of the channels are gone."""
     graph = kp.trace(model)
     free = np.flatnonzero(~graph.frozen)
-    ablation = Ablation(model, graph, data, loss=loss, batch_size=4, memory=memory)
+    ablation = Ablation(model, graph, Sampling(data, loss, batch_size=4), memory=memory)
     third = np.ones(graph.num_ids)
     third[free[1::3]] = 0.0
     for gain in (np.ones(graph.num_ids), third):
@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_computed_again():
     candidates = np.flatnonzero(~graph.frozen)
     found = {}
     for memory in (0.03, 8):
-        ablation = Ablation(model, graph, (x, y), loss=SPARSE, batch_size=4, memory=memory)
+        ablation = Ablation(model, graph, Sampling((x, y), SPARSE, batch_size=4), memory=memory)
         found[memory] = ablation(everything, candidates)
         held = sum(array.nbytes for arrays in ablation._fronts.values() for array in arrays)
         running = max(4 * t.plan.floats * t.at_once * ablation.size for t in ablation._tails.values())
@@ -178,7 +178,7 @@ def test_only_what_depends_on_a_channel_runs_again():
     model = dense_model(6, 5, 3, activation="relu")
     graph = kp.trace(model)
     data = np.zeros((4, 4), "float32"), np.zeros((4, 3), "float32")
-    first, second = Ablation(model, graph, data, loss="mse", batch_size=4, memory=1).plans
+    first, second = Ablation(model, graph, Sampling(data, "mse", batch_size=4), memory=1).plans
     assert [type(step) for step in second.steps] == [Update]
     assert not any(step.call.path.startswith("dense0") for step in first.steps)
 

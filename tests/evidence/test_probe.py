@@ -8,7 +8,7 @@ from keras import ops
 import kerasprune as kp
 from kerasprune.core import DataError, GraphError
 from kerasprune.criteria import score
-from kerasprune.evidence import Probe
+from kerasprune.evidence import Probe, Sampling
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
@@ -30,7 +30,7 @@ def graph(model):
 
 @pytest.fixture(scope="module")
 def probe(model, graph):
-    return Probe(model, graph, batch_size=4)
+    return Probe(model, graph, Sampling(batch_size=4))
 
 
 def test_the_loss_is_that_of_evaluate(model, probe):
@@ -67,7 +67,7 @@ def test_gradients_come_sample_by_sample_and_in_order(model, graph, probe):
 
 
 def test_large_batches_are_cut_and_the_limit_is_kept(model, graph):
-    probe = Probe(model, graph, batch_size=3, limit=8)
+    probe = Probe(model, graph, Sampling(batch_size=3, limit=8))
     x, y = images()
     assert [len(part) for part in probe.gradients([(x[:7], y[:7]), (x[7:], y[7:])])] == [3, 3, 1, 1]
 
@@ -129,7 +129,7 @@ def test_several_inputs_and_outputs_are_matched_by_name_and_weighted():
     rng = np.random.default_rng(0)
     x = {"left": rng.normal(size=(7, 3)).astype("float32"), "right": rng.normal(size=(7, 2)).astype("float32")}
     y = {"number": rng.normal(size=(7, 1)).astype("float32"), "kind": rng.integers(0, 3, 7)}
-    probe = Probe(model, kp.trace(model), batch_size=3)
+    probe = Probe(model, kp.trace(model), Sampling(batch_size=3))
     expected = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
     np.testing.assert_allclose(probe.mean_loss((x, y)), expected, rtol=1e-5)
     listed = ([x["left"], x["right"]], y)
@@ -141,7 +141,7 @@ def test_a_loss_per_position_is_averaged_over_the_positions_of_a_sample():
     model = keras.Model(x, layers.Dense(2, "softmax")(layers.Dense(5, "relu")(x)))
     data = (np.random.default_rng(0).normal(size=(6, 4, 3)).astype("float32"), np.arange(24).reshape(6, 4) % 2)
     model.compile(loss=LOSS)
-    probe = Probe(model, kp.trace(model))
+    probe = Probe(model, kp.trace(model), Sampling())
     np.testing.assert_allclose(probe.mean_loss(data), model.evaluate(*data, verbose=0), rtol=1e-5)
 
 
@@ -153,7 +153,7 @@ def test_masked_positions_do_not_count():
     tokens = np.array([[1, 2, 0, 0], [3, 4, 0, 0]])
     labels = np.array([[0, 1, 0, 1], [1, 1, 1, 1]])
     model.compile(loss=LOSS)
-    probe = Probe(model, kp.trace(model))
+    probe = Probe(model, kp.trace(model), Sampling())
     other = np.where(tokens == 0, 1 - labels, labels)
     np.testing.assert_allclose(probe.mean_loss((tokens, labels)), probe.mean_loss((tokens, other)), rtol=1e-6)
     np.testing.assert_allclose(probe.mean_loss((tokens, labels)), model.evaluate(tokens, labels, verbose=0), rtol=1e-5)
@@ -165,7 +165,9 @@ def test_a_loss_may_be_a_function_or_an_object(loss):
     x, y = np.ones((3, 4), "float32"), np.zeros((3, 2), "float32")
     scale = 1 if isinstance(loss, keras.losses.Loss) else 2
     expected = scale * np.square(model.predict(x, verbose=0)).mean()
-    np.testing.assert_allclose(Probe(model, kp.trace(model), loss=loss).mean_loss((x, y)), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        Probe(model, kp.trace(model), Sampling(loss=loss)).mean_loss((x, y)), expected, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.criteria import CRITERIA, score
-from kerasprune.evidence import Ablation, Probe
+from kerasprune.evidence import Ablation, Probe, Sampling
 from kerasprune.graph import unroll
 from tests.laws.random_models import from_generator, random_keep, random_model, randomize
 from tests.small_models import conv_model, images
@@ -96,7 +96,7 @@ def assert_gains_mask(rng):
     outputs = [keras.ops.convert_to_numpy(output) for output in masked]
     expected = sum(np.square(output.astype(float)).mean() for output in outputs)
     data = (x, [np.zeros_like(output) for output in outputs])
-    found = Probe(model, graph, loss=["mse"] * len(outputs), batch_size=2).mean_loss(data, keep)
+    found = Probe(model, graph, Sampling(loss=["mse"] * len(outputs), batch_size=2)).mean_loss(data, keep)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -111,10 +111,10 @@ def test_on_any_model_the_oracle_tries_every_channel(seed):
     outputs = keras.tree.flatten(model(x, training=False))
     data, loss = (x, [np.zeros(output.shape, "float32") for output in outputs]), ["mse"] * len(outputs)
     gain = graph.complete(random_keep(graph, rng)).astype(float)
-    probe = Probe(model, graph, loss=loss, batch_size=2)
+    probe = Probe(model, graph, Sampling(loss=loss, batch_size=2))
     tried = np.flatnonzero(~graph.frozen & ~probe.unseen & (gain > 0))
     assert len(tried)
-    found = Ablation(model, graph, data, loss=loss, batch_size=2, memory=1)(gain, tried)
+    found = Ablation(model, graph, Sampling(data, loss, batch_size=2), memory=1)(gain, tried)
     before = probe.mean_loss(data, gain)
     for channel, change in rng.permutation(list(zip(tried, found, strict=True)))[:4]:
         without = gain.copy()

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import kerasprune as kp
+from kerasprune.evidence import Sampling
 from kerasprune.recoveries import Damage, Merge
 from tests.laws.random_models import randomize
 
@@ -38,7 +39,7 @@ def damage(model: keras.Model, shift: float = 0.7) -> Damage:
     keep = graph.keep_all()
     keep[graph.free_groups[0].ids[3]] = False
     x = RNG(1).normal(size=(50, *model.input_shape[1:])).astype("float32")
-    return Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    return Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x))
 
 
 @pytest.mark.parametrize("model", [dense, lambda: convolutions("valid"), flattened])
@@ -46,7 +47,10 @@ def test_an_affine_twin_takes_over_all(model):
     cut = damage(model())
     small, (repair,) = Merge()(cut)
     np.testing.assert_allclose(
-        small.predict(cut.data, verbose=0), cut.model.predict(cut.data, verbose=0), rtol=1e-3, atol=1e-3
+        small.predict(cut.sampling.data, verbose=0),
+        cut.model.predict(cut.sampling.data, verbose=0),
+        rtol=1e-3,
+        atol=1e-3,
     )
     assert repair.layer == "reads" and repair.before > 1e-3 and repair.after < 1e-8 and not repair.note
 
@@ -54,7 +58,7 @@ def test_an_affine_twin_takes_over_all(model):
 def test_padded_zeros_do_not_get_the_constant():
     cut = damage(convolutions("same"))
     small, (repair,) = Merge()(cut)
-    off = np.abs(small.predict(cut.data, verbose=0) - cut.model.predict(cut.data, verbose=0))
+    off = np.abs(small.predict(cut.sampling.data, verbose=0) - cut.model.predict(cut.sampling.data, verbose=0))
     assert off[:, 1:-1, 1:-1].max() < 1e-3 < off.max()
     assert "where zeros are padded" in repair.note
 
@@ -63,7 +67,10 @@ def test_without_a_bias_there_is_only_a_factor():
     cut = damage(convolutions("valid", use_bias=False), shift=0.0)
     small, _ = Merge()(cut)
     np.testing.assert_allclose(
-        small.predict(cut.data, verbose=0), cut.model.predict(cut.data, verbose=0), rtol=1e-3, atol=1e-3
+        small.predict(cut.sampling.data, verbose=0),
+        cut.model.predict(cut.sampling.data, verbose=0),
+        rtol=1e-3,
+        atol=1e-3,
     )
 
 
@@ -72,11 +79,11 @@ def test_two_cuts_in_a_row_end_where_one_does():
     graph, first = cut.graph, Merge()(cut)[0]
     keep = cut.keep.copy()
     keep[graph.free_groups[0].ids[0]] = False
-    at_once = Merge()(Damage(cut.model, graph, keep, kp.slim(cut.model, graph, keep), cut.data))[0]
+    at_once = Merge()(Damage.of(cut.model, graph, keep, kp.slim(cut.model, graph, keep), cut.sampling))[0]
     graph_left, kept = kp.trace(first), graph.free_groups[0].ids[cut.keep[graph.free_groups[0].ids]]
     keep_left = graph_left.keep_all()
     keep_left[graph_left.free_groups[0].ids[~keep[kept]]] = False
-    in_turn = Merge()(Damage(cut.model, graph, keep, kp.slim(first, graph_left, keep_left), cut.data))[0]
+    in_turn = Merge()(Damage.of(cut.model, graph, keep, kp.slim(first, graph_left, keep_left), cut.sampling))[0]
     for one, other in zip(at_once.get_weights(), in_turn.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 

@@ -10,7 +10,7 @@ from keras import layers
 
 import kerasprune as kp
 from kerasprune.core import DataError, OptionError
-from kerasprune.evidence import frontier
+from kerasprune.evidence import Sampling, frontier
 from kerasprune.graph import LINEAR_LAYERS, find_linear_layer, run
 from kerasprune.recoveries import RECOVERIES, Damage, Reconstruct, RepayBias, place, reconstruct, resolve_recovery
 from tests.laws.random_models import random_keep, randomize
@@ -133,11 +133,11 @@ def damage():
     graph = kp.trace(model)
     keep = graph.complete(random_keep(graph, np.random.default_rng(3)))
     x = np.random.default_rng(1).normal(size=(512, 8, 8, 2)).astype("float32")
-    return Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=256)
+    return Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x, batch_size=256))
 
 
 def error(damage, small) -> float:
-    expected, found = (np.asarray(model.predict(damage.data, verbose=0)) for model in (damage.model, small))
+    expected, found = (np.asarray(model.predict(damage.sampling.data, verbose=0)) for model in (damage.model, small))
     return float(np.square(expected - found).mean())
 
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_repaired_is_said():
     keep[next(group.ids[0] for group in graph.groups if group.name == "first")] = False
     small = kp.slim(model, graph, keep)
     x = np.random.default_rng(0).normal(size=(8, 6, 3, 2)).astype("float32")
-    _, repairs = RECOVERIES["reconstruct"]()(Damage(model, graph, keep, small, x))
+    _, repairs = RECOVERIES["reconstruct"]()(Damage.of(model, graph, keep, small, Sampling(x)))
     assert {repair.layer: repair.note for repair in repairs} == {
         "swaps": "there is no least squares for EinsumDense",
         "shifts": "its bias does not lie along what it makes",
@@ -188,7 +188,7 @@ def test_what_cannot_be_repaired_is_said():
 def test_nothing_is_changed_where_nothing_was_removed(damage, name):
     graph = damage.graph
     same = kp.slim(damage.model, graph, graph.keep_all())
-    repaired, repairs = RECOVERIES[name]()(Damage(damage.model, graph, graph.keep_all(), same, damage.data))
+    repaired, repairs = RECOVERIES[name]()(Damage.of(damage.model, graph, graph.keep_all(), same, damage.sampling))
     assert repairs == ()
     for old, new in zip(weights_of(damage.model), weights_of(repaired), strict=True):
         np.testing.assert_array_equal(old, new)
@@ -209,7 +209,7 @@ def test_a_redundant_channel_costs_nothing():
 
 
 def test_few_samples_are_damped_and_said(damage):
-    few = Damage(damage.model, damage.graph, damage.keep, damage.small, damage.data[:3])
+    few = dataclasses.replace(damage, sampling=Sampling(damage.sampling.data[:3]))
     small, repairs = RECOVERIES["reconstruct"]()(few)
     assert all(np.isfinite(value).all() for value in weights_of(small))
     assert "3 rows for" in next(repair.note for repair in repairs if repair.layer == "classes")
@@ -219,7 +219,7 @@ def test_activations_that_are_no_numbers_are_refused(damage):
     broken = keras.models.clone_model(damage.small)
     broken.set_weights([np.full_like(value, np.nan) for value in weights_of(damage.small)])
     with pytest.raises(DataError, match="`second` reads holds NaN"):
-        reconstruct(damage.model, damage.graph, damage.keep, broken, damage.data)
+        reconstruct(damage.model, damage.graph, damage.keep, broken, damage.sampling.data)
 
 
 def test_a_layer_that_reads_only_zeros_keeps_its_kernel():
@@ -262,7 +262,7 @@ def cut_before(between, share=0.5) -> Damage:
     ids = next(group.ids for group in graph.groups if "first" in group.makers)
     keep[ids[: round(share * len(ids))]] = False
     x = np.random.default_rng(1).normal(size=(64, 8, 8, 2)).astype("float32")
-    return Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    return Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x))
 
 
 @pytest.mark.parametrize("between", BETWEEN)
@@ -280,7 +280,7 @@ def test_a_batch_norm_takes_the_bias_that_a_layer_lacks():
     kernel, bias = first.get_weights()
     kernel[..., 0], bias[0] = 0.0, 1.0  # what goes is a constant
     first.set_weights([kernel, bias])
-    small, _ = RepayBias()(dataclasses.replace(damage, small=kp.slim(damage.model, damage.graph, damage.keep)))
+    small, _ = RepayBias()(dataclasses.replace(damage, after=damage.before.cut(damage.keep)))
     assert error(damage, small) < 1e-9
 
 
@@ -295,7 +295,7 @@ def test_the_last_layer_of_a_branch_repays_what_the_shortcut_has_lost(monkeypatc
     keep = graph.keep_all()
     keep[next(group.ids[:3] for group in graph.groups if group.name == "first")] = False
     x = np.random.default_rng(1).normal(size=(100, 4, 5)).astype("float32")
-    damage = Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    damage = Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x))
     together = error(damage, Reconstruct()(damage)[0])
     monkeypatch.setattr(place, "_addends", lambda *_: [])
     assert together < 0.8 * error(damage, Reconstruct()(damage)[0])
@@ -334,7 +334,7 @@ def test_layers_may_have_any_name():
     keep = graph.keep_all()
     keep[graph.groups[0].ids[0]] = False
     x = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
-    _, repairs = Reconstruct()(Damage(model, graph, keep, kp.slim(model, graph, keep), x))
+    _, repairs = Reconstruct()(Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x)))
     assert [repair.layer for repair in repairs] == ["second"]
 
 

@@ -9,6 +9,7 @@ from keras import layers
 
 import kerasprune as kp
 from kerasprune.core import DataError
+from kerasprune.evidence import Sampling
 from kerasprune.evidence.directions import directions
 from kerasprune.evidence.losses import CategoricalCrossentropy, MeanSquaredError
 from kerasprune.recoveries import RECOVERIES, Damage, Refit, refit
@@ -32,12 +33,14 @@ def damage(model: keras.Model, samples: int = 200, repaid: bool = False) -> Dama
     keep = graph.keep_all()
     keep[graph.free_groups[0].ids[:4]] = keep[graph.free_groups[1].ids[:3]] = False
     x = RNG(1).normal(size=(samples, *model.input_shape[1:])).astype("float32")
-    cut = Damage(model, graph, keep, kp.slim(model, graph, keep), x, batch_size=64)
-    return dataclasses.replace(cut, small=RECOVERIES["reconstruct"]()(cut)[0]) if repaid else cut
+    cut = Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x, batch_size=64))
+    return dataclasses.replace(cut, after=cut.after.changed(RECOVERIES["reconstruct"]()(cut)[0])) if repaid else cut
 
 
 def divergence(cut: Damage, small: keras.Model) -> float:
-    expected, found = (keras.ops.convert_to_numpy(model(cut.data, training=False)) for model in (cut.model, small))
+    expected, found = (
+        keras.ops.convert_to_numpy(model(cut.sampling.data, training=False)) for model in (cut.model, small)
+    )
     return float(np.sum(expected * np.log(expected / found), axis=1).mean())
 
 
@@ -59,7 +62,7 @@ def test_for_linear_outputs_one_step_is_least_squares(use_bias):
     keep = graph.keep_all()
     keep[graph.free_groups[0].ids[:5]] = False
     x = RNG(1).normal(size=(100, 6)).astype("float32")
-    cut = Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    cut = Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x))
     small, (repair,) = Refit(sweeps=1, damping=1e-9)(cut)
     hidden = keras.Model(small.inputs, small.get_layer("first").output).predict(x, verbose=0)
     design, target = np.column_stack([hidden, np.full(100, float(use_bias))]), model.predict(x, verbose=0)
@@ -71,10 +74,10 @@ def test_for_linear_outputs_one_step_is_least_squares(use_bias):
 
 def test_the_gauss_newton_matrix_is_that_of_all_weights_of_a_layer():
     cut = damage(classifier("linear"), samples=7)
-    fit = refit._Fit(cut.small, kp.trace(cut.small), cut, 7, ["second", "classes"], 1.0)
+    fit = refit._Fit(cut, 7, ["second", "classes"], 1.0)
     matrix, descent = fit._normal_equations("second")
     layer = cut.small.get_layer("second")
-    target = cut.model.predict(cut.data, verbose=0)
+    target = cut.model.predict(cut.sampling.data, verbose=0)
     columns = []
     weights = layer.get_weights()
     for unit in range(layer.units):
@@ -84,7 +87,7 @@ def test_the_gauss_newton_matrix_is_that_of_all_weights_of_a_layer():
             outputs = []
             for value in (moved, weights):
                 layer.set_weights(value)
-                outputs.append(keras.ops.convert_to_numpy(cut.small(cut.data, training=False)))
+                outputs.append(keras.ops.convert_to_numpy(cut.small(cut.sampling.data, training=False)))
             columns.append((outputs[0] - outputs[1]) / 1e-2)
     error = target - outputs[1]
     jacobian = np.stack(columns, axis=-1).reshape(-1, len(columns))  # (samples * outputs, weights)

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from kerasprune.core import BudgetError
-from kerasprune.selection import Budget
+from kerasprune.selection import Budget, select
+from kerasprune.strategies import compress
 from tests.hand_graphs import dense_chain
 
 
@@ -23,3 +25,29 @@ def test_a_number_up_to_one_is_a_fraction_and_above_one_is_absolute():
 
 def test_a_budget_reads_as_a_sentence():
     assert str(Budget(params=100_000, flops=0.5)) == "params <= 100,000, flops <= 50 %"
+
+
+def test_a_misspelt_limit_is_refused_with_those_that_there_are():
+    with pytest.raises(BudgetError, match=r"no limit 'flop'; there are channels, flops, params. Received: flop=0.5"):
+        Budget(flop=0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "write"),
+    [
+        (0.5, r"Received: 0.5. Write Budget\(flops=0.5\)"),
+        ({"flops": 0.5}, r"Received: {'flops': 0.5}. Write Budget\(flops=0.5\)"),
+        (None, r"Received: None. Write Budget\(flops=0.5\)"),
+    ],
+)
+def test_something_else_than_a_budget_is_told_what_to_write(given, write):
+    graph = dense_chain(6, 3)
+    with pytest.raises(BudgetError, match=write):
+        select(graph, np.zeros(graph.num_ids), given)
+    with pytest.raises(BudgetError, match=write):
+        compress(None, given)
+
+
+def test_budgets_with_the_same_limits_are_equal():
+    assert Budget(flops=0.5) == Budget(flops=0.5, params=None) != Budget(flops=0.4)
+    assert repr(Budget(flops=0.5)) == "Budget(flops=0.5)"

@@ -7,7 +7,7 @@ import pytest
 import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import gain_curve
-from kerasprune.evidence import Probe
+from kerasprune.evidence import Probe, Sampling
 from kerasprune.report import Trajectory, plot_gain_curves, plot_trajectories
 from kerasprune.strategies import Serial, compress
 from tests.small_models import dense_model
@@ -124,7 +124,7 @@ def test_limits_must_be_numbers(option):
 
 def test_a_gain_of_zero_is_the_removal_and_the_pictures_are_drawn(model, data, whole, tmp_path):
     trajectory = whole.trajectory
-    probe = Probe(model, kp.trace(model), loss=LOSS, batch_size=24)
+    probe = Probe(model, kp.trace(model), Sampling(loss=LOSS, batch_size=24))
     curve = gain_curve(probe, data, trajectory.removals[0].id, [0, 1, 2])
     assert curve[1][0] == pytest.approx(trajectory.removals[0].loss, rel=1e-5)
     assert curve[1][1] == pytest.approx(trajectory.loss, rel=1e-5)

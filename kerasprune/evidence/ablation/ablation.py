@@ -1,22 +1,21 @@
 """The exact loss without one channel, for many channels, as fast as it can be had."""
 
-import contextlib
 import itertools
-import logging
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import ChannelGraph, DataError
+from kerasprune.core import ChannelGraph, DataError, quiet
 from kerasprune.evidence.ablation.plan import plan, size
 from kerasprune.evidence.ablation.segment import Judged, Segment
 from kerasprune.evidence.ablation.tail import Tail
 from kerasprune.evidence.gains import Gained, GainModel, Gains
 from kerasprune.evidence.progress import tracked
 from kerasprune.evidence.sample_loss import output_losses, sample_losses
-from kerasprune.evidence.sampling import feed, filled
+from kerasprune.evidence.sampling import Sampling, filled
 from kerasprune.graph import align, calls_of, functional
 
 MEBI = 2**20
@@ -32,9 +31,7 @@ class Ablation:
     Args:
         model: The model.
         graph: Its trace.
-        data: Data with labels.
-        loss: As in `score`.
-        batch_size: Samples that are run together, at most.
+        sampling: Data with labels and the loss; at most `batch_size` samples are run together.
         memory: MiB that may be held beside the data and the model: one half for the results of the front (what does
             not fit runs again in every call), a quarter for what the tails need of one batch, a quarter for the
             tensors of the channels that run together. Fewer samples run together where that is not enough. Tensors
@@ -44,17 +41,16 @@ class Ablation:
         DataError: The data does not fit, or one sample needs more memory than that.
     """
 
-    def __init__(
-        self, model: keras.Model, graph: ChannelGraph, data: Any, *, loss: Any, batch_size: int, memory: float
-    ):
+    def __init__(self, model: keras.Model, graph: ChannelGraph, sampling: Sampling, *, memory: float):
         self.graph = graph
         self.memory = memory * MEBI
-        losses, weights = sample_losses(model, loss)
+        losses, weights = sample_losses(model, sampling.loss)
         self.losses = output_losses(model, losses, weights)
         self.names = functional(model).output_names
         self.inner = GainModel(model, graph, 1, apart=True).inner
         self.plans = [plan(self.inner, group.ids) for group in graph.free_groups]
-        parts = list(feed(model, data, self._batch_size(batch_size), None, losses))
+        sampling = replace(sampling, batch_size=self._batch_size(sampling.batch_size))
+        parts = list(sampling.feed(model, losses))
         self.size = max(batch.size for batch in parts)
         self.samples = sum(batch.size for batch in parts)
         self.batches = [filled(batch, self.size) for batch in parts]
@@ -82,7 +78,8 @@ class Ablation:
         changes = np.zeros(self.graph.num_ids)
         tries = itertools.product(range(len(self.batches)), jobs)
         now = None
-        with _quiet_about_retracing():
+        # TensorFlow takes the tails, which Keras traces in one place, for one function that is traced too often.
+        with quiet("tensorflow", "retracing"):
             for number, (tail, places) in tracked(tries, "channels", len(self.batches) * len(jobs), progress):
                 if number != now:
                     now, given = number, self._given(number)
@@ -160,18 +157,3 @@ class Ablation:
                 f"much memory. Received: memory={self.memory / MEBI:g}."
             )
         return min(most, fitting)
-
-
-@contextlib.contextmanager
-def _quiet_about_retracing():
-    """TensorFlow takes the tails, which Keras traces in one place, for one function that is traced too often."""
-    logger = logging.getLogger("tensorflow")
-
-    def other(record: logging.LogRecord) -> bool:
-        return "retracing" not in record.getMessage()
-
-    logger.addFilter(other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(other)

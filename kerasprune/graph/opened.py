@@ -1,0 +1,155 @@
+"""A model opened: the plain model that one stands for, its parts laid open, and its trace; found once, handed on."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from kerasprune.core import ChannelGraph
+from kerasprune.core.restrict import restrict
+from kerasprune.graph.program import Program
+from kerasprune.graph.rebuild import Rebuild, compile_like
+from kerasprune.graph.runnable import Runnable, runnable
+from kerasprune.graph.trace import trace_flat
+from kerasprune.graph.unroll import unroll, unrolled
+from kerasprune.graph.walk import layers_inside
+
+
+class Plain(NamedTuple):
+    """A model without the layers that carry its gates.
+
+    Attributes:
+        model: The plain model, with the weights as the gates leave them.
+        keep: From its trace to what its gates keep, bool (num_ids,); None where gates do not speak of channels.
+    """
+
+    model: keras.Model
+    keep: Callable[[ChannelGraph], np.ndarray] | None = None
+
+
+Opener = Callable[[keras.Model], Plain]
+
+OPENERS: dict[type[keras.layers.Layer], Opener] = {}
+
+
+def opener(layer: type[keras.layers.Layer]) -> Callable[[Opener], Opener]:
+    """A decorator that teaches all of us to open models that carry a layer of this class, or of one derived from it."""
+
+    def decorate(function: Opener) -> Opener:
+        OPENERS[layer] = function
+        return function
+
+    return decorate
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A model, opened once for all that is done with it.
+
+    Attributes:
+        model: The model as its owner has it.
+        flat: The plain model of its parts; `model` itself where there is nothing to take apart and no gate.
+        graph: The trace of `flat`.
+        gated: bool (num_ids,), what the gates of the model keep; None where it has no gates on channels.
+    """
+
+    model: keras.Model
+    flat: keras.Model
+    graph: ChannelGraph
+    gated: np.ndarray | None = None
+    _programs: dict[bool, Program] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, model: keras.Model, graph: ChannelGraph | None = None) -> "Opened":
+        """Open a model.
+
+        Args:
+            model: Any model that can be traced; it is not touched.
+            graph: Its trace, or that of a model that differs in its weights only; traced here where None.
+
+        Raises:
+            GraphError: The model cannot be traced.
+        """
+        plain = plainly(model)
+        flat, reasons = unrolled(plain.model)
+        if flat is not plain.model:
+            compile_like(flat, plain.model)
+        graph = trace_flat(flat, reasons) if graph is None else graph
+        return cls(model, flat, graph, None if plain.keep is None else plain.keep(graph))
+
+    @functools.cached_property
+    def _runnable(self) -> Runnable:
+        return runnable(self.flat)
+
+    @functools.cached_property
+    def runs(self) -> "Opened":
+        """What the backend can run in the place of the plain model: itself, or its twin with channels last.
+
+        The twin takes and returns what the model does, and its graph has the same ids; it serves all but to cut.
+
+        Raises:
+            GraphError: Parts of the model have to stay in a layout that the backend cannot run.
+        """
+        if self._runnable.twin is None:
+            return self
+        twin = self._runnable.runs
+        return Opened(twin, twin, self._runnable.graph(self.graph), self.gated)
+
+    def back(self, changed: keras.Model) -> keras.Model:
+        """A model in the layout of this one with the weights of `runs`, or of a model of the architecture of that."""
+        return self._runnable.back(changed)
+
+    def name(self, path: str) -> str:
+        """The path in the plain model of what has this path in `runs`."""
+        return self._runnable.name(path)
+
+    def cut(self, keep: np.ndarray) -> "Opened":
+        """The slimmed model, whose graph follows from this one.
+
+        Args:
+            keep: bool (num_ids,), True = stays.
+
+        Raises:
+            GraphError: `keep` does not fit the graph, or empties a group.
+        """
+        keep = self.graph.complete(keep)
+        small = Rebuild(self.graph, keep).run(self.flat)
+        compile_like(small, self.model)
+        return Opened(small, small, restrict(self.graph, keep)[0])
+
+    def after(self, keep: np.ndarray, small: keras.Model) -> "Opened":
+        """A model that was slimmed by `keep`, whatever has happened to its weights since."""
+        return Opened(small, unroll(small), restrict(self.graph, keep)[0])
+
+    def changed(self, model: keras.Model) -> "Opened":
+        """A model of the same architecture with other weights, opened like this one."""
+        return Opened(model, model, self.graph)
+
+    def copy(self) -> keras.Model:
+        """A new model like the plain one, with the same weights, compiled like the model."""
+        new = Rebuild(self.graph).run(self.flat)
+        compile_like(new, self.model)
+        return new
+
+    def program(self, apart: bool = False) -> Program:
+        """The model as a list of calls, made once; nobody changes its weights.
+
+        Args:
+            apart: As in `Program`.
+        """
+        if apart not in self._programs:
+            self._programs[apart] = Program(self.flat, self.graph, apart)
+        return self._programs[apart]
+
+
+def plainly(model: keras.Model) -> Plain:
+    """The plain model that a model of ours stands for; any other model is plain."""
+    if isinstance(model, keras.Model):
+        for layer in layers_inside(model):
+            for known, function in OPENERS.items():
+                if isinstance(layer, known):
+                    return function(model)
+    return Plain(model)
