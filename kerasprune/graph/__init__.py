@@ -2,7 +2,7 @@
 
 from kerasprune.graph import stock_linear_layers  # noqa: F401  (importing it registers them)
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
-from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, is_linear_layer, linear_layer
+from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall, clone_operation, replay
@@ -37,7 +37,6 @@ __all__ = [
     "fresh_states",
     "functional",
     "is_graph",
-    "is_linear_layer",
     "layers_inside",
     "linear_layer",
     "make",
