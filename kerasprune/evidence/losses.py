@@ -20,6 +20,10 @@ LOSSES = Registry("loss with known derivatives")
 class KnownLoss:
     """The loss of one position, whose outputs lie along the last axis; arrays are float64.
 
+    Where there is a curvature, `derivatives(outputs, labels)` are the first and the second one in every output alone,
+    and the squares of what the outputs change by along the rows of `directions(outputs, labels)` add up to it; without
+    labels for a loss that does not need them. All are of the shape of the outputs.
+
     Args:
         options: How the loss of Keras was made.
         temperature: What logits are divided by before they are compared; the loss is then multiplied by its square, so
@@ -34,27 +38,6 @@ class KnownLoss:
     temperature: float = 1.0
     needs_labels = False
     obstacle = ""
-
-    def values(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """The loss: (..., outputs) becomes (...)."""
-        raise NotImplementedError
-
-    def centre(self, labels: np.ndarray) -> np.ndarray:
-        """The outputs of the least mean loss among those that are the same for every sample: (outputs,)."""
-        raise NotImplementedError
-
-    def derivatives(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first and the second derivative in every output alone: (..., outputs) both."""
-        raise NotImplementedError
-
-    def directions(self, outputs: np.ndarray, labels: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """Rows (..., outputs): the squares of what the outputs change by along them add up to the curvature.
-
-        Args:
-            outputs: (..., outputs).
-            labels: Likewise; only a loss that `needs_labels` looks at them.
-        """
-        raise NotImplementedError
 
     @classmethod
     def options_of(cls, loss: keras.losses.Loss) -> dict:
@@ -83,9 +66,11 @@ class MeanSquaredError(KnownLoss):
     """The mean of `(o - y)^2`, whose second derivative over n outputs is 2/n."""
 
     def values(self, outputs, labels):
+        """The loss: (...)."""
         return np.square(outputs - labels.reshape(outputs.shape)).mean(axis=-1)
 
     def centre(self, labels):
+        """The outputs of the least mean loss among those that are the same for every sample: (outputs,)."""
         return labels.mean(axis=0)
 
     def derivatives(self, outputs, labels):
@@ -132,11 +117,12 @@ class CategoricalCrossentropy(KnownLoss):
     """
 
     def values(self, outputs, labels):
+        """As in `MeanSquaredError`, times the square of the temperature."""
         wanted, logarithms = self._flat(self.classes(labels, outputs)), np.log(self._tempered(outputs))
         return -(self.temperature**2) * np.sum(wanted * logarithms, axis=-1)
 
     def centre(self, labels):
-        """From probabilities to probabilities."""
+        """As there, from probabilities to probabilities."""
         return softmax(self.temperature * np.log(self._flat(labels).mean(axis=0)))
 
     def derivatives(self, outputs, labels):

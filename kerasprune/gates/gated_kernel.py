@@ -27,7 +27,8 @@ class GatedKernel(keras.layers.Wrapper):
     def __init__(self, layer, axis: int, gates, **kwargs):
         super().__init__(layer, **{"dtype": layer.dtype_policy, **kwargs}, autocast=False)
         if not can_gate(layer):
-            raise OptionError(f"Only a layer with one kernel and one group can be gated there. Received: {layer!r}.")
+            what = "Only Dense and convolutions in one group, and what else is one product"
+            raise OptionError(f"{what}, can be gated at their kernel. Received: {layer!r}.")
         self.axis = axis
         self.gates = [int(position) for position in gates]
         self.supports_masking = True

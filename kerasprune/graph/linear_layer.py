@@ -154,16 +154,14 @@ class LinearLayer:
     def product_back(self, outputs: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """The transpose of `product`: from the shape of its outputs to that of its inputs."""
         entered = self._entered(outputs, self.outputs)
-        turned = np.swapaxes(matrix, 1, 2)
-        moved = np.moveaxis(np.empty(shape, "bool"), self.inputs, range(-len(self.inputs), 0)).shape
-        inner = (*moved[: len(moved) - len(self.inputs)], math.prod(moved[len(moved) - len(self.inputs) :]))
+        blank, last = np.broadcast_to(False, shape), range(-len(self.inputs), 0)
         if self.windows is None:
-            found = _times(entered, turned)
+            found = _times(entered, np.swapaxes(matrix, 1, 2))
         else:
             flat = entered.reshape(len(entered), -1, entered.shape[-1])
             parts = (_times(flat, np.swapaxes(kernel, 1, 2)) for kernel in self._by_tap(matrix))
-            found = self.windows.spread(parts, inner)
-        return np.moveaxis(found.reshape(moved), range(-len(self.inputs), 0), self.inputs)
+            found = self.windows.spread(parts, self._entered(blank).shape)
+        return np.moveaxis(found.reshape(np.moveaxis(blank, self.inputs, last).shape), last, self.inputs)
 
     @property
     def _split(self) -> tuple[int, ...]:
@@ -249,12 +247,8 @@ def linear_layer(*targets: type) -> Callable:
     return decorate
 
 
-def is_linear_layer(layer: keras.Operation) -> bool:
-    """Whether layers of this class are described."""
-    return speaker(type(layer), LINEAR_LAYERS) is not None
-
-
 def find_linear_layer(layer: keras.Operation) -> LinearLayer | None:
     """The description of a layer; None where there is none, or where its kernel is not what it multiplies with."""
+    describe = LINEAR_LAYERS.get(speaker(type(layer), LINEAR_LAYERS))
     special = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
-    return None if special or not is_linear_layer(layer) else LINEAR_LAYERS[speaker(type(layer), LINEAR_LAYERS)](layer)
+    return None if special or describe is None else describe(layer)

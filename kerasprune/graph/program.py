@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasprune.core import CallLabels, ChannelGraph
 from kerasprune.graph.call import Call, Env, symbolic_leaves
-from kerasprune.graph.linear_layer import is_linear_layer
+from kerasprune.graph.linear_layer import find_linear_layer
 from kerasprune.graph.rebuild import Rebuild
 from kerasprune.graph.walk import align
 
@@ -120,7 +120,7 @@ class Activations:
 
     def take(self, layer: keras.Operation) -> keras.layers.Layer | None:
         """What is to be called behind the layer; None where nothing is."""
-        if not is_linear_layer(layer) or getattr(layer, "activation", None) is None:
+        if find_linear_layer(layer) is None or getattr(layer, "activation", None) is None:
             return None
         if id(layer) not in self.taken:
             function, layer.activation = layer.activation, keras.activations.linear

@@ -51,7 +51,7 @@ class Merge:
             if reason:
                 repairs.append(Repair(path, None, None, reason))
                 continue
-            repairs.append(_merged(path, old, kept, tensors[path], kernel, damage.graph, keep))
+            repairs.append(_merged(old, kept, tensors[path], kernel, damage.graph, keep))
         return new, tuple(repairs)
 
 
@@ -64,7 +64,7 @@ def _kernel(graph: ChannelGraph, path: str) -> WeightLabels | None:
 
 
 def _obstacle(before: Program, path: str, linear: LinearLayer | None) -> str:
-    if linear is None or not linear.is_plain:
+    if linear is None or linear.first is not None or linear.blocks or len(linear.reads) != 1:
         return f"there is no merging for {type(before.layers[path]).__name__}"
     if len(before.places[path]) > 1:
         return f"it is called {len(before.places[path])} times"
@@ -72,7 +72,6 @@ def _obstacle(before: Program, path: str, linear: LinearLayer | None) -> str:
 
 
 def _merged(
-    path: str,
     old: LinearLayer,
     new: LinearLayer,
     tensor: Moments,
@@ -81,8 +80,12 @@ def _merged(
     keep: np.ndarray,
 ) -> Repair:
     """Give the new layer the weights of the old one, folded; the error is what it makes of the fit of its inputs."""
-    reads, makes = (labels.axes[axis] for axes in (old.reads, old.makes) for axis in axes)
-    made = slice(None) if makes is None else keep[makes]
+    reads = labels.axes[old.reads[0]]
+    made = np.ones((), bool)
+    for axis in old.makes:
+        makes = labels.axes[axis]
+        made = np.logical_and.outer(made, np.ones(old.kernel.shape[axis], bool) if makes is None else keep[makes])
+    made = made.ravel()
     kernel = old.matrix[0][:, made]
     kernel = kernel.reshape(-1, len(reads), kernel.shape[-1])  # (taps, entries, outputs)
     spreads = old.windows is not None and old.windows.spreads
@@ -103,7 +106,7 @@ def _merged(
     left[keep[reads]] -= fold
     before, after = (float(np.sum(squares * (moves.T @ products @ moves))) / scale for moves in (lost, left))
     padded = old.windows is not None and old.windows.padding != "valid" and movable
-    return Repair(path, before, after, "the constant is too much where zeros are padded" if padded else "")
+    return Repair(labels.layer, before, after, "the constant is too much where zeros are padded" if padded else "")
 
 
 def _fold(products: np.ndarray, labels: np.ndarray, graph: ChannelGraph, keep: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Program, find_linear_layer, is_linear_layer
+from kerasprune.graph import Program, find_linear_layer
 
 MOST_UNKNOWNS = 8192  # per output of a layer; the normal equations hold the square of it
 
@@ -26,7 +26,7 @@ def changed_layers(after: Program, graph: ChannelGraph, keep: np.ndarray) -> lis
     for call in after.calls:
         if call.path in lost or any(id(tensor) in changed for tensor in call.inputs):
             changed.update(map(id, call.outputs))
-            if is_linear_layer(call.operation) or getattr(call.operation, "kernel", None) is not None:
+            if find_linear_layer(call.operation) or getattr(call.operation, "kernel", None) is not None:
                 found[call.path] = None
     return list(found)
 

@@ -42,7 +42,16 @@ def damage(model: keras.Model, shift: float = 0.7) -> Damage:
     return Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x))
 
 
-@pytest.mark.parametrize("model", [dense, lambda: convolutions("valid"), flattened])
+def einsum(equation: str = "...x,yx->...y", shape=3, bias_axes: str | None = "y") -> keras.Model:
+    reads = layers.EinsumDense(equation, shape, bias_axes=bias_axes, name="reads")
+    return keras.Sequential([keras.Input((6, 4)), layers.Dense(5, name="makes"), reads])
+
+
+def heads() -> keras.Model:
+    return einsum("abc,cde->abde", (6, 2, 3), "de")
+
+
+@pytest.mark.parametrize("model", [dense, lambda: convolutions("valid"), flattened, einsum, heads])
 def test_an_affine_twin_takes_over_all(model):
     cut = damage(model())
     small, (repair,) = Merge()(cut)
@@ -63,8 +72,17 @@ def test_padded_zeros_do_not_get_the_constant():
     assert "where zeros are padded" in repair.note
 
 
-def test_without_a_bias_there_is_only_a_factor():
-    cut = damage(convolutions("valid", use_bias=False), shift=0.0)
+def transposed() -> keras.Model:
+    reads = layers.Conv2DTranspose(3, 3, strides=2, padding="same", name="reads")
+    return keras.Sequential([keras.Input((5, 5, 2)), layers.Conv2D(5, 2, name="makes"), reads])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [lambda: convolutions("valid", use_bias=False), transposed, lambda: einsum("abc,cd->abd", (6, 3), None)],
+)
+def test_without_a_bias_there_is_only_a_factor(model):
+    cut = damage(model(), shift=0.0)
     small, _ = Merge()(cut)
     np.testing.assert_allclose(
         small.predict(cut.sampling.data, verbose=0),
