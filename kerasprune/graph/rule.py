@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -77,7 +78,7 @@ def find_rule(operation: keras.Operation) -> Rule | None:
     """The rule for this object, or None; a subclass with its own `call` or `build` is another layer."""
     if not isinstance(operation, keras.layers.Layer):
         return RULES.get(type(operation).__name__)
-    cls = type(operation)
+    cls: Any = type(operation)
     for base in cls.__mro__:
         if base in RULES:
             same = cls is base or (cls.call is base.call and cls.build is base.build)

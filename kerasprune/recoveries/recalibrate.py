@@ -1,12 +1,14 @@
 """Batch-norm statistics for a model whose channels have changed."""
 
+from typing import Any
+
 import keras
 
 from kerasprune.core import DataError, batches
 from kerasprune.graph import Rebuild, align, compile_like, operations, runnable, trace, unroll
 
 
-def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
+def recalibrate(model: keras.Model, data: Any, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
     """Estimate the moving statistics of every BatchNormalization anew, on unlabelled data, without training.
 
     The statistics become the plain average over the batches. All other layers run as in inference, so dropout and
