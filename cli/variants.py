@@ -60,9 +60,8 @@ def describe(registry: Mapping) -> str:
     lines = [f"{registry.kind}:"]
     for name, variant in registry.items():
         lines.append(f"  {name}: {(variant.__doc__ or '').strip().splitlines()[0]}")
-        if dataclasses.is_dataclass(variant):
-            options = ", ".join(f"{field.name}={field.default}" for field in _fields(variant).values())
-            lines += [f"    options: {options}"] if options else []
+        options = ", ".join(f"{field.name}={field.default}" for field in _fields(variant).values())
+        lines += [f"    options: {options}"] if options else []
     return "\n".join(lines)
 
 
@@ -109,10 +108,10 @@ def build(registry: Mapping, name: str, settings: Iterable[str]):
 
 
 def _fields(variant) -> dict[str, dataclasses.Field]:
-    """The options of a dataclass that can be given as text."""
+    """The options of a dataclass that can be given as text; a plain function has none."""
     return {
         field.name: field
-        for field in dataclasses.fields(variant)
+        for field in (dataclasses.fields(variant) if dataclasses.is_dataclass(variant) else ())
         if field.init and _kind(variant, field.name) is not None
     }
 

@@ -1,4 +1,4 @@
-"""Everything that must pass, in one command: `python -m tests` runs lint, import floors and tests on both backends.
+"""Everything that must pass, in one command: `python -m tests` runs lint, floors, types and tests on both backends.
 
 The tests on TensorFlow run as the machine has it, or as TF_ENABLE_ONEDNN_OPTS says. Those marked `processor` run again
 with oneDNN the other way round, which is how TensorFlow computes on another kind of processor.
@@ -78,6 +78,7 @@ def steps(onednn: bool) -> Iterator[Step]:
     words = {True: "with oneDNN", False: "without oneDNN"}
     yield Step("lint", (SCRIPTS / "ruff", "check", "."))
     yield Step("import floors", (SCRIPTS / "lint-imports",))
+    yield Step("types of what users call", (SCRIPTS / "mypy",))
     yield Step(f"tests on TensorFlow {words[onednn]}", PYTEST, {"KERAS_BACKEND": "tensorflow"})
     yield Step(
         f"tests that depend on the processor, on TensorFlow {words[not onednn]}",

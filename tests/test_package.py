@@ -3,6 +3,7 @@
 import ast
 import builtins
 import importlib
+import inspect
 import os
 import pkgutil
 import subprocess
@@ -84,6 +85,17 @@ def test_importing_the_package_loads_nothing_heavy_beyond_keras(backend):
     environment = {**os.environ, "KERAS_BACKEND": backend}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+FUNCTIONS = [name for name in kerasprune.__all__ if inspect.isfunction(getattr(kerasprune, name))]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_public_function_says_the_types_of_what_it_takes_and_returns(name):
+    signature = inspect.signature(getattr(kerasprune, name))
+    named = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    assert [each.name for each in named if each.annotation is inspect.Parameter.empty] == []
+    assert signature.return_annotation is not inspect.Signature.empty
 
 
 # What Python and Keras themselves ask for: an attribute that is not there, a method that a subclass must write.

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from kerasprune.graph.supported import renewed
 from kerasprune_cli.main import cli
+from tests.registries import restored_afterwards
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -18,22 +19,18 @@ TEXT = README.read_text(encoding="utf-8")
 def test_the_python_quickstart_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {}
-    for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(compile(code, str(README), "exec"), namespace)
-    try:
-        assert namespace["small"].count_params() < namespace["model"].count_params()
-        assert namespace["result"].model.count_params() < namespace["model"].count_params()
-        assert {path.name for path in tmp_path.iterdir()} == {
-            "dense.tflite",
-            "serial.json",
-            "small.keras",
-            "small.report.json",
-            "small.tflite",
-        }
-    finally:
-        from kerasprune.graph import RULES
-
-        del RULES[namespace["ChannelScale"]]
+    with restored_afterwards():
+        for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
+            exec(compile(code, str(README), "exec"), namespace)
+    assert namespace["small"].count_params() < namespace["model"].count_params()
+    assert namespace["result"].model.count_params() < namespace["model"].count_params()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "dense.tflite",
+        "serial.json",
+        "small.keras",
+        "small.report.json",
+        "small.tflite",
+    }
 
 
 @pytest.mark.slow

@@ -218,7 +218,7 @@ class ChannelGraph:
         return "\n".join(lines)
 
     def __str__(self) -> str:
-        rows = [("group", "channels", "made by", "state")]
+        rows: list[tuple[str, ...]] = [("group", "channels", "made by", "state")]
         for group in self.groups:
             more = f" and {len(group.makers) - 3} more" if len(group.makers) > 3 else ""
             state = "free" if group.frozen is None else f"stays: {group.frozen}"
@@ -258,4 +258,4 @@ def silence(value: np.ndarray, axes: Labels, inner: tuple[int, ...], keep: np.nd
 
 
 def _touches(weight: WeightLabels, ids: np.ndarray, axes: tuple[int, ...]) -> bool:
-    return any(weight.axes[a] is not None and np.isin(weight.axes[a], ids).any() for a in axes)
+    return any((labels := weight.axes[axis]) is not None and np.isin(labels, ids).any() for axis in axes)

@@ -52,10 +52,12 @@ class Registry(Mapping):
         Called at the end of a package's `__init__`, it makes a new variant a matter of one new file.
         """
         import_modules(package)
-        room = sys.modules[package]
+        room = vars(sys.modules[package])
         classes = {entry.__name__: entry for entry in self.values() if isinstance(entry, type)}
-        vars(room).update(classes)
-        room.__all__ = sorted({*room.__all__, *classes}, key=lambda name: (not name.isupper(), name.islower(), name))
+        room.update(classes)
+        room["__all__"] = sorted(
+            {*room["__all__"], *classes}, key=lambda name: (not name.isupper(), name.islower(), name)
+        )
 
     def __getitem__(self, name: str) -> Any:
         if name in self._entries:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import overload
 
 import numpy as np
 
@@ -22,7 +23,13 @@ class Renumber:
         self.keep = keep
         self.memo: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
-    def vector(self, labels: np.ndarray | None) -> np.ndarray | None:
+    @overload
+    def vector(self, labels: np.ndarray) -> np.ndarray: ...
+
+    @overload
+    def vector(self, labels: None) -> None: ...
+
+    def vector(self, labels):
         """The new labels; None stays None."""
         if labels is None:
             return None

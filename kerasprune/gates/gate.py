@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ def gate(
     budget: Budget | None = None,
     *,
     start: str | Callable | None = "magnitude",
-    data=None,
+    data: Any = None,
     seed: int = 0,
     **options,
 ) -> GatedModel:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 
@@ -9,7 +10,7 @@ from kerasprune.core import CallLabels, ChannelGraph, Labels
 
 # What stands for the tensors of a model while it runs, by the `id` of the symbolic ones: labels, symbolic tensors of
 # another model, arrays, tensors of a backend.
-Env = dict[int, object]
+Env = dict[int, Any]
 
 
 @dataclass(frozen=True, eq=False)

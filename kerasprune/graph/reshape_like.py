@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from kerasprune.core import OptionError
+
 
 @keras.saving.register_keras_serializable(package="kerasprune")
 class ReshapeLike(keras.layers.Layer):
@@ -17,7 +19,7 @@ class ReshapeLike(keras.layers.Layer):
         axes: The axes of the other tensor, one for every None in their order.
 
     Raises:
-        ValueError: There are not as many axes as None in `target_shape`.
+        OptionError: There are not as many axes as None in `target_shape`.
 
     Example:
 
@@ -29,7 +31,7 @@ class ReshapeLike(keras.layers.Layer):
     def __init__(self, target_shape: Sequence[int | None], axes: Sequence[int], **options):
         super().__init__(**options)
         if list(target_shape).count(None) != len(axes):
-            raise ValueError(
+            raise OptionError(
                 "`axes` must have one entry for every None in `target_shape`. "
                 f"Received: target_shape={tuple(target_shape)}, axes={tuple(axes)}."
             )

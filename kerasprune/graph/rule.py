@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -77,13 +78,13 @@ def find_rule(operation: keras.Operation) -> Rule | None:
     """The rule for this object, or None; a subclass with its own `call` or `build` is another layer."""
     if not isinstance(operation, keras.layers.Layer):
         return RULES.get(type(operation).__name__)
-    cls = type(operation)
+    cls: Any = type(operation)
     if any(base in RULES for base in cls.__mro__):
         return RULES.get(speaker(cls, RULES))
     return RULES.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
 
 
-def speaker(cls: type, known: Collection) -> type | None:
+def speaker(cls: Any, known: Collection) -> type | None:
     """Who speaks for a class of layers: its nearest base in `known`, if it inherits `call` and `build` from it."""
     base = next((base for base in cls.__mro__ if base in known), None)
     return base if base is not None and cls.call is base.call and cls.build is base.build else None

@@ -74,7 +74,7 @@ def trace_flat(
         raise GraphError(f"`inexact` must be a collection of names from {sorted(INEXACT)}. Received: {inexact!r}.")
     sizes = _sizes_that_work(model, input_shape)
     tracer = _Tracer(reasons, inexact)
-    inputs = [(None,) * len(tensor.shape) for tensor in graph.inputs]
+    inputs: list[Labels] = [(None,) * len(tensor.shape) for tensor in graph.inputs]
     outputs = tracer.run(model, "", inputs, sizes)
     for labels, tensor in zip(outputs, graph.outputs, strict=True):
         name = tensor._keras_history.operation.name
@@ -131,8 +131,8 @@ class _Tracer:
             for one, other in zip(first, second, strict=True):
                 if one is not None and other is not None:
                     self.ledger.tie(one, other, why)
-                elif one is not None or other is not None:
-                    self.ledger.freeze(other if one is None else one, why)
+                elif (alone := other if one is None else one) is not None:
+                    self.ledger.freeze(alone, why)
 
     def _apply_rule(self, site: Site) -> list[Labels]:
         rule = find_rule(site.layer)

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+from typing import Any
 
 import keras
 
@@ -14,7 +15,7 @@ from kerasprune.graph.replay import Replay
 from kerasprune.graph.walk import calls_of, functional, is_graph
 
 
-def unroll(model: keras.Model, inputs=None) -> keras.Model:
+def unroll(model: keras.Model, inputs: Any = None) -> keras.Model:
     """Build the functional model of the parts of a model that is subclassed, or has subclassed layers.
 
     `trace`, `slim` and all else do this by themselves where it is needed; call it to choose the inputs, or to keep the
@@ -50,7 +51,7 @@ def unroll(model: keras.Model, inputs=None) -> keras.Model:
     return flat
 
 
-def unrolled(model: keras.Model, inputs=None) -> tuple[keras.Model, dict[str, str]]:
+def unrolled(model: keras.Model, inputs: Any = None) -> tuple[keras.Model, dict[str, str]]:
     """The unrolled model, not compiled, and for every layer that stays whole the reason, by path."""
     if not isinstance(model, keras.Model):
         raise GraphError(f"A model must be a keras.Model. Received: {type(model).__name__}.")

@@ -1,5 +1,7 @@
 """Batch-norm statistics for a model whose channels have changed."""
 
+from typing import Any
+
 import keras
 
 from kerasprune.core import DataError
@@ -7,7 +9,7 @@ from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, Rebuild, align, operations
 
 
-def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
+def recalibrate(model: keras.Model, data: Any, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
     """Estimate the moving statistics of every BatchNormalization anew, on unlabelled data, without training.
 
     The statistics become the plain average over the batches. All other layers run as in inference, so dropout and

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kerasprune.core import DataError, write_text
 
 
@@ -110,7 +112,7 @@ def plot_trajectories(
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for name, trajectory in trajectories.items():
-        axes.plot([100 * share for share in trajectory.shares], trajectory.values(measure), label=name)
+        axes.plot([100 * share for share in trajectory.shares], np.array(trajectory.values(measure), float), label=name)
     axes.set(xlabel="channels removed (%)", ylabel=measure, title=title)
     axes.grid(alpha=0.3)
     axes.legend()

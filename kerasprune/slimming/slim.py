@@ -106,8 +106,9 @@ def _masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
         return NeuronMask(stays, read.axis, name=name)(read.tensor)
 
     def around(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
-        inexact = call.path in graph.inexact
-        return _among_the_kept(operation, args[0], keep[call.labels.inputs[0][-1]]) if inexact else None
+        if call.labels is None or call.path not in graph.inexact:
+            return None
+        return _among_the_kept(operation, args[0], keep[call.labels.inputs[0][-1]])
 
     return at_reads(at_read, around)
 

@@ -1,6 +1,7 @@
 """The proof that ships with every slimmed model: it equals the masked one, on given or random inputs."""
 
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ def verify(
     graph: ChannelGraph,
     keep: np.ndarray,
     small: keras.Model,
-    inputs=None,
+    inputs: Any = None,
     *,
     tolerance: float | None = None,
     seed: int = 0,

@@ -43,12 +43,11 @@ def convert(model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samp
         _check_graph(model, function, recipe)
         converter = _converter(function)
         recipe.configure(converter, samples, specs[0].shape[0] or 1)
+        failure: Exception | None = None
         try:
             content = converter.convert()
         except Exception as error:  # the converter raises its own class, ValueError, RuntimeError and more
             failure = error
-        else:
-            failure = None
         output = written()
     _log.debug("%s", output)
     if failure is not None:

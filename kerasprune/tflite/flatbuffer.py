@@ -36,8 +36,9 @@ def _floats() -> tuple[int, ...]:
 @functools.cache
 def _aligned_builder() -> type:
     """A builder that writes byte vectors, which hold the weights, at multiples of 16 as the schema asks."""
+    builder: Any = needed("flatbuffers").Builder
 
-    class AlignedBuilder(needed("flatbuffers").Builder):
+    class AlignedBuilder(builder):
         def StartVector(self, elemSize, numElems, alignment):  # noqa: N802, N803 (the base class's names)
             return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
@@ -123,10 +124,11 @@ def signature_tensors(model: Any) -> tuple[dict[str, int], dict[str, int]]:
         names = {entry.tensorIndex: _text(entry.name) for entry in (*signature.inputs, *signature.outputs)}
     else:
         names = {}
-    return tuple(
+    inputs, outputs = (
         {names.get(int(i), _text(graph.tensors[i].name)): int(i) for i in indices}
         for indices in (graph.inputs, graph.outputs)
     )
+    return inputs, outputs
 
 
 def output_steps(model: Any) -> dict[str, float]:

@@ -49,7 +49,8 @@ def random_samples(model: keras.Model, specs: tuple[InputSpec, ...], count: int,
     """
     rng = np.random.default_rng(seed)
     limit = min(_vocabularies(model), default=2)
-    return [random_array(rng, (count, *spec.shape[1:]), spec.dtype, limit) for spec in specs]
+    # Only the batch axis of a specification can be open.
+    return [random_array(rng, (count, *spec.shape[1:]), spec.dtype, limit) for spec in specs]  # type: ignore[arg-type]
 
 
 def random_array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str, limit: int = 2) -> np.ndarray:
