@@ -81,7 +81,7 @@ def layer_that_stays_whole(pick, pool, tensor):
 
 @growth(3, 4)
 def sizes_read_from_the_tensor(pick, pool, tensor):
-    return BySizes(pick(WIDTHS))(tensor)
+    return BySizes(pick(WIDTHS))(layers.Dense(4)(tensor) if tensor.sparse else tensor)
 
 
 @growth(2)
