@@ -6,38 +6,41 @@ from collections.abc import Sequence
 import keras
 
 from kerasprune.graph.call import Call
-from kerasprune.graph.part import Part
 from kerasprune.graph.record import RecordError, stand_in_calls
 from kerasprune.graph.site import Site, symbolic
 
 
-def calls_inside(site: Site) -> tuple[list[keras.KerasTensor], list[Call]] | None:
+def calls_inside(site: Site) -> tuple[list[keras.KerasTensor], list[Call], int] | None:
     """The calls that a layer makes at the sizes at which a model is priced.
 
     The weights that it holds itself count as tensors, so that products of weights are calls, too.
 
     Returns:
-        The tensors that are given and the calls; None where its call does more than to call Keras layers and
-        operations.
+        The tensors that are given, the calls, and how often the layer makes them all; None where its call does more
+        than to call Keras layers and operations.
     """
-    layer = site.layer
-    if not isinstance(layer, keras.layers.Layer):
-        return None
-    given = {id(tensor): symbolic(sizes, tensor) for tensor, sizes in zip(site.call.inputs, site.sizes, strict=True)}
-    args, kwargs = site.call.fill(given)
+    layer, args, kwargs, times = _one_step(site)
     for weights_too in (True, False):
         try:
-            return stand_in_calls(layer, args, kwargs, weights_too)
+            return *stand_in_calls(layer, args, kwargs, weights_too), times
         except RecordError:
             continue
     return None
 
 
-def repeats(site: Site) -> tuple[Site, int]:
-    """The call of the layer that a `TimeDistributed` holds, and how often it is made; any other call, once."""
-    if not isinstance(site.layer, keras.layers.TimeDistributed):
-        return site, 1
-    return Part(site, site.layer.layer, "layer/config/", without=1), site.sizes[0][1]
+def _one_step(site: Site) -> tuple[keras.layers.Layer, tuple, dict, int]:
+    """A layer with the arguments of one call, and how often it is called: what runs over time calls what it holds."""
+    layer, (first, *_) = site.layer, site.call.inputs
+    if isinstance(layer, (keras.layers.TimeDistributed, keras.layers.RNN)):
+        _, steps, *shape = site.sizes[0]
+        step = symbolic((1, *shape), first)
+        if isinstance(layer, keras.layers.TimeDistributed):
+            return layer.layer, (step,), {}, steps
+        sizes = layer.cell.state_size if isinstance(layer.cell.state_size, (list, tuple)) else [layer.cell.state_size]
+        states = [symbolic((1, *(size if isinstance(size, (list, tuple)) else (size,))), first) for size in sizes]
+        return layer.cell, (step, states), {}, steps
+    given = {id(tensor): symbolic(sizes, tensor) for tensor, sizes in zip(site.call.inputs, site.sizes, strict=True)}
+    return layer, *site.call.fill(given), 1
 
 
 def macs_of_operation(site: Site) -> float:

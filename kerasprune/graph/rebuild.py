@@ -97,10 +97,7 @@ class Rebuild:
             at_call: As in `replay`; the calls that it gets have labels.
             nested: As there.
         """
-        check_same(model, self.graph)
-        found = operations(model)
-        self.labels = {id(found[weight.layer].weights[weight.index]): weight for weight in self.graph.weights}
-        self.clones = Clones(model)
+        self._begin(model)
         with self.clones.building():
             new = replay(model, self._make, self._with_labels(at_call or self._with_cut_constants()), nested=nested)
         self.clones.carry(self._carry)
@@ -130,13 +127,20 @@ class Rebuild:
         label = Labelled(self.graph)
         return lambda call, operation, args, kwargs: at_call(label(call), operation, args, kwargs)
 
-    def layer(self, path: str, old: keras.layers.Layer, shape: tuple) -> keras.layers.Layer:
+    def layer(self, model: keras.Model, path: str, shape: tuple) -> keras.layers.Layer:
         """One layer of the new model by itself, built for inputs of a shape, with its weights."""
+        self._begin(model)
         with self.clones.building():
-            new = self._make(path, old)
+            new = self._make(path, operations(model)[path])
             new.build(shape)
         self.clones.carry(self._carry)
         return new
+
+    def _begin(self, model: keras.Model) -> None:
+        check_same(model, self.graph)
+        found = operations(model)
+        self.labels = {id(found[weight.layer].weights[weight.index]): weight for weight in self.graph.weights}
+        self.clones = Clones(model)
 
     def _carry(self, path: str, index: int, source, target) -> None:
         labels = self.labels.get(id(source))

@@ -10,7 +10,7 @@ from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
 from kerasprune.graph.call import Call, Carried, Env, run, symbolic_leaves
 from kerasprune.graph.ledger import Ledger
-from kerasprune.graph.price import calls_inside, macs_of_operation, repeats
+from kerasprune.graph.price import calls_inside, macs_of_operation
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.rules.norms import INEXACT
 from kerasprune.graph.site import Site, symbolic
@@ -85,6 +85,9 @@ def trace_flat(
     return tracer.ledger.close(tuple(sizes))
 
 
+_UNCOUNTED = "; what it multiplies is not counted"
+
+
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
@@ -148,7 +151,9 @@ class _Tracer:
                     site.freeze(labels, f"{site.name} takes them beside the tensor that it changes, as a mask")
         outputs = outputs if isinstance(outputs, list) else [outputs]
         if rule is not None and site.path in self.ledger.declined and len(self.ledger.macs) == counted:
-            self._count(site, _macs(site), None)
+            macs = _macs(site)
+            self._count(site, macs, None)
+            self.ledger.declined[site.path] += _UNCOUNTED if macs is None else ""
         outputs = [_tidy(labels) for labels in outputs]
         site.close(outputs)
         return outputs
@@ -161,7 +166,7 @@ class _Tracer:
         if passed is not None:
             return passed
         why = self.reasons.get(site.path, f"{site.name} is a {type(site.layer).__name__}")
-        uncounted = "; what it multiplies is not counted" if macs is None else ""
+        uncounted = _UNCOUNTED if macs is None else ""
         return site.decline(f"{why}; there is no rule for it: teach it with `@rule`{uncounted}")
 
     def _count(self, site: Site, macs: float | None, passed: Labels | None) -> None:
@@ -189,11 +194,10 @@ def _macs(site: Site) -> float | None:
     """The multiply-accumulates of a call, found by looking at the calls that it makes; None where these are unknown."""
     if not isinstance(site.layer, keras.layers.Layer):
         return macs_of_operation(site)
-    once, times = repeats(site)
-    inside = calls_inside(once)
+    inside = calls_inside(site)
     if inside is None:
         return None
-    given, calls = inside
+    given, calls, times = inside
     tracer = _Tracer({}, (), probing=False)
     env = {id(tensor): Carried((None,) * len(tensor.shape), tuple(tensor.shape)) for tensor in given}
     try:

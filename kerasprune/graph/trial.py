@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
-from kerasprune.core import Labels
+from kerasprune.core import Count, Labels
 from kerasprune.graph.clone import clone_operation
 from kerasprune.graph.site import Site
 
@@ -21,16 +21,26 @@ def probe(site: Site) -> Labels | None:
     It is run on random values of several sizes. Changing some channels must leave the others as they are, for sets of
     channels that part every pair; the channels in another order, and a part of them, must give the outputs in that
     order, and that part. Every width is tried on a fresh clone, as slimming makes one. Whatever has weights or random
-    seeds, takes several tensors, or fails to run, is not tried; nor is a Lambda, whose function may hold anything.
+    seeds, takes several tensors, or fails to run, is not tried; nor is a Lambda that computes otherwise in training.
     """
     axis = _only_axis(site)
-    if axis is None or getattr(site.layer, "variables", ()) or isinstance(site.layer, keras.layers.Lambda):
+    if axis is None or getattr(site.layer, "variables", ()) or getattr(site.layer, "_fn_expects_training_arg", False):
         return None
     with contextlib.suppress(Exception):
         rng = np.random.default_rng(0)
         if all(_holds(site, axis, scale, rng) for scale in _SCALES):
-            return tuple(vector if other == axis else None for other, vector in enumerate(site.labels))
+            labels = tuple(vector if other == axis else None for other, vector in enumerate(site.labels))
+            _let_shape_follow(site, labels)
+            return labels
     return None
+
+
+def _let_shape_follow(site: Site, labels: Labels) -> None:
+    """The shape that a Lambda was told follows the channels."""
+    told = getattr(site.layer, "_output_shape", None)
+    if isinstance(site.layer, keras.layers.Lambda) and isinstance(told, (tuple, list)):
+        pairs = zip(told, labels[1:], strict=True)
+        site.set("output_shape", tuple(size if vector is None else Count(vector) for size, vector in pairs))
 
 
 def _only_axis(site: Site) -> int | None:

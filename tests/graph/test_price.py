@@ -103,6 +103,25 @@ def test_under_time_distributed_it_costs_as_much_at_every_step():
     assert graph.macs() == 7 * 64
 
 
+class Cell(layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.units = self.state_size = units
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], self.units))
+        self.u = self.add_weight(shape=(self.units, self.units))
+
+    def call(self, x, states, training=False):
+        h = ops.tanh(ops.matmul(x, self.w) + ops.matmul(states[0], self.u))
+        return h, [h]
+
+
+def test_a_cell_of_ones_own_costs_as_much_at_every_step():
+    x = keras.Input((5, 4))
+    assert kp.trace(keras.Model(x, layers.RNN(Cell(6))(x))).macs() == 5 * (24 + 36)
+
+
 def test_in_a_sequential_and_called_twice():
     x = keras.Input((8,))
     inside = keras.Sequential([keras.Input((8,)), Products(), layers.Dense(8)])

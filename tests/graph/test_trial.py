@@ -127,3 +127,39 @@ def test_anything_else_holds_its_channels(kind):
     graph = kp.trace(model_of(kind(name="opaque")))
     assert "opaque" in graph.declined
     assert graph.groups[0].frozen is not None
+
+
+@pytest.mark.parametrize(
+    ("function", "is_free"),
+    [
+        (lambda x: np.tanh(ops.convert_to_numpy(x)), True),
+        (lambda x: np.cumsum(ops.convert_to_numpy(x), axis=1), True),
+        (lambda x: np.sort(ops.convert_to_numpy(x)), False),
+        (lambda x, training=False: np.tanh(ops.convert_to_numpy(x)), False),
+    ],
+)
+def test_a_lambda_that_keras_cannot_look_into(function, is_free):
+    x = keras.Input((5, 3))
+    y = layers.Lambda(function, output_shape=(5, 8), name="lam")(layers.Dense(8, name="hidden")(x))
+    model = keras.Model(x, layers.Dense(2)(y))
+    graph = kp.trace(model)
+    assert (graph.groups[0].frozen is None) is is_free
+    assert ("lam" in graph.declined) is not is_free
+    if is_free:
+        keep = graph.keep_all()
+        keep[graph.groups[0].ids[::2]] = False
+        kp.verify(model, graph, keep, kp.slim(model, graph, keep))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a function of TensorFlow")
+def test_functions_of_tensorflow():
+    tf = pytest.importorskip("tensorflow")
+    x = keras.Input((4,))
+    y = layers.Lambda(lambda t: tf.nn.l2_normalize(t, -1))(layers.Dense(8, name="mixed")(x))
+    y = layers.Lambda(lambda t: tf.nn.elu(t) * tf.sigmoid(t))(layers.Dense(16, name="free")(y))
+    model = keras.Model(x, layers.Dense(2)(y))
+    graph = kp.trace(model)
+    assert {group.name for group in graph.free_groups} == {"free"}
+    keep = graph.keep_all()
+    keep[graph.free_groups[0].ids[::2]] = False
+    kp.verify(model, graph, keep, kp.slim(model, graph, keep))

@@ -13,6 +13,7 @@ from tests.laws import (  # noqa: F401  (they register themselves)
     growths_attention,
     growths_layers,
     growths_operations,
+    growths_own,
     growths_recurrent,
 )
 from tests.laws.growth import GROWTHS, Pick

@@ -1,0 +1,92 @@
+"""Compare the multiply-accumulates of a trace with those that TensorFlow's profiler counts in the same network.
+
+    python -m benchmarks.macs_count [--only ResNet50 ...]
+
+The profiler counts the floating-point operations of a frozen graph, two for a multiply-accumulate. Of these the table
+takes what convolutions and matrix products do; additions, activations and norms are no multiply-accumulates.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+NETWORKS = (
+    "ConvNeXtTiny",
+    "DenseNet121",
+    "EfficientNetB0",
+    "EfficientNetV2B0",
+    "InceptionV3",
+    "MobileNet",
+    "MobileNetV2",
+    "MobileNetV3Small",
+    "NASNetMobile",
+    "ResNet50",
+    "ResNet50V2",
+    "VGG16",
+    "Xception",
+)
+PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2", "Einsum")
+LIMIT = 0.02
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
+    options = parser.parse_args()
+    rows = []
+    for name in options.only:
+        rows.append(measure(name))
+        print(rows[-1], flush=True)
+    write(rows, options.output)
+    return 0 if all(abs(row["ratio"] - 1) <= LIMIT for row in rows) else 1
+
+
+def measure(name: str) -> dict:
+    """Both counts for one network of `keras.applications`, at its usual size."""
+    import keras
+
+    import kerasprune as kp
+
+    keras.backend.clear_session()
+    model = getattr(keras.applications, name)(weights=None)
+    ours, theirs = kp.trace(model).macs(), profiled(model)
+    return {"network": name, "trace": ours, "profiler": theirs, "ratio": ours / theirs}
+
+
+def profiled(model) -> float:
+    """What TensorFlow counts for one sample."""
+    import tensorflow as tf
+
+    shapes = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
+    graph = tf.function(lambda *inputs: model(list(inputs), training=False)).get_concrete_function(*shapes).graph
+    profiler = tf.compat.v1.profiler
+    settings = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
+    node = profiler.profile(graph, cmd="op", options=settings.with_empty_output().build())
+    flops = 0
+    while node.children:  # the kinds of operations hang one below the other, with their totals
+        (node,) = node.children
+        flops += node.float_ops if node.name in PRODUCTS else 0
+    return flops / 2
+
+
+def write(rows: list[dict], folder: Path) -> None:
+    """The table as JSON and as Markdown, and on the screen."""
+    from kerasprune.core import write_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["# Multiply-accumulates by two counts", ""]
+    lines += ["| network | trace | TensorFlow's profiler | trace / profiler |", "|---|---|---|---|"]
+    lines += [f"| {r['network']} | {r['trace']:,.0f} | {r['profiler']:,.0f} | {r['ratio']:.4f} |" for r in rows]
+    text = "\n".join([*lines, ""])
+    write_text(folder / "macs_count.json", json.dumps(rows, indent=2) + "\n")
+    write_text(folder / "macs_count.md", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
