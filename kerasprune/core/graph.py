@@ -53,6 +53,7 @@ class WeightLabels:
         reads: The axes on which the layer consumes channels; the others make or carry them.
         inner: Those of `reads` whose channels the layer makes itself, as attention does with its heads: nothing can
             stand between the two, so a removed channel reads zero there only if the weight is zero.
+        share: What the kept entries are multiplied by.
     """
 
     layer: str
@@ -61,6 +62,7 @@ class WeightLabels:
     axes: Labels
     reads: tuple[int, ...] = ()
     inner: tuple[int, ...] = ()
+    share: "Share | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,7 @@ class CallLabels:
         outputs: The labels of every output tensor.
         reads: Per input the axes that the call consumes: there a removed channel must read zero.
         arguments: Edits of constants among the call's arguments, by their position in the flattened arguments.
+        share: What the output is multiplied by behind the call; where it is not 1, that is a call of its own.
     """
 
     key: str
@@ -81,7 +84,8 @@ class CallLabels:
     inputs: tuple[Labels, ...]
     outputs: tuple[Labels, ...]
     reads: tuple[tuple[int, ...], ...]
-    arguments: Mapping[int, "Count | Pick | slice"] = field(default_factory=dict)
+    arguments: Mapping[int, "Count | Pick | Share | slice"] = field(default_factory=dict)
+    share: "Share | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,34 @@ class Count:
     def under(self, keep: np.ndarray) -> int:
         """The number for this `keep`."""
         return int(np.count_nonzero(keep[self.labels])) * self.factor
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """A number that is `value` times a power of the share of `labels` that is kept.
+
+    Reading zero for all but k of C channels, a mean over C is k/C times the mean over k: the share to the power of 1.
+    """
+
+    labels: np.ndarray
+    power: float
+    value: float = 1.0
+
+    def under(self, keep: np.ndarray) -> float:
+        """The number for this `keep`."""
+        return self.value * (np.count_nonzero(keep[self.labels]) / len(self.labels)) ** self.power
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """The number of channels of a statistic where some of them are removed; None where all of `labels` are kept."""
+
+    labels: np.ndarray
+    value: int
+
+    def under(self, keep: np.ndarray) -> int | None:
+        """The number for this `keep`."""
+        return None if keep[self.labels].all() else self.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +151,7 @@ class ChannelGraph:
         weights: The labelled weights.
         calls: Every call, in the order of execution.
         edits: What changes in the configuration of a layer: path to key to value; a value is a `Count`, a
-            `Pick`, a literal, or a tuple of these.
+            `Share`, a `Whole`, a `Pick`, a literal, or a tuple of these.
         declined: Sentences about what was left alone, by layer path.
         input_shapes: The input shapes at which multiply-accumulates are counted.
         params_terms: The parameters, as sums of products of channel counts.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasprune.core import CallLabels, Count, Labels, Pick, Term, WeightLabels
+from kerasprune.core import CallLabels, Count, Labels, Pick, Share, Term, WeightLabels, Whole
 from kerasprune.graph.elementwise import is_elementwise
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.walk import Call
@@ -40,6 +40,7 @@ class Site:
         self._ledger = ledger
         self._reads: list[set[int]] = [set() for _ in inputs]
         self._picks: dict[int, Pick | Count | slice] = {}
+        self._share: Share | None = None
 
     @property
     def name(self) -> str:
@@ -89,7 +90,14 @@ class Site:
             elif self.inputs[index][axis] is not None:
                 self._reads[index].add(axis % rank)
 
-    def weight(self, variable, axes: Labels, reads: tuple[int, ...] = (), inner: tuple[int, ...] = ()) -> None:
+    def weight(
+        self,
+        variable,
+        axes: Labels,
+        reads: tuple[int, ...] = (),
+        inner: tuple[int, ...] = (),
+        share: Share | None = None,
+    ) -> None:
         """Say which channels lie along the axes of a weight, and on which axes the weight consumes them.
 
         A weight met again, in a shared layer, ties its first labels to these. None is no weight and is passed over.
@@ -99,6 +107,7 @@ class Site:
             axes: One label vector or None per axis.
             reads: The axes on which the weight consumes channels.
             inner: Those of `reads` whose channels the same layer makes.
+            share: What the kept entries are multiplied by.
         """
         if variable is None:
             return
@@ -109,7 +118,12 @@ class Site:
         if known is None:
             index = next(i for i, weight in enumerate(self.layer.weights) if weight is variable)
             self._ledger.weights[id(variable)] = WeightLabels(
-                self.path, index, tuple(variable.shape), axes, *(_positive(side, axes) for side in (reads, inner))
+                self.path,
+                index,
+                tuple(variable.shape),
+                axes,
+                *(_positive(side, axes) for side in (reads, inner)),
+                share,
             )
             return
         why = f"{self.name} is called several times with the same weights"
@@ -130,6 +144,10 @@ class Site:
     def argument(self, position: int, value: Pick | Count | slice) -> None:
         """A constant among the flattened `(args, kwargs)` of the call follows the channels; a slice may hold counts."""
         self._picks[position] = value
+
+    def scale(self, share: Share) -> None:
+        """What the output of this operation is multiplied by, because it no longer sees the channels that are gone."""
+        self._share = share
 
     def macs(self, variable, over: Labels = (), sizes: Sequence[int] = (), factor: float = 1.0) -> None:
         """Count the multiply-accumulates of a weight that is applied once at each of the positions.
@@ -204,7 +222,7 @@ class Site:
         """File the call in the ledger."""
         reads = tuple(tuple(sorted(axes)) for axes in self._reads)
         self._ledger.calls.append(
-            CallLabels(self.call.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks))
+            CallLabels(self.call.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks), self._share)
         )
 
 
@@ -218,7 +236,7 @@ def symbolic(shape: Sequence[int], tensor: keras.KerasTensor) -> keras.KerasTens
 
 def _followed(value: object) -> list[np.ndarray]:
     """The label vectors that a value of a configuration follows."""
-    if isinstance(value, Count):
+    if isinstance(value, (Count, Share, Whole)):
         return [value.labels]
     return [vector for vector in value.axes if vector is not None] if isinstance(value, Pick) else []
 

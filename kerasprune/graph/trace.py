@@ -11,7 +11,7 @@ from kerasprune.graph import rules  # noqa: F401  (importing the rules registers
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.rule import find_rule
-from kerasprune.graph.rules.norms import INEXACT
+from kerasprune.graph.rules.statistics import INEXACT
 from kerasprune.graph.site import Site, symbolic
 from kerasprune.graph.trial import probe
 from kerasprune.graph.unroll import unrolled
@@ -32,8 +32,9 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
             dimensions open; a list of shapes for several inputs. By default an open dimension counts as 224 in images,
             32 in volumes and 64 elsewhere.
         inexact: Names of normalisations over channels, of "LayerNormalization" and "RMSNormalization", that shall lose
-            channels all the same. Their statistics are then those of the channels that remain, so these change a
-            little; `measure_inexact` says by how much. By default such channels stay.
+            channels without a correction and remain the stock layers they are. Their statistics are then those of the
+            channels that remain, so these change a little; `measure_inexact` says by how much. By default what is
+            removed counts as zero in the statistics, exactly.
 
     Returns:
         The graph. What cannot be removed stands in it with the reason.

@@ -11,6 +11,7 @@ from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
 from kerasprune.graph.replay import Replay
+from kerasprune.graph.spelled_out import is_spelled_out, spell_out
 from kerasprune.graph.walk import calls_of, functional, is_graph
 
 
@@ -125,7 +126,7 @@ class _Unroll(Replay):
         return self._run_parts(recording, call.path, given)
 
     def _cast(self, call: Call, tensor: keras.KerasTensor) -> keras.KerasTensor:
-        if not needs_cast(call.operation, tensor):
+        if not isinstance(call.operation, keras.layers.Layer) or not needs_cast(call.operation, tensor):
             return tensor
         cast = keras.ops.cast(tensor, call.operation.input_dtype)
         cast._keras_history.operation.name = self._name(call.path, "cast")
@@ -150,10 +151,10 @@ class _Unroll(Replay):
         self.taken.update(call.operation.name for call in calls)
         found: dict[str, Recording] = {}
         whole: set[int] = {id(call.operation) for call in calls if id(call.operation) in self.made} - self.unrolled
-        candidates = [call for call in calls if is_opaque(call.operation)]
+        candidates = [call for call in calls if is_opaque(call.operation) or is_spelled_out(call)]
         for call in candidates:
             try:
-                found[call.key] = record(call.operation, *call.arguments)
+                found[call.key] = self._recorded(call)
                 if any(getattr(tensor, "_keras_mask", None) is not None for tensor in call.outputs):
                     raise RecordError("its output carries a mask")
             except RecordError as error:
@@ -164,6 +165,9 @@ class _Unroll(Replay):
             if id(call.operation) not in whole:
                 self.unrolled.add(id(call.operation))
                 self.recordings[call.key] = found[call.key]
+
+    def _recorded(self, call: Call) -> Recording:
+        return spell_out(call) if is_spelled_out(call) else record(call.operation, *call.arguments)
 
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""

@@ -123,7 +123,7 @@ def test_a_map_of_one_channel_does_not_couple_channels_but_a_gate_per_channel_do
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (layers.LayerNormalization(name="norm"), "takes its statistics over these channels"),
+        (layers.GroupNormalization(1, name="norm"), "takes its statistics over all channels"),
         (layers.Softmax(name="soft"), "the softmax `soft` mixes"),
         (layers.Activation("softmax", name="act"), "the activation softmax of `act` mixes"),
         (layers.Lambda(keras.ops.convert_to_numpy, (3,), name="lam"), "`lam` is a Lambda, which cannot be unrolled"),

@@ -14,6 +14,7 @@ from kerasprune.graph.rules import (
     recurrent,
     reductions,
     slicing,
+    statistics,
     wrapper,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "recurrent",
     "reductions",
     "slicing",
+    "statistics",
     "wrapper",
 ]
