@@ -2,6 +2,7 @@
 
 from kerasprune.core.batches import Batch, as_arrays, batches
 from kerasprune.core.cost import CostTable, Term
+from kerasprune.core.edits import Count, Share, Whole
 from kerasprune.core.errors import (
     BudgetError,
     DataError,
@@ -17,12 +18,9 @@ from kerasprune.core.graph import (
     CallLabels,
     ChannelGraph,
     ChannelGroup,
-    Count,
     Labels,
     Pick,
-    Share,
     WeightLabels,
-    Whole,
     cut,
     silence,
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kerasprune.core.cost import CostTable, Term
+from kerasprune.core.edits import Count, Share
 from kerasprune.core.errors import GraphError
 
 # One entry per axis: the ids along this axis, or None where the axis carries no channels.
@@ -62,7 +63,7 @@ class WeightLabels:
     axes: Labels
     reads: tuple[int, ...] = ()
     inner: tuple[int, ...] = ()
-    share: "Share | None" = None
+    share: Share | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,47 +86,7 @@ class CallLabels:
     outputs: tuple[Labels, ...]
     reads: tuple[tuple[int, ...], ...]
     arguments: Mapping[int, "Count | Pick | Share | slice"] = field(default_factory=dict)
-    share: "Share | None" = None
-
-
-@dataclass(frozen=True, eq=False)
-class Count:
-    """A number in a layer's configuration that is `factor` times the number of kept entries of `labels`."""
-
-    labels: np.ndarray
-    factor: int = 1
-
-    def under(self, keep: np.ndarray) -> int:
-        """The number for this `keep`."""
-        return int(np.count_nonzero(keep[self.labels])) * self.factor
-
-
-@dataclass(frozen=True, eq=False)
-class Share:
-    """A number that is `value` times a power of the share of `labels` that is kept.
-
-    Reading zero for all but k of C channels, a mean over C is k/C times the mean over k: the share to the power of 1.
-    """
-
-    labels: np.ndarray
-    power: float
-    value: float = 1.0
-
-    def under(self, keep: np.ndarray) -> float:
-        """The number for this `keep`."""
-        return self.value * (np.count_nonzero(keep[self.labels]) / len(self.labels)) ** self.power
-
-
-@dataclass(frozen=True, eq=False)
-class Whole:
-    """The number of channels of a statistic where some of them are removed; None where all of `labels` are kept."""
-
-    labels: np.ndarray
-    value: int
-
-    def under(self, keep: np.ndarray) -> int | None:
-        """The number for this `keep`."""
-        return None if keep[self.labels].all() else self.value
+    share: Share | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +119,7 @@ class ChannelGraph:
         macs_terms: The multiply-accumulates, likewise.
         inexact: Sentences about layers that will not see a removed channel at all, where exactly they would read zero,
             by layer path; empty unless the trace was asked for it.
+        ours: Sentences about layers of this package that a slimmed model has where no stock layer will do, by path.
     """
 
     num_ids: int
@@ -170,6 +132,7 @@ class ChannelGraph:
     params_terms: tuple[Term, ...]
     macs_terms: tuple[Term, ...]
     inexact: Mapping[str, str] = field(default_factory=dict)
+    ours: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def cost_table(self) -> CostTable:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from kerasprune.core.cost import Term
-from kerasprune.core.graph import CallLabels, Count, Labels, Pick, Share, WeightLabels, Whole
+from kerasprune.core.edits import Count, Share, Whole
+from kerasprune.core.graph import CallLabels, Labels, Pick, WeightLabels
 
 
 class Renumber:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from kerasprune.core.graph import CallLabels, ChannelGraph, ChannelGroup, Share
+from kerasprune.core.edits import Share
+from kerasprune.core.graph import CallLabels, ChannelGraph, ChannelGroup
 from kerasprune.core.renumber import Renumber
 
 
@@ -42,6 +43,7 @@ def restrict(graph: ChannelGraph, keep: np.ndarray) -> tuple[ChannelGraph, np.nd
         params_terms=tuple(cut.term(term) for term in graph.params_terms),
         macs_terms=tuple(cut.term(term) for term in graph.macs_terms),
         inexact=graph.inexact,
+        ours=graph.ours,
     )
     return restricted, origin
 

@@ -21,8 +21,10 @@ class Ledger:
     def __init__(self, inexact: Collection[str] = ()):
         self.wanted = frozenset(inexact)
         self.inexact: dict[str, str] = {}
+        self.ours: dict[str, str] = {}
         self.next_id = 1
         self.made: list[tuple[str, np.ndarray]] = []
+        self.loose: list[tuple[str, np.ndarray]] = []
         self.ties: list[tuple[np.ndarray, np.ndarray, str]] = []
         self.frozen: list[tuple[np.ndarray, str]] = []
         self.weights: dict[int, WeightLabels] = {}
@@ -32,11 +34,11 @@ class Ledger:
         self.params: list[Term] = []
         self.macs: list[Term] = []
 
-    def make(self, path: str, width: int) -> np.ndarray:
-        """`width` new ids, made by the layer at `path`."""
+    def make(self, path: str, width: int, loose: bool = False) -> np.ndarray:
+        """`width` new ids, made by the layer at `path`; loose ones count as no channels where only such ones stay."""
         ids = np.arange(self.next_id, self.next_id + width)
         self.next_id += width
-        self.made.append((path, ids))
+        (self.loose if loose else self.made).append((path, ids))
         return ids
 
     def tie(self, first: np.ndarray, second: np.ndarray, why: str) -> None:
@@ -58,7 +60,7 @@ class Ledger:
 
     def close(self, input_shapes: tuple[tuple[int, ...], ...]) -> ChannelGraph:
         """The graph; the ledger must not be used afterwards."""
-        final = _number(self.next_id, self.ties)
+        final = self._without_loose(_number(self.next_id, self.ties))
         renumber = Renumber(final)
         calls = tuple(renumber.call(call) for call in self.calls)
         weights = tuple(renumber.weight(weight) for weight in self.weights.values())
@@ -73,7 +75,20 @@ class Ledger:
             params_terms=tuple(renumber.term(term) for term in self.params),
             macs_terms=tuple(renumber.term(term) for term in self.macs),
             inexact=dict(self.inexact),
+            ours=dict(self.ours),
         )
+
+    def _without_loose(self, final: np.ndarray) -> np.ndarray:
+        """The final ids, 0 for those that are made as loose ones alone and must stay."""
+        fixed = np.zeros(final.max() + 1, bool)
+        for ids, _ in self.frozen:
+            fixed[final[ids]] = True
+        for _, ids in self.made:
+            fixed[final[ids]] = False
+        fixed[0] = True
+        number = np.where(fixed, 0, np.cumsum(~fixed))
+        self.made = sorted(self.made + self.loose, key=lambda made: made[1][0] if len(made[1]) else 0)
+        return number[final]
 
     def _groups(self, final: np.ndarray, vectors: list[np.ndarray]) -> tuple[ChannelGroup, ...]:
         num_ids = int(final.max()) + 1

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.givers import Givers, put_weight_tensors
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.walk import calls_between, forget_calls_since, is_graph, number_of_calls
 
@@ -33,27 +34,43 @@ class Recording:
     outputs: object
 
 
-def record(layer: keras.layers.Layer, args: tuple, kwargs: dict) -> Recording:
+_BATCH = 1009  # a size that no other axis has
+
+
+def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers | None = None) -> Recording:
     """Run `layer.call` on stand-ins for its tensors and list the calls that it makes.
 
-    The layer and its parts are left as they were. A call that needs to know the batch size is recorded for one sample
-    and then compared with the layer on two.
+    The layer and its parts are left as they were. A call that needs to know the batch size is recorded for one sample,
+    or else for a size that can be told from all others, and then compared with the layer on two. Weights that the layer
+    itself holds are inputs of its operations, given by layers that hold them.
 
     Args:
         layer: A built layer or model.
         args: The positional arguments of the call, with `KerasTensor`s. kwargs: the others.
+        givers: The layers that hold weights of layers recorded so far, to which those of this one are added.
 
     Raises:
         RecordError: The call does more than to call Keras layers and operations, or not the same in training.
     """
     _refuse_state(layer, args, kwargs)
+    givers = givers or Givers()
     try:
-        recording = _for_any_batch(_record_twice(layer, args, kwargs, batch=None))
+        return _for_any_batch(_record_twice(layer, args, kwargs, givers, batch=None))
     except RecordError:
         if not _sizes_are_known((args, kwargs)):
             raise
-        recording = _for_any_batch(_record_twice(layer, args, kwargs, batch=1))
-        _compare_on_two_samples(layer, recording, args, kwargs)
+    try:
+        return _recorded_for(1, layer, args, kwargs, givers)
+    except RecordError as error:
+        with contextlib.suppress(RecordError):
+            return _recorded_for(_BATCH, layer, args, kwargs, givers)
+        raise error
+
+
+def _recorded_for(batch: int, layer, args, kwargs, givers: Givers) -> Recording:
+    """The recording for a batch of this size, made one for any batch."""
+    recording = _for_any_batch(_record_twice(layer, args, kwargs, givers, batch))
+    _compare_on_two_samples(layer, recording, args, kwargs)
     return recording
 
 
@@ -66,14 +83,14 @@ def _refuse_state(layer, args, kwargs) -> None:
         raise RecordError("its input carries a mask, which its parts could treat otherwise")
 
 
-def _record_twice(layer, args, kwargs, batch) -> Recording:
+def _record_twice(layer, args, kwargs, givers, batch) -> Recording:
     """The recording for inference, after checking that training makes the same calls."""
     takes_training = "training" in inspect.signature(layer.call).parameters
     if not takes_training or kwargs.get("training") is not None:
-        return _record(layer, args, kwargs, batch)
-    recording = _record(layer, args, {**kwargs, "training": None}, batch)
+        return _record(layer, args, kwargs, givers, batch)
+    recording = _record(layer, args, {**kwargs, "training": None}, givers, batch)
     try:
-        in_training = _record(layer, args, {**kwargs, "training": True}, batch)
+        in_training = _record(layer, args, {**kwargs, "training": True}, givers, batch)
     except RecordError as error:
         raise RecordError(f"it computes otherwise in training: {error}") from error
     if _outline(recording) != _outline(in_training):
@@ -81,7 +98,7 @@ def _record_twice(layer, args, kwargs, batch) -> Recording:
     return recording
 
 
-def _record(layer, args, kwargs, batch) -> Recording:
+def _record(layer, args, kwargs, givers, batch) -> Recording:
     stand_ins = []
 
     def stand_in(leaf):
@@ -96,14 +113,25 @@ def _record(layer, args, kwargs, batch) -> Recording:
         for part in parts:
             if part is not layer and is_opaque(part):
                 vars(part)["compute_output_spec"] = functools.partial(_specification, part)
+        weights = put_weight_tensors(layer)
         try:
             outputs = layer.call(*args, **kwargs)
         except Exception as error:  # the user's code may raise anything
             raise RecordError(f"its call fails on symbolic tensors ({_first_line(error)})") from error
         _refuse_outputs(outputs)
-        found = calls_between(stand_ins, keras.tree.flatten(outputs))
+        found = calls_between([*stand_ins, *weights], keras.tree.flatten(outputs))
     _refuse_weights(scope, found)
+    found = _with_givers(layer, weights, stand_ins, found, outputs, givers)
     return Recording(tuple(stand_ins), tuple(found), outputs)
+
+
+def _with_givers(layer, weights, inputs, calls, outputs, givers: Givers) -> list[Call]:
+    if not inputs:
+        raise RecordError("it is called on no tensor")
+    try:
+        return givers.give(layer, weights, inputs, calls, keras.tree.flatten(outputs))
+    except ValueError as error:
+        raise RecordError(str(error)) from error
 
 
 def _for_any_batch(recording: Recording) -> Recording:
@@ -116,10 +144,18 @@ def _without_batch(call: Call, batch_sizes: set) -> Call:
     shape = getattr(call.operation, "newshape", None)
     if shape is not None and shape[0] in batch_sizes and call.inputs[0].shape[0] in batch_sizes:
         return dataclasses.replace(call, operation=keras.layers.Reshape(shape[1:], name="reshape"))
+    if shape is not None and shape[0] and shape[0] % _BATCH == 0 and batch_sizes == {_BATCH} and -1 not in shape:
+        return dataclasses.replace(call, operation=_reshape_to((-1, *shape[1:])))
     for given in vars(call.operation).values() if not isinstance(call.operation, keras.layers.Layer) else ():
         if isinstance(given, (tuple, list)) and None in given:
             raise RecordError(f"{type(call.operation).__name__} is given a size that is not known: {given}")
     return call
+
+
+def _reshape_to(shape: tuple[int, ...]) -> keras.Operation:
+    """The operation that reshapes to this shape."""
+    reshaped = keras.ops.reshape(keras.KerasTensor((None, *shape[1:])), shape)
+    return reshaped._keras_history.operation
 
 
 def _refuse_outputs(outputs) -> None:

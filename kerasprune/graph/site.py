@@ -24,10 +24,11 @@ class Site:
         shapes: The shapes of the inputs as the model has them, with None for unknown dimensions.
         sizes: The same with numbers for the unknown dimensions; multiply-accumulates are counted at these.
         output_shapes: The shapes of the outputs. output_sizes: likewise with numbers.
+        of_weights: The numbers of the inputs that are made of weights alone, whose first axis is not that of samples.
         arguments: The `(args, kwargs)` of the call.
     """
 
-    def __init__(self, call: Call, ledger: Ledger, inputs: Sequence[Labels], sizes, output_sizes):
+    def __init__(self, call: Call, ledger: Ledger, inputs: Sequence[Labels], sizes, output_sizes, of_weights=()):
         self.call = call
         self.layer = call.operation
         self.path = call.path
@@ -37,6 +38,7 @@ class Site:
         self.sizes: tuple[tuple[int, ...], ...] = tuple(sizes)
         self.output_shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in call.outputs)
         self.output_sizes: tuple[tuple[int, ...], ...] = tuple(output_sizes)
+        self.of_weights = frozenset(of_weights)
         self._ledger = ledger
         self._reads: list[set[int]] = [set() for _ in inputs]
         self._picks: dict[int, Pick | Count | slice] = {}
@@ -60,9 +62,9 @@ class Site:
         """Labels of an output that carries no channels."""
         return (None,) * len(self.output_shapes[output])
 
-    def make(self, width: int) -> np.ndarray:
-        """`width` new channels, made by this layer: int (width,)."""
-        return self._ledger.make(self.path, width)
+    def make(self, width: int, loose: bool = False) -> np.ndarray:
+        """`width` new channels, made by this layer: int (width,); loose ones are none where they must stay."""
+        return self._ledger.make(self.path, width, loose)
 
     def tie(self, first: np.ndarray, second: np.ndarray, why: str) -> None:
         """Entry by entry, the channels of the two vectors live or die together."""
@@ -86,7 +88,7 @@ class Site:
         rank = len(self.shapes[index])
         for axis in axes:
             if axis % rank == 0:
-                self.freeze(self.inputs[index][:1], f"{self.name} reads these channels along the axis of the samples")
+                self.freeze(self.inputs[index][:1], f"{self.name} reads these channels along the first axis")
             elif self.inputs[index][axis] is not None:
                 self._reads[index].add(axis % rank)
 
@@ -193,6 +195,10 @@ class Site:
         if wanted:
             self._ledger.inexact.setdefault(self.path, why)
         return wanted
+
+    def ours(self, why: str) -> None:
+        """Say that a layer of this package stands in the slimmed model, and why."""
+        self._ledger.ours.setdefault(self.path, why)
 
     def decline(self, why: str) -> list[Labels]:
         """Leave the call alone: all that goes in stays, what comes out carries no channels."""

@@ -10,6 +10,7 @@ from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.ledger import Ledger
+from kerasprune.graph.own_weight import OwnWeight
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.rules.statistics import INEXACT
 from kerasprune.graph.site import Site, symbolic
@@ -69,10 +70,17 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
 
 @dataclass(frozen=True, eq=False)
 class _Carried:
-    """What stands for a tensor while a model is traced: its labels, and its shape with numbers for what is unknown."""
+    """What stands for a tensor while a model is traced.
+
+    Attributes:
+        labels: Its labels.
+        sizes: Its shape with numbers for what is unknown.
+        of_weights: Whether it is made of weights alone, which have no axis of samples.
+    """
 
     labels: Labels
     sizes: tuple[int, ...]
+    of_weights: bool = False
 
 
 class _Tracer:
@@ -95,13 +103,15 @@ class _Tracer:
         call = self._canonical(call)
         carried = [env[id(tensor)] for tensor in call.inputs]
         labels, sizes = [each.labels for each in carried], [each.sizes for each in carried]
-        made_sizes = _output_sizes(call, env)
+        numbers = [number for number, each in enumerate(carried) if each.of_weights]
+        of_weights = bool(carried) and len(numbers) == len(carried) or _gives_weight(call)
+        made_sizes = [tensor.shape for tensor in call.outputs] if of_weights else _output_sizes(call, env)
         if is_graph(call.operation):
             self._tie_calls(call, labels)
             made = self.run(call.operation, call.path, labels, sizes)
         else:
-            made = self._apply_rule(Site(call, self.ledger, labels, sizes, made_sizes))
-        return [_Carried(labels, size) for labels, size in zip(made, made_sizes, strict=True)]
+            made = self._apply_rule(Site(call, self.ledger, labels, sizes, made_sizes, numbers))
+        return [_Carried(labels, size, of_weights) for labels, size in zip(made, made_sizes, strict=True)]
 
     def _canonical(self, call: Call) -> Call:
         """The call under the path that its operation had when it was first met."""
@@ -158,6 +168,11 @@ class _Tracer:
 def _tidy(labels: Labels) -> Labels:
     """A vector that names no channel at all says nothing."""
     return tuple(vector if vector is not None and vector.any() else None for vector in labels)
+
+
+def _gives_weight(call: Call) -> bool:
+    """Whether the call returns a weight as it is, without an axis of samples."""
+    return isinstance(call.operation, OwnWeight) and len(call.arguments[0]) == 1 and not call.arguments[1].get("rank")
 
 
 def _output_sizes(call: Call, env: Env) -> list[tuple]:

@@ -8,6 +8,7 @@ import keras
 
 from kerasprune.core import GraphError
 from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.givers import Givers
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
 from kerasprune.graph.replay import Replay
@@ -70,6 +71,7 @@ class _Unroll(Replay):
         self.unrolled: set[int] = set()
         self.names: dict[int, str] = {}
         self.taken: set[str] = set()
+        self.givers = Givers()
 
     def result(self, inputs) -> tuple[keras.Model, dict[str, str]]:
         with self.clones.building():
@@ -97,7 +99,7 @@ class _Unroll(Replay):
             inputs = _built_inputs(model) if inputs is None else inputs
             args, kwargs = _call_arguments(model, inputs)
             try:
-                recording = record(model, args, kwargs)
+                recording = record(model, args, kwargs, self.givers)
                 outputs = self._run_parts(recording, "", keras.tree.flatten((args, kwargs)))
                 return keras.Model(inputs, outputs, name=model.name)
             except RecordError as error:
@@ -167,7 +169,7 @@ class _Unroll(Replay):
                 self.recordings[call.key] = found[call.key]
 
     def _recorded(self, call: Call) -> Recording:
-        return spell_out(call) if is_spelled_out(call) else record(call.operation, *call.arguments)
+        return spell_out(call) if is_spelled_out(call) else record(call.operation, *call.arguments, self.givers)
 
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""

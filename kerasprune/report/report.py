@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -50,6 +50,7 @@ class Report:
         steps: The rounds of ranking and removing.
         difference: Largest difference between the masked and the slimmed model over all steps, relative to the
             output; None if it was not measured.
+        ours: Name of a layer of this package in the slimmed model to the reason why it is no stock layer.
 
     Example:
 
@@ -64,6 +65,7 @@ class Report:
     left_alone: Mapping[str, str]
     steps: tuple[Step, ...] = ()
     difference: float | None = None
+    ours: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -92,6 +94,7 @@ class Report:
             left_alone=_left_alone(graph),
             steps=steps,
             difference=max(measured, default=None),
+            ours=_ours(graph, keep),
         )
 
     def to_json(self) -> str:
@@ -122,6 +125,7 @@ class Report:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
         for repair in self.steps[-1].repairs if self.steps else ():
             lines.append(f"recovery: {repair}")
+        lines += [f"layer of kerasprune: {name}: {reason}" for name, reason in self.ours.items()]
         return lines + [f"left alone: {name}: {reason}" for name, reason in self.left_alone.items()]
 
     def print(self, console=None) -> None:
@@ -167,3 +171,9 @@ def _left_alone(graph: ChannelGraph) -> dict[str, str]:
     """Declined layers and frozen groups, each with its reason."""
     reasons = {group.name: group.frozen for group in graph.groups if group.frozen is not None}
     return {**graph.declined, **{name: why for name, why in reasons.items() if name not in graph.declined}}
+
+
+def _ours(graph: ChannelGraph, keep: np.ndarray) -> dict[str, str]:
+    """The layers of this package; one that stands for another does so only where that loses channels."""
+    totals = {path: edits["total"] for path, edits in graph.edits.items() if "total" in edits}
+    return {path: why for path, why in graph.ours.items() if path not in totals or totals[path].under(keep)}

@@ -99,8 +99,9 @@ def normalization(pick, pool, tensor):
         return layers.UnitNormalization()(tensor)
     if kind == "by hand":
         return normalized_by_hand(pick, tensor)
-    axis = pick((-1, -1, 1, (1, -1)))
-    return (layers.LayerNormalization if kind == "layer" else layers.RMSNormalization)(axis=axis)(tensor)
+    if kind == "rms":
+        return layers.RMSNormalization(axis=pick((-1, tuple(range(1, len(tensor.shape))))))(tensor)
+    return layers.LayerNormalization(axis=pick((-1, -1, 1, (1, -1))))(tensor)
 
 
 def normalized_by_hand(pick, tensor):

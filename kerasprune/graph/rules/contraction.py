@@ -76,9 +76,10 @@ def _contract(site: Site, factors: Sequence[Operand], terms: Sequence[str], outp
         sizes[letter] = max(factor.sizes[axis] for factor, axis in places)
         vectors[letter] = _tied(site, places)
         if letter not in output:
-            for factor, axis in places:
-                if factor.index is not None:
-                    site.read(axis, index=factor.index)
+            tensors = [(factor, axis) for factor, axis in places if factor.index is not None]
+            outside = [(factor, axis) for factor, axis in tensors if factor.index not in site.of_weights]
+            for factor, axis in outside or tensors:  # where they read zero, the weights have no say
+                site.read(axis, index=factor.index)
     for factor, term in zip(factors, terms, strict=True):
         factor.follow(site, tuple(vectors[letter] for letter in term))
     site.multiply(tuple(vectors.values()), tuple(sizes.values()))

@@ -1,6 +1,7 @@
 """Statistics over channels: those that are gone count as zero, so that sums stay and divisors are put right."""
 
 import math
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -36,7 +37,8 @@ def rms_normalization(site: Site) -> Labels:
         return site.labels
     channels = read_one_axis(site, axes)
     own = None if channels is None else Share(channels, -0.5)
-    site.weight(layer.scale, _along(site, axes), share=own)
+    last = range(len(site.labels) - len(axes), len(site.labels))  # along these Keras multiplies, whatever the axes are
+    site.weight(layer.scale, _along(site, last), share=own)
     if channels is not None:
         site.set("epsilon", Share(channels, -1.0, layer.epsilon))
     return site.labels
@@ -61,6 +63,7 @@ def layer_normalization(site: Site) -> Labels:
     if channels is not None:
         width = math.prod(site.sizes[0][axis] for axis in axes)
         site.set("total", Whole(channels, getattr(layer, "total", width)))
+        site.ours("a PartialLayerNormalization of kerasprune stands for it, because no stock layer counts zeros")
     return site.labels
 
 
@@ -104,6 +107,6 @@ def _inexactly(site: Site, axes: tuple[int, ...], variables: tuple) -> bool:
     return True
 
 
-def _along(site: Site, axes: tuple[int, ...]) -> Labels:
+def _along(site: Site, axes: Iterable[int]) -> Labels:
     """The labels of a weight that has the axes of a statistic."""
     return tuple(site.labels[axis] for axis in axes)
