@@ -1,6 +1,6 @@
 """The notebook of a trace: rules write into it, `close` makes the immutable graph of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -16,10 +16,14 @@ class Ledger:
 
     Args:
         inexact: Class names of layers that shall lose channels though the others change by it.
+        carriers: By the key of a call that deals channels out among several axes, the number of the axis that shall
+            lose them; the first one where nothing is said.
     """
 
-    def __init__(self, inexact: Collection[str] = ()):
+    def __init__(self, inexact: Collection[str] = (), carriers: Mapping[str, int] | None = None):
         self.wanted = frozenset(inexact)
+        self.carriers = carriers or {}
+        self.splits: dict[str, tuple[np.ndarray, int]] = {}
         self.inexact: dict[str, str] = {}
         self.ours: dict[str, str] = {}
         self.next_id = 1
@@ -59,9 +63,10 @@ class Ledger:
         self.frozen.append((np.ravel(ids), why))
 
     def close(self, input_shapes: tuple[tuple[int, ...], ...]) -> ChannelGraph:
-        """The graph; the ledger must not be used afterwards."""
+        """The graph; of the ledger, only `splits` must be used afterwards, which then has the ids of the graph."""
         final = self._without_loose(_number(self.next_id, self.ties))
         renumber = Renumber(final)
+        self.splits = {key: (final[ids], count) for key, (ids, count) in self.splits.items()}
         calls = tuple(renumber.call(call) for call in self.calls)
         weights = tuple(renumber.weight(weight) for weight in self.weights.values())
         return ChannelGraph(

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.givers import Givers, put_weight_tensors
+from kerasprune.graph.known_sizes import einsum_specification
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.walk import calls_between, forget_calls_since, is_graph, number_of_calls
 
@@ -111,6 +112,8 @@ def _record(layer, args, kwargs, givers, batch) -> Recording:
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
     with _untouched(layer) as parts, _ReadWeights() as scope:
         for part in parts:
+            if type(part) is keras.layers.EinsumDense:
+                vars(part)["compute_output_spec"] = functools.partial(einsum_specification, part)
             if part is not layer and is_opaque(part):
                 vars(part)["compute_output_spec"] = functools.partial(_specification, part)
         weights = put_weight_tensors(layer)

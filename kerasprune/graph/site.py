@@ -178,6 +178,12 @@ class Site:
         labels = tuple(self.labels[axis] if same and self.labels[axis] is not None else None for axis in axes)
         return labels, tuple(sizes[axis] for axis in axes)
 
+    def carrier(self, channels: np.ndarray, count: int) -> int:
+        """Which of `count` axes, among which these channels are dealt out, shall lose them in whole slices."""
+        number = self._ledger.carriers.get(self.call.key, 0) % count
+        self._ledger.splits[self.call.key] = (channels, count)
+        return number
+
     def activated(self, labels: Labels, activation, axis: int = -1) -> Labels:
         """The labels behind an activation; one that mixes channels freezes them.
 

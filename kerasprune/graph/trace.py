@@ -1,7 +1,7 @@
 """Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import keras
@@ -21,6 +21,7 @@ from kerasprune.graph.walk import calls_of, functional, is_graph, operations
 # What an unknown dimension counts as, by the rank of the input; see `trace`.
 _UNKNOWN = {4: 224, 5: 32}
 _UNKNOWN_ELSE = 64
+_OUTPUT = "is an output of the model"
 
 
 def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: Collection[str] = ()) -> ChannelGraph:
@@ -56,16 +57,52 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
     sizes = _input_sizes(graph.inputs, input_shape)
     if isinstance(inexact, str) or not set(inexact) <= INEXACT:
         raise GraphError(f"`inexact` must be a collection of names from {sorted(INEXACT)}. Received: {inexact!r}.")
-    tracer = _Tracer(reasons, inexact)
+    return _with_best_carriers(lambda carriers: _traced(model, sizes, _Tracer(reasons, Ledger(inexact, carriers))))
+
+
+def _traced(model: keras.Model, sizes: list[tuple], tracer: "_Tracer") -> tuple[ChannelGraph, Ledger]:
+    graph = functional(model)
     inputs = [(None,) * len(tensor.shape) for tensor in graph.inputs]
     outputs = tracer.run(model, "", inputs, sizes)
     for labels, tensor in zip(outputs, graph.outputs, strict=True):
         name = tensor._keras_history.operation.name
         for vector in labels:
             if vector is not None:
-                tracer.ledger.freeze(vector, f"`{name}` is an output of the model")
+                tracer.ledger.freeze(vector, f"`{name}` {_OUTPUT}")
     tracer.count_params(model)
-    return tracer.ledger.close(tuple(sizes))
+    return tracer.ledger.close(tuple(sizes)), tracer.ledger
+
+
+def _with_best_carriers(traced: Callable[[Mapping[str, int]], tuple[ChannelGraph, Ledger]]) -> ChannelGraph:
+    """The graph in which reshapes that deal channels out among several axes give them to axes that can lose them.
+
+    Which axis can is not known before the trace is through: of (3, heads, size), the first one is taken apart into
+    query, key and value later. So where all channels stay, the next axis is tried, for all such reshapes at once.
+    """
+    carriers: dict[str, int] = {}
+    first = best = traced(carriers)
+    last = first
+    while stuck := _stuck(*last, carriers):
+        carriers = {**carriers, **stuck}
+        last = traced(carriers)
+        best = max(best, last, key=lambda result: result[0].channels() - result[0].frozen[1:].sum())
+    left = {key: number for key, number in carriers.items() if key not in _stuck(*last, {})}
+    if best is not first and left != carriers:  # what no axis can lose is left as it would be without this search
+        last = traced(left)
+        best = max(last, best, key=lambda result: result[0].channels() - result[0].frozen[1:].sum())
+    return best[0]
+
+
+def _stuck(graph: ChannelGraph, ledger: Ledger, carriers: Mapping[str, int]) -> dict[str, int]:
+    """The next axis of every reshape whose channels all stay, by the key of its call; outputs of the model left out."""
+    reasons = {number: group.frozen for group in graph.groups if group.frozen for number in group.ids.tolist()}
+    found = {}
+    for key, (ids, count) in ledger.splits.items():
+        why = reasons.get(int(ids.max()), "")
+        number = carriers.get(key, 0) + 1
+        if graph.frozen[ids].all() and number < count and why and not why.endswith(_OUTPUT):
+            found[key] = number
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +123,9 @@ class _Carried:
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
-    def __init__(self, reasons: Mapping[str, str], inexact: Collection[str]):
+    def __init__(self, reasons: Mapping[str, str], ledger: Ledger):
         self.reasons = reasons
-        self.ledger = Ledger(inexact)
+        self.ledger = ledger
         self.paths: dict[int, str] = {}
         self.first_inputs: dict[int, list[Labels]] = {}
 

@@ -7,8 +7,9 @@ import re
 import keras
 
 from kerasprune.core import GraphError
-from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
+from kerasprune.graph.known_sizes import filled, with_known_sizes
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
 from kerasprune.graph.replay import Replay
@@ -153,10 +154,11 @@ class _Unroll(Replay):
         self.taken.update(call.operation.name for call in calls)
         found: dict[str, Recording] = {}
         whole: set[int] = {id(call.operation) for call in calls if id(call.operation) in self.made} - self.unrolled
+        known = with_known_sizes(calls)
         candidates = [call for call in calls if is_opaque(call.operation) or is_spelled_out(call)]
         for call in candidates:
             try:
-                found[call.key] = self._recorded(call)
+                found[call.key] = self._recorded(call, known)
                 if any(getattr(tensor, "_keras_mask", None) is not None for tensor in call.outputs):
                     raise RecordError("its output carries a mask")
             except RecordError as error:
@@ -168,8 +170,8 @@ class _Unroll(Replay):
                 self.unrolled.add(id(call.operation))
                 self.recordings[call.key] = found[call.key]
 
-    def _recorded(self, call: Call) -> Recording:
-        return spell_out(call) if is_spelled_out(call) else record(call.operation, *call.arguments, self.givers)
+    def _recorded(self, call: Call, known: Env) -> Recording:
+        return spell_out(call) if is_spelled_out(call) else record(call.operation, *filled(call, known), self.givers)
 
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""
