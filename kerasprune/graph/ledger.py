@@ -24,6 +24,7 @@ class Ledger:
         self.wanted = frozenset(inexact)
         self.carriers = carriers or {}
         self.splits: dict[str, tuple[np.ndarray, int]] = {}
+        self.single: list[np.ndarray] = []
         self.inexact: dict[str, str] = {}
         self.ours: dict[str, str] = {}
         self.next_id = 1
@@ -62,11 +63,17 @@ class Ledger:
         """These channels stay, and this is the reason."""
         self.frozen.append((np.ravel(ids), why))
 
+    def freeze_single(self, ids: np.ndarray, why: str) -> None:
+        """These channels stay because what they are combined with has none, which another choice of axes can change."""
+        self.single.append(np.ravel(ids))
+        self.freeze(ids, why)
+
     def close(self, input_shapes: tuple[tuple[int, ...], ...]) -> ChannelGraph:
-        """The graph; of the ledger, only `splits` must be used afterwards, which then has the ids of the graph."""
+        """The graph; of the ledger, only `splits` and `single` must be used afterwards, with the ids of the graph."""
         final = self._without_loose(_number(self.next_id, self.ties))
         renumber = Renumber(final)
         self.splits = {key: (final[ids], count) for key, (ids, count) in self.splits.items()}
+        self.single = [final[ids] for ids in self.single]
         calls = tuple(renumber.call(call) for call in self.calls)
         weights = tuple(renumber.weight(weight) for weight in self.weights.values())
         return ChannelGraph(

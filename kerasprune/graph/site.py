@@ -77,6 +77,10 @@ class Site:
             if vector is not None:
                 self._ledger.freeze(vector, why)
 
+    def freeze_single(self, labels: np.ndarray, why: str) -> None:
+        """The channels in these labels stay, because what they are combined with has none."""
+        self._ledger.freeze_single(labels, why)
+
     def freeze_other_axes(self, axis: int | None, why: str, index: int = 0) -> Labels:
         """Freeze what input `index` carries on other axes than `axis`; returns its labels."""
         labels = self.inputs[index]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import keras
+import numpy as np
 
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
@@ -80,29 +81,42 @@ def _with_best_carriers(traced: Callable[[Mapping[str, int]], tuple[ChannelGraph
     query, key and value later. So where all channels stay, the next axis is tried, for all such reshapes at once.
     """
     carriers: dict[str, int] = {}
-    first = best = traced(carriers)
-    last = first
-    while stuck := _stuck(*last, carriers):
-        carriers = {**carriers, **stuck}
+    first = best = last = traced(carriers)
+    while moved := _next_axes(*last, carriers):
+        carriers = {**carriers, **moved}
         last = traced(carriers)
-        best = max(best, last, key=lambda result: result[0].channels() - result[0].frozen[1:].sum())
-    left = {key: number for key, number in carriers.items() if key not in _stuck(*last, {})}
+        best = max(best, last, key=_num_free)
+    left = {key: number for key, number in carriers.items() if key not in _stuck(*last)}
     if best is not first and left != carriers:  # what no axis can lose is left as it would be without this search
-        last = traced(left)
-        best = max(last, best, key=lambda result: result[0].channels() - result[0].frozen[1:].sum())
+        best = max(traced(left), best, key=_num_free)
     return best[0]
 
 
-def _stuck(graph: ChannelGraph, ledger: Ledger, carriers: Mapping[str, int]) -> dict[str, int]:
-    """The next axis of every reshape whose channels all stay, by the key of its call; outputs of the model left out."""
-    reasons = {number: group.frozen for group in graph.groups if group.frozen for number in group.ids.tolist()}
-    found = {}
-    for key, (ids, count) in ledger.splits.items():
-        why = reasons.get(int(ids.max()), "")
-        number = carriers.get(key, 0) + 1
-        if graph.frozen[ids].all() and number < count and why and not why.endswith(_OUTPUT):
-            found[key] = number
-    return found
+def _num_free(traced: tuple[ChannelGraph, Ledger]) -> int:
+    return traced[0].num_ids - int(traced[0].frozen.sum())
+
+
+def _stuck(graph: ChannelGraph, ledger: Ledger) -> dict[str, tuple[np.ndarray, int]]:
+    """The channels and the number of axes of every reshape whose channels all stay; outputs of the model left out."""
+    outputs = np.zeros(graph.num_ids, bool)
+    for group in graph.groups:
+        outputs[group.ids] = group.frozen is not None and group.frozen.endswith(_OUTPUT)
+    splits = ledger.splits.items()
+    return {key: split for key, split in splits if graph.frozen[split[0]].all() and not outputs[split[0]].any()}
+
+
+def _next_axes(graph: ChannelGraph, ledger: Ledger, carriers: Mapping[str, int]) -> dict[str, int]:
+    """The next axis of those reshapes whose channels all stay and that have one.
+
+    Those that stay because what they are combined with has no channels wait until that has found its axis.
+    """
+    single = np.zeros(graph.num_ids, bool)
+    for ids in ledger.single:
+        single[ids] = True
+    stuck = _stuck(graph, ledger)
+    found = {key: carriers.get(key, 0) + 1 for key, (_, count) in stuck.items() if carriers.get(key, 0) + 1 < count}
+    waiting = {key for key in found if single[stuck[key][0]].any()}
+    return {key: number for key, number in found.items() if key not in waiting} or found
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,7 @@ def _tied(site: Site, places: Iterable[tuple[Operand, int]]) -> np.ndarray | Non
     first = next((vector for vector, _ in places if vector is not None), None)
     for vector, index in places:
         if first is not None and vector is None and index is not None:
-            site.freeze(first, f"{site.name} multiplies them with values that are not channels")
+            site.freeze_single(first, f"{site.name} multiplies them with values that are not channels")
         elif vector is not None and vector is not first:
             site.tie(first, vector, f"{site.name} multiplies them place by place")
     return first
