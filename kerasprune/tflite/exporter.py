@@ -17,6 +17,7 @@ from kerasprune.tflite.convert import convert
 from kerasprune.tflite.flatbuffer import count_operators, parse, with_signature
 from kerasprune.tflite.in_float32 import in_float32, unrolled
 from kerasprune.tflite.parity import check_parity
+from kerasprune.tflite.products import with_products
 from kerasprune.tflite.recipe import Recipe, recipes
 from kerasprune.tflite.samples import draw_samples, random_samples
 from kerasprune.tflite.signature import input_names, input_specs, output_names
@@ -93,7 +94,7 @@ def export(
     chosen = recipes[recipe]() if isinstance(recipe, str) else recipe
     _check(model, path, chosen, data, batch_size)
     with atomic_path(path) as temporary:
-        model = in_float32(model) if chosen.loops else unrolled(in_float32(model))
+        model = with_products(in_float32(model) if chosen.loops else unrolled(in_float32(model)))
         samples = None if data is None else draw_samples(model, data, max(chosen.samples, batch_size or 1), seed)
         specs = input_specs(model, batch_size, input_shapes, samples)
         if samples is None:
