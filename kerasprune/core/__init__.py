@@ -3,6 +3,7 @@
 from kerasprune.core import measures  # noqa: F401  (importing the measures registers them)
 from kerasprune.core.batches import Batch, as_arrays, batches
 from kerasprune.core.cost import CostTable, Term
+from kerasprune.core.edits import Count, Share, Whole
 from kerasprune.core.errors import (
     BudgetError,
     DataError,
@@ -19,7 +20,6 @@ from kerasprune.core.graph import (
     CallLabels,
     ChannelGraph,
     ChannelGroup,
-    Count,
     Labels,
     Pick,
     WeightLabels,
@@ -52,9 +52,11 @@ __all__ = [
     "OptionError",
     "Pick",
     "Registry",
+    "Share",
     "Term",
     "VerificationError",
     "WeightLabels",
+    "Whole",
     "accepted",
     "as_arrays",
     "atomic_path",

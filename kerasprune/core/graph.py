@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kerasprune.core.cost import CostTable, Term
+from kerasprune.core.edits import Count, Share
 from kerasprune.core.errors import GraphError
 from kerasprune.core.measure import MEASURES
 from kerasprune.core.table import table
@@ -55,6 +56,7 @@ class WeightLabels:
         reads: The axes on which the layer consumes channels; the others make or carry them.
         inner: Those of `reads` whose channels the layer makes itself, as attention does with its heads: nothing can
             stand between the two, so a removed channel reads zero there only if the weight is zero.
+        share: What the kept entries are multiplied by.
     """
 
     layer: str
@@ -63,6 +65,7 @@ class WeightLabels:
     axes: Labels
     reads: tuple[int, ...] = ()
     inner: tuple[int, ...] = ()
+    share: Share | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,7 @@ class CallLabels:
         outputs: The labels of every output tensor.
         reads: Per input the axes that the call consumes: there a removed channel must read zero.
         arguments: Edits of constants among the call's arguments, by their position in the flattened arguments.
+        share: What the output is multiplied by behind the call; where it is not 1, that is a call of its own.
     """
 
     key: str
@@ -83,19 +87,8 @@ class CallLabels:
     inputs: tuple[Labels, ...]
     outputs: tuple[Labels, ...]
     reads: tuple[tuple[int, ...], ...]
-    arguments: Mapping[int, "Count | Pick | slice"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Count:
-    """A number in a layer's configuration that is `factor` times the number of kept entries of `labels`."""
-
-    labels: np.ndarray
-    factor: int = 1
-
-    def under(self, keep: np.ndarray) -> int:
-        """The number for this `keep`."""
-        return int(np.count_nonzero(keep[self.labels])) * self.factor
+    arguments: Mapping[int, "Count | Pick | Share | slice"] = field(default_factory=dict)
+    share: Share | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,13 +114,14 @@ class ChannelGraph:
         weights: The labelled weights.
         calls: Every call, in the order of execution.
         edits: What changes in the configuration of a layer: path to key to value; a value is a `Count`, a
-            `Pick`, a literal, or a tuple of these.
+            `Share`, a `Whole`, a `Pick`, a literal, or a tuple of these.
         declined: Sentences about what was left alone, by layer path.
         input_shapes: The input shapes at which multiply-accumulates are counted.
         params_terms: The parameters, as sums of products of channel counts.
         macs_terms: The multiply-accumulates, likewise.
         inexact: Sentences about layers that will not see a removed channel at all, where exactly they would read zero,
             by layer path; empty unless the trace was asked for it.
+        ours: Sentences about layers of this package that a slimmed model has where no stock layer will do, by path.
     """
 
     num_ids: int
@@ -140,6 +134,7 @@ class ChannelGraph:
     params_terms: tuple[Term, ...]
     macs_terms: tuple[Term, ...]
     inexact: Mapping[str, str] = field(default_factory=dict)
+    ours: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def cost_table(self) -> CostTable:

@@ -7,7 +7,8 @@ from typing import overload
 import numpy as np
 
 from kerasprune.core.cost import Term
-from kerasprune.core.graph import CallLabels, Count, Labels, Pick, WeightLabels
+from kerasprune.core.edits import Count, Share, Whole
+from kerasprune.core.graph import CallLabels, Labels, Pick, WeightLabels
 
 
 class Renumber:
@@ -51,7 +52,10 @@ class Renumber:
         """The new labels and the new shape of a weight."""
         axes = self.axes(weight.axes)
         shape = tuple(size if labels is None else len(labels) for size, labels in zip(weight.shape, axes, strict=True))
-        return replace(weight, shape=shape, axes=axes)
+        share = weight.share and Share(
+            self.vector(weight.share.labels), weight.share.power
+        )  # the weight has its factor
+        return replace(weight, shape=shape, axes=axes, share=share)
 
     def call(self, call: CallLabels) -> CallLabels:
         """The new labels of a call."""
@@ -62,6 +66,7 @@ class Renumber:
             outputs=tuple(self.axes(labels) for labels in call.outputs),
             reads=call.reads,
             arguments={position: self.value(value) for position, value in call.arguments.items()},
+            share=self.value(call.share),
         )
 
     def term(self, term: Term) -> Term:
@@ -72,6 +77,11 @@ class Renumber:
         """An entry of a configuration, with the labels in it new."""
         if isinstance(value, Count):
             return Count(self.vector(value.labels), value.factor)
+        if isinstance(value, Share):
+            number = value.value if self.keep is None else value.under(self.keep)
+            return Share(self.vector(value.labels), value.power, number)
+        if isinstance(value, Whole):
+            return Whole(self.vector(value.labels), value.value)
         if isinstance(value, Pick):
             values = value.values if self.keep is None else value.under(self.keep)
             return Pick(values, self.axes(value.axes))

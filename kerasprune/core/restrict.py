@@ -1,8 +1,11 @@
 """The graph of a slimmed model, without tracing it."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from kerasprune.core.graph import ChannelGraph, ChannelGroup
+from kerasprune.core.edits import Share
+from kerasprune.core.graph import CallLabels, ChannelGraph, ChannelGroup
 from kerasprune.core.renumber import Renumber
 
 
@@ -33,12 +36,37 @@ def restrict(graph: ChannelGraph, keep: np.ndarray) -> tuple[ChannelGraph, np.nd
             for group in graph.groups
         ),
         weights=tuple(cut.weight(weight) for weight in graph.weights),
-        calls=tuple(cut.call(call) for call in graph.calls),
+        calls=tuple(part for call in graph.calls for part in _with_factor(call, cut.call(call))),
         edits={path: {key: cut.value(value) for key, value in edit.items()} for path, edit in graph.edits.items()},
         declined=graph.declined,
         input_shapes=graph.input_shapes,
         params_terms=tuple(cut.term(term) for term in graph.params_terms),
         macs_terms=tuple(cut.term(term) for term in graph.macs_terms),
         inexact=graph.inexact,
+        ours=graph.ours,
     )
     return restricted, origin
+
+
+def _with_factor(before: CallLabels, call: CallLabels) -> tuple[CallLabels, ...]:
+    """A call, and behind it the one that multiplies its output where channels of its statistic are gone."""
+    if before.share is None or call.share.value == before.share.value:
+        return (call,)
+    name, _, number = call.key.rpartition("#")
+    factor = CallLabels(
+        key=f"{factor_name(name, before.share)}#{number}",
+        operation=factor_name(call.operation, before.share),
+        inputs=call.outputs,
+        outputs=call.outputs,
+        reads=((),),
+        arguments={1: call.share},
+    )
+    return replace(call, share=None), factor
+
+
+def factor_name(name: str, share: Share) -> str:
+    """The name of the operation that multiplies the output of another one, by that one's name.
+
+    It has the number of channels, so that none has the same name when the smaller model is traced and cut again.
+    """
+    return f"{name}_of_{len(share.labels)}"

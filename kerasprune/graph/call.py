@@ -49,10 +49,12 @@ class Carried:
     Attributes:
         labels: Its labels.
         sizes: Its shape, with numbers for unknown dimensions; empty where nobody asks for it.
+        of_weights: Whether it is made of weights alone, which have no axis of samples.
     """
 
     labels: Labels
     sizes: tuple[int, ...] = ()
+    of_weights: bool = False
 
 
 class Labelled:

@@ -1,6 +1,6 @@
 """The notebook of a trace: rules write into it, `close` makes the immutable graph of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -16,13 +16,20 @@ class Ledger:
 
     Args:
         inexact: Class names of layers that shall lose channels though the others change by it.
+        carriers: By the key of a call that deals channels out among several axes, the number of the axis that shall
+            lose them; the first one where nothing is said.
     """
 
-    def __init__(self, inexact: Collection[str] = ()):
+    def __init__(self, inexact: Collection[str] = (), carriers: Mapping[str, int] | None = None):
         self.wanted = frozenset(inexact)
+        self.carriers = carriers or {}
+        self.splits: dict[str, tuple[np.ndarray, int]] = {}
+        self.single: list[np.ndarray] = []
         self.inexact: dict[str, str] = {}
+        self.ours: dict[str, str] = {}
         self.next_id = 1
         self.made: list[tuple[str, np.ndarray]] = []
+        self.loose: list[tuple[str, np.ndarray]] = []
         self.ties: list[tuple[np.ndarray, np.ndarray, str]] = []
         self.frozen: list[tuple[np.ndarray, str]] = []
         self.weights: dict[int, WeightLabels] = {}
@@ -33,11 +40,11 @@ class Ledger:
         self.params: list[Term] = []
         self.macs: list[Term] = []
 
-    def make(self, path: str, width: int) -> np.ndarray:
-        """`width` new ids, made by the layer at `path`."""
+    def make(self, path: str, width: int, loose: bool = False) -> np.ndarray:
+        """`width` new ids, made by the layer at `path`; loose ones count as no channels where only such ones stay."""
         ids = np.arange(self.next_id, self.next_id + width)
         self.next_id += width
-        self.made.append((path, ids))
+        (self.loose if loose else self.made).append((path, ids))
         return ids
 
     def tie(self, first: np.ndarray, second: np.ndarray, why: str) -> None:
@@ -57,10 +64,17 @@ class Ledger:
         """These channels stay, and this is the reason."""
         self.frozen.append((np.ravel(ids), why))
 
+    def freeze_single(self, ids: np.ndarray, why: str) -> None:
+        """These channels stay because what they are combined with has none, which another choice of axes can change."""
+        self.single.append(np.ravel(ids))
+        self.freeze(ids, why)
+
     def close(self, input_shapes: tuple[tuple[int, ...], ...]) -> ChannelGraph:
-        """The graph; the ledger must not be used afterwards."""
-        final = _number(self.next_id, self.ties)
+        """The graph; of the ledger, only `splits` and `single` must be used afterwards, with the ids of the graph."""
+        final = self._without_loose(_number(self.next_id, self.ties))
         renumber = Renumber(final)
+        self.splits = {key: (final[ids], count) for key, (ids, count) in self.splits.items()}
+        self.single = [final[ids] for ids in self.single]
         calls = tuple(renumber.call(call) for call in self.calls)
         weights = tuple(renumber.weight(weight) for weight in self.weights.values())
         return ChannelGraph(
@@ -74,7 +88,20 @@ class Ledger:
             params_terms=tuple(renumber.term(term) for term in self.params),
             macs_terms=tuple(renumber.term(term) for term in self.macs),
             inexact=dict(self.inexact),
+            ours=dict(self.ours),
         )
+
+    def _without_loose(self, final: np.ndarray) -> np.ndarray:
+        """The final ids, 0 for those that are made as loose ones alone and must stay."""
+        fixed = np.zeros(final.max() + 1, bool)
+        for ids, _ in self.frozen:
+            fixed[final[ids]] = True
+        for _, ids in self.made:
+            fixed[final[ids]] = False
+        fixed[0] = True
+        number = np.where(fixed, 0, np.cumsum(~fixed))
+        self.made = sorted(self.made + self.loose, key=lambda made: made[1][0] if len(made[1]) else 0)
+        return number[final]
 
     def _groups(self, final: np.ndarray, vectors: list[np.ndarray]) -> tuple[ChannelGroup, ...]:
         num_ids = int(final.max()) + 1

@@ -36,8 +36,8 @@ class Part(Site):
         outside = self._enter(tuple(range(len(self.outer.shapes[index]))))
         self.outer.read(*(outside[axis % rank] for axis in axes), index=index)
 
-    def weight(self, variable, axes: Labels, reads: tuple[int, ...] = (), inner: tuple[int, ...] = ()) -> None:
-        self.outer.weight(variable, axes, reads, inner)
+    def weight(self, variable, axes: Labels, reads=(), inner=(), share=None) -> None:
+        self.outer.weight(variable, axes, reads, inner, share)
 
     def set(self, key: str, value: object) -> None:
         self.outer.set(self.key + key, value)

@@ -6,9 +6,11 @@ import tempfile
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Pick, WeightLabels, cut, silence
+from kerasprune.core import ChannelGraph, Count, GraphError, Pick, Share, WeightLabels, Whole, cut, silence
+from kerasprune.core.restrict import factor_name
 from kerasprune.graph.call import Call, Labelled
 from kerasprune.graph.clone import Cloner, replay
+from kerasprune.graph.partial_normalization import in_part
 from kerasprune.graph.replay import AtCall
 from kerasprune.graph.walk import operations, shared_layers
 
@@ -28,9 +30,18 @@ class Clones:
         self.pairs: list[tuple[str, keras.Operation, keras.Operation]] = []
         self._initializers: list[tuple[keras.layers.Layer, str, object]] = []
 
-    def make(self, path: str, old: keras.Operation, changes: dict | None = None) -> keras.Operation:
-        """A clone of `old`, with other values for the entries of its configuration in `changes`."""
-        new = self.cloner.clone(path, old, changes)
+    def make(
+        self, path: str, old: keras.Operation, changes: dict | None = None, pattern: keras.Operation | None = None
+    ) -> keras.Operation:
+        """What stands for `old`: a clone of it, or of `pattern`, a layer of another class with the same weights.
+
+        Args:
+            path: The path of `old`.
+            old: What to clone.
+            changes: Entries of the configuration that get other values.
+            pattern: What to clone in its place.
+        """
+        new = self.cloner.clone(path, pattern or old, changes)
         if isinstance(new, keras.layers.Layer):
             self._start_at_zero(new)
         self.pairs.append((path, old, new))
@@ -105,11 +116,13 @@ class Rebuild:
 
     def _make(self, path: str, old: keras.Operation) -> keras.Operation:
         edits = self.graph.edits.get(path, {}) if self.keep is not None else {}
-        return self.clones.make(path, old, {key: _resolve(value, self.keep) for key, value in edits.items()})
+        changes = {key: _resolve(value, self.keep) for key, value in edits.items()}
+        total = changes.pop("total", None)
+        return self.clones.make(path, old, changes, None if total is None else in_part(old, total))
 
     def _with_cut_constants(self) -> AtCall | None:
         """Make a call with the constants among its arguments cut where the graph says so; None if it nowhere does."""
-        if self.keep is None or not any(labels.arguments for labels in self.graph.calls):
+        if self.keep is None or not any(labels.arguments or labels.share for labels in self.graph.calls):
             return None
 
         def at_call(call: Call, operation, args, kwargs):
@@ -117,7 +130,8 @@ class Rebuild:
             for position, value in call.labels.arguments.items() if call.labels else ():
                 leaves[position] = _like(_resolve(value, self.keep), leaves[position])
             args, kwargs = keras.tree.pack_sequence_as((args, kwargs), leaves)
-            return operation(*args, **kwargs)
+            outputs = operation(*args, **kwargs)
+            return _multiplied(outputs, operation, call.labels.share, self.keep) if call.labels else outputs
 
         return at_call
 
@@ -147,7 +161,8 @@ class Rebuild:
         keep = self.silent if path in self.graph.inexact and self.keep is None else self.keep
         if labels is not None and keep is not None and any(vector is not None for vector in labels.axes):
             value = np.asarray(keras.ops.stop_gradient(source[...]))  # a slice becomes an array without a copy
-            target.assign(cut(value, labels.axes, keep))
+            value = cut(value, labels.axes, keep)
+            target.assign(value if labels.share is None or self.keep is None else value * labels.share.under(keep))
         elif labels is not None and self.silent is not None and labels.inner:
             target.assign(silence(keras.ops.convert_to_numpy(source), labels.axes, labels.inner, self.silent))
         else:
@@ -218,9 +233,19 @@ def _like(value, old):
     return keras.ops.convert_to_tensor(value, old.dtype) if hasattr(old, "dtype") else value
 
 
+def _multiplied(tensor, operation: keras.Operation, share: Share | None, keep: np.ndarray):
+    """The output of an operation, multiplied by what corrects it for the channels that it does not see any more."""
+    factor = 1.0 if share is None else share.under(keep)
+    if factor == 1.0:
+        return tensor
+    tensor = tensor * factor
+    tensor._keras_history.operation.name = factor_name(operation.name, share)
+    return tensor
+
+
 def _resolve(value, keep: np.ndarray):
     """The value of a configuration entry under `keep`; arrays become lists, which a configuration can hold."""
-    if isinstance(value, Count):
+    if isinstance(value, (Count, Share, Whole)):
         return value.under(keep)
     if isinstance(value, Pick):
         return value.under(keep).tolist()

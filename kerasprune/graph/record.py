@@ -10,6 +10,8 @@ import keras
 import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
+from kerasprune.graph.known_sizes import einsum_specification
 from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.walk import calls_between, forget_calls_since, is_graph, number_of_calls
@@ -34,29 +36,31 @@ class Recording:
     outputs: object
 
 
-def record(layer: keras.layers.Layer, args: tuple, kwargs: dict) -> Recording:
+def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers | None = None) -> Recording:
     """Run `layer.call` on stand-ins for its tensors and list the calls that it makes.
 
     The layer and its parts are left as they were. A call that needs to know the batch size, or a size that the model
     leaves open, is recorded at two sizes, and what the two have in common is compared with the layer at a third.
+    Weights that the layer itself holds are inputs of its operations, given by layers that hold them.
 
     Args:
         layer: A built layer or model.
         args: The positional arguments of the call, with `KerasTensor`s. kwargs: the others.
+        givers: The layers that hold weights of layers recorded so far, to which those of this one are added.
 
     Raises:
         RecordError: The call does more than to call Keras layers and operations, or not the same in training.
     """
     _refuse_state(layer, args, kwargs)
-    kwargs = _taken(layer, kwargs)
+    kwargs, givers = _taken(layer, kwargs), givers or Givers()
     try:
-        recording = _record_twice(layer, args, kwargs)
+        recording = _record_twice(layer, args, kwargs, givers)
         return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
     except RecordError:  # it needs to know a size
         pass
     unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
     try:
-        recording = for_all_sizes(*(_record_twice(layer, args, kwargs, trial) for trial in (0, 1)))
+        recording = for_all_sizes(*(_record_twice(layer, args, kwargs, givers, trial) for trial in (0, 1)))
     except OpenSizeError as error:
         raise RecordError(f"its calls depend on {unknown}: {error}") from error
     _compare_at_third_sizes(layer, recording, args, kwargs, unknown)
@@ -79,14 +83,14 @@ def _refuse_state(layer, args, kwargs) -> None:
         raise RecordError("its input carries a mask, which its parts could treat otherwise")
 
 
-def _record_twice(layer, args, kwargs, trial=None) -> Recording:
+def _record_twice(layer, args, kwargs, givers, trial=None) -> Recording:
     """The recording for inference, after checking that training makes the same calls."""
     takes_training = "training" in inspect.signature(layer.call).parameters
     if not takes_training or kwargs.get("training") is not None:
-        return _record(layer, args, kwargs, trial)
-    recording = _record(layer, args, {**kwargs, "training": None}, trial)
+        return _record(layer, args, kwargs, givers, trial)
+    recording = _record(layer, args, {**kwargs, "training": None}, givers, trial)
     try:
-        in_training = _record(layer, args, {**kwargs, "training": True}, trial)
+        in_training = _record(layer, args, {**kwargs, "training": True}, givers, trial)
     except RecordError as error:
         raise RecordError(f"it computes otherwise in training: {error}") from error
     if _outline(recording) != _outline(in_training):
@@ -94,7 +98,7 @@ def _record_twice(layer, args, kwargs, trial=None) -> Recording:
     return recording
 
 
-def _record(layer, args, kwargs, trial) -> Recording:
+def _record(layer, args, kwargs, givers, trial) -> Recording:
     stand_ins = []
 
     def stand_in(leaf):
@@ -108,16 +112,29 @@ def _record(layer, args, kwargs, trial) -> Recording:
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
     with _untouched(layer) as parts, _ReadWeights() as scope:
         for part in parts:
+            if type(part) is keras.layers.EinsumDense:
+                vars(part)["compute_output_spec"] = functools.partial(einsum_specification, part)
             if part is not layer and is_opaque(part):
                 vars(part)["compute_output_spec"] = functools.partial(_specification, part)
+        weights = put_weight_tensors(layer)
         try:
             outputs = layer.call(*args, **kwargs)
         except Exception as error:  # the user's code may raise anything
             raise RecordError(f"its call fails on symbolic tensors ({_first_line(error)})") from error
         _refuse_outputs(outputs)
-        found = calls_between(stand_ins, keras.tree.flatten(outputs))
+        found = calls_between([*stand_ins, *weights], keras.tree.flatten(outputs))
     _refuse_weights(scope, found)
+    found = _with_givers(layer, weights, stand_ins, found, outputs, givers)
     return Recording(tuple(stand_ins), tuple(found), outputs)
+
+
+def _with_givers(layer, weights, inputs, calls, outputs, givers: Givers) -> list[Call]:
+    if not inputs:
+        raise RecordError("it is called on no tensor")
+    try:
+        return givers.give(layer, weights, inputs, calls, keras.tree.flatten(outputs))
+    except UnlikeUseError as error:
+        raise RecordError(str(error)) from error
 
 
 def stand_in_calls(

@@ -13,7 +13,8 @@ def reshape_labels(site: Site, labels: Labels, shape: Shape, new_shape: Shape, p
 
     The two shapes are cut, from the last axis to the first, into the smallest blocks of equal size. Within a block,
     axes that merge repeat or tile their labels. Where a channel axis is split, either the labels vary along one of
-    the new axes only, which then carries them, or whole slices of one new axis live or die together.
+    the new axes only, which then carries them, or whole slices of one of the new axes live or die together: of the
+    first one, unless another one is preferred, or the trace has found out that another one can lose them.
 
     Args:
         site: The call, for ties and reasons.
@@ -67,9 +68,9 @@ def _reshape_block(site: Site, labels: Labels, shape: Shape, new_shape: Shape, p
     if len(wide) <= 1:
         return tuple(flat if axis == carrier else None for axis in range(len(new_shape)))
     table = flat.reshape(new_shape)
-    if preferred in wide:
-        carrier = preferred
-    carrier = next((axis for axis in wide if _varies_along(table, axis)), carrier)
+    carrier = next((axis for axis in wide if _varies_along(table, axis)), None)
+    if carrier is None:
+        carrier = preferred if preferred in wide else wide[site.carrier(flat, len(wide))]
     rows = np.moveaxis(table, carrier, 0).reshape(new_shape[carrier], math.prod(new_shape) // new_shape[carrier])
     site.tie(rows[:, :1], rows, f"{site.name} splits them into blocks, which go as a whole")
     return tuple(rows[:, 0].copy() if axis == carrier else None for axis in range(len(new_shape)))

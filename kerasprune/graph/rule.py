@@ -9,7 +9,7 @@ import keras
 from kerasprune.core import OptionError
 from kerasprune.core.registry import known
 
-BEHAVIOURS = ("source", "carry", "channelwise", "move", "join", "composite", "barrier")
+BEHAVIOURS = ("source", "carry", "channelwise", "move", "join", "statistic", "composite", "barrier")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def rule(*targets: type | str, behaviour: str = "source") -> Callable:
             Operations of `keras.ops` are named by their class name ("Reshape"), layers whose class has no public name
             by that of its package and its own ("keras.LayerScale").
         behaviour: What the rule does, for the table of supported layers: "source", "carry", "channelwise", "move",
-            "join", "composite" or "barrier".
+            "join", "statistic", "composite" or "barrier".
 
     Raises:
         OptionError: The behaviour is unknown, or a target is neither a class nor a name.

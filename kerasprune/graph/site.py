@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasprune.core import CallLabels, Count, Labels, Pick, Term, WeightLabels
+from kerasprune.core import CallLabels, Count, Labels, Pick, Share, Term, WeightLabels, Whole
 from kerasprune.graph.elementwise import is_elementwise
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.walk import Call
@@ -24,10 +24,11 @@ class Site:
         shapes: The shapes of the inputs as the model has them, with None for unknown dimensions.
         sizes: The same with numbers for the unknown dimensions; multiply-accumulates are counted at these.
         output_shapes: The shapes of the outputs. output_sizes: likewise with numbers.
+        of_weights: The numbers of the inputs that are made of weights alone, whose first axis is not that of samples.
         arguments: The `(args, kwargs)` of the call.
     """
 
-    def __init__(self, call: Call, ledger: Ledger, inputs: Sequence[Labels], sizes, output_sizes):
+    def __init__(self, call: Call, ledger: Ledger, inputs: Sequence[Labels], sizes, output_sizes, of_weights=()):
         self.call = call
         self.layer = call.operation
         self.path = call.path
@@ -37,9 +38,11 @@ class Site:
         self.sizes: tuple[tuple[int, ...], ...] = tuple(sizes)
         self.output_shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in call.outputs)
         self.output_sizes: tuple[tuple[int, ...], ...] = tuple(output_sizes)
+        self.of_weights = frozenset(of_weights)
         self._ledger = ledger
         self._reads: list[set[int]] = [set() for _ in inputs]
         self._picks: dict[int, Pick | Count | slice] = {}
+        self._share: Share | None = None
 
     @property
     def name(self) -> str:
@@ -59,9 +62,9 @@ class Site:
         """Labels of an output that carries no channels."""
         return (None,) * len(self.output_shapes[output])
 
-    def make(self, width: int) -> np.ndarray:
-        """`width` new channels, made by this layer: int (width,)."""
-        return self._ledger.make(self.path, width)
+    def make(self, width: int, loose: bool = False) -> np.ndarray:
+        """`width` new channels, made by this layer: int (width,); loose ones are none where they must stay."""
+        return self._ledger.make(self.path, width, loose)
 
     def tie(self, first: np.ndarray, second: np.ndarray, why: str) -> None:
         """Entry by entry, the channels of the two vectors live or die together."""
@@ -74,6 +77,10 @@ class Site:
             if vector is not None:
                 self._ledger.freeze(vector, why)
 
+    def freeze_single(self, labels: np.ndarray, why: str) -> None:
+        """The channels in these labels stay, because what they are combined with has none."""
+        self._ledger.freeze_single(labels, why)
+
     def freeze_other_axes(self, axis: int | None, why: str, index: int = 0) -> Labels:
         """Freeze what input `index` carries on other axes than `axis`; returns its labels."""
         labels = self.inputs[index]
@@ -85,11 +92,18 @@ class Site:
         rank = len(self.shapes[index])
         for axis in axes:
             if axis % rank == 0:
-                self.freeze(self.inputs[index][:1], f"{self.name} reads these channels along the axis of the samples")
+                self.freeze(self.inputs[index][:1], f"{self.name} reads these channels along the first axis")
             elif self.inputs[index][axis] is not None:
                 self._reads[index].add(axis % rank)
 
-    def weight(self, variable, axes: Labels, reads: tuple[int, ...] = (), inner: tuple[int, ...] = ()) -> None:
+    def weight(
+        self,
+        variable,
+        axes: Labels,
+        reads: tuple[int, ...] = (),
+        inner: tuple[int, ...] = (),
+        share: Share | None = None,
+    ) -> None:
         """Say which channels lie along the axes of a weight, and on which axes the weight consumes them.
 
         A weight met again, in a shared layer, ties its first labels to these. None is no weight and is passed over.
@@ -99,6 +113,7 @@ class Site:
             axes: One label vector or None per axis.
             reads: The axes on which the weight consumes channels.
             inner: Those of `reads` whose channels the same layer makes.
+            share: What the kept entries are multiplied by.
         """
         if variable is None:
             return
@@ -109,7 +124,12 @@ class Site:
         if known is None:
             index = next(i for i, weight in enumerate(self.layer.weights) if weight is variable)
             self._ledger.weights[id(variable)] = WeightLabels(
-                self.path, index, tuple(variable.shape), axes, *(_positive(side, axes) for side in (reads, inner))
+                self.path,
+                index,
+                tuple(variable.shape),
+                axes,
+                *(_positive(side, axes) for side in (reads, inner)),
+                share,
             )
             return
         why = f"{self.name} is called several times with the same weights"
@@ -130,6 +150,10 @@ class Site:
     def argument(self, position: int, value: Pick | Count | slice) -> None:
         """A constant among the flattened `(args, kwargs)` of the call follows the channels; a slice may hold counts."""
         self._picks[position] = value
+
+    def scale(self, share: Share) -> None:
+        """What the output of this operation is multiplied by, because it no longer sees the channels that are gone."""
+        self._share = share
 
     def macs(self, variable, over: Labels = (), sizes: Sequence[int] = (), factor: float = 1.0) -> None:
         """Count the multiply-accumulates of a weight that is applied once at each of the positions.
@@ -158,6 +182,12 @@ class Site:
         labels = tuple(self.labels[axis] if same and self.labels[axis] is not None else None for axis in axes)
         return labels, tuple(sizes[axis] for axis in axes)
 
+    def carrier(self, channels: np.ndarray, count: int) -> int:
+        """Which of `count` axes, among which these channels are dealt out, shall lose them in whole slices."""
+        number = self._ledger.carriers.get(self.call.key, 0) % count
+        self._ledger.splits[self.call.key] = (channels, count)
+        return number
+
     def activated(self, labels: Labels, activation, axis: int = -1) -> Labels:
         """The labels behind an activation; one that mixes channels freezes them.
 
@@ -175,6 +205,10 @@ class Site:
         if wanted:
             self._ledger.inexact.setdefault(self.path, why)
         return wanted
+
+    def ours(self, why: str) -> None:
+        """Say that a layer of this package stands in the slimmed model, and why."""
+        self._ledger.ours.setdefault(self.path, why)
 
     def decline(self, why: str) -> list[Labels]:
         """Leave the call alone: all that goes in stays, what comes out carries no channels."""
@@ -205,7 +239,7 @@ class Site:
         """File the call in the ledger."""
         reads = tuple(tuple(sorted(axes)) for axes in self._reads)
         self._ledger.calls.append(
-            CallLabels(self.call.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks))
+            CallLabels(self.call.key, self.path, self.inputs, tuple(outputs), reads, dict(self._picks), self._share)
         )
 
 
@@ -219,7 +253,7 @@ def symbolic(shape: Sequence[int], tensor: keras.KerasTensor) -> keras.KerasTens
 
 def _followed(value: object) -> list[np.ndarray]:
     """The label vectors that a value of a configuration follows."""
-    if isinstance(value, Count):
+    if isinstance(value, (Count, Share, Whole)):
         return [value.labels]
     return [vector for vector in value.axes if vector is not None] if isinstance(value, Pick) else []
 

@@ -12,6 +12,7 @@ MEANING = {
     "channelwise": "changes nothing on the channel axis",
     "move": "moves entries; the channels move with them",
     "join": "combines elements at one place: their channels live or die together",
+    "statistic": "reads all channels at once, exactly: those that are gone count as zero",
     "composite": "several of these in one layer",
     "barrier": "mixes channels: they stay, with the reason",
 }

@@ -1,18 +1,20 @@
 """Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import keras
+import numpy as np
 
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
 from kerasprune.graph.call import Call, Carried, Env, run, symbolic_leaves
 from kerasprune.graph.ledger import Ledger
+from kerasprune.graph.own_weight import OwnWeight
 from kerasprune.graph.price import calls_inside, macs_of_operation
 from kerasprune.graph.rule import find_rule
-from kerasprune.graph.rules.norms import INEXACT
+from kerasprune.graph.rules.statistics import INEXACT
 from kerasprune.graph.site import Site, symbolic
 from kerasprune.graph.trial import probe
 from kerasprune.graph.unroll import unrolled
@@ -23,6 +25,7 @@ _UNKNOWN = {4: 224, 5: 32}
 _UNKNOWN_ELSE = 64
 # By what it is multiplied, where a model cannot take it: a first kernel may be longer.
 _TRIED = (1, 2, 4, 16, 64, 256, 1024)
+_OUTPUT = "is an output of the model"
 
 
 def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: Collection[str] = ()) -> ChannelGraph:
@@ -35,8 +38,9 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
             dimensions open; a list of shapes for several inputs. By default an open dimension counts as 224 in images,
             32 in volumes and 64 elsewhere, or a multiple where the model needs more.
         inexact: Names of normalisations over channels, of "LayerNormalization" and "RMSNormalization", that shall lose
-            channels all the same. Their statistics are then those of the channels that remain, so these change a
-            little; `measure_inexact` says by how much. By default such channels stay.
+            channels without a correction and remain the stock layers they are. Their statistics are then those of the
+            channels that remain, so these change a little; `measure_inexact` says by how much. By default what is
+            removed counts as zero in the statistics, exactly.
 
     Returns:
         The graph. What cannot be removed stands in it with the reason.
@@ -69,20 +73,68 @@ def trace_flat(
         input_shape: As in `trace`.
         inexact: As there.
     """
-    graph = functional(model)
     if isinstance(inexact, str) or not set(inexact) <= INEXACT:
         raise GraphError(f"`inexact` must be a collection of names from {sorted(INEXACT)}. Received: {inexact!r}.")
     sizes = _sizes_that_work(model, input_shape)
-    tracer = _Tracer(reasons, inexact)
+    return _with_best_carriers(lambda carriers: _traced(model, sizes, _Tracer(reasons, Ledger(inexact, carriers))))
+
+
+def _traced(model: keras.Model, sizes: list[tuple], tracer: "_Tracer") -> tuple[ChannelGraph, Ledger]:
+    graph = functional(model)
     inputs: list[Labels] = [(None,) * len(tensor.shape) for tensor in graph.inputs]
     outputs = tracer.run(model, "", inputs, sizes)
     for labels, tensor in zip(outputs, graph.outputs, strict=True):
         name = tensor._keras_history.operation.name
         for vector in labels:
             if vector is not None:
-                tracer.ledger.freeze(vector, f"`{name}` is an output of the model")
+                tracer.ledger.freeze(vector, f"`{name}` {_OUTPUT}")
     tracer.count_params(model)
-    return tracer.ledger.close(tuple(sizes))
+    return tracer.ledger.close(tuple(sizes)), tracer.ledger
+
+
+def _with_best_carriers(traced: Callable[[Mapping[str, int]], tuple[ChannelGraph, Ledger]]) -> ChannelGraph:
+    """The graph in which reshapes that deal channels out among several axes give them to axes that can lose them.
+
+    Which axis can is not known before the trace is through: of (3, heads, size), the first one is taken apart into
+    query, key and value later. So where all channels stay, the next axis is tried, for all such reshapes at once.
+    """
+    carriers: dict[str, int] = {}
+    first = best = last = traced(carriers)
+    while moved := _next_axes(*last, carriers):
+        carriers = {**carriers, **moved}
+        last = traced(carriers)
+        best = max(best, last, key=_num_free)
+    left = {key: number for key, number in carriers.items() if key not in _stuck(*last)}
+    if best is not first and left != carriers:  # what no axis can lose is left as it would be without this search
+        best = max(traced(left), best, key=_num_free)
+    return best[0]
+
+
+def _num_free(traced: tuple[ChannelGraph, Ledger]) -> int:
+    return traced[0].num_ids - int(traced[0].frozen.sum())
+
+
+def _stuck(graph: ChannelGraph, ledger: Ledger) -> dict[str, tuple[np.ndarray, int]]:
+    """The channels and the number of axes of every reshape whose channels all stay; outputs of the model left out."""
+    outputs = np.zeros(graph.num_ids, bool)
+    for group in graph.groups:
+        outputs[group.ids] = group.frozen is not None and group.frozen.endswith(_OUTPUT)
+    splits = ledger.splits.items()
+    return {key: split for key, split in splits if graph.frozen[split[0]].all() and not outputs[split[0]].any()}
+
+
+def _next_axes(graph: ChannelGraph, ledger: Ledger, carriers: Mapping[str, int]) -> dict[str, int]:
+    """The next axis of those reshapes whose channels all stay and that have one.
+
+    Those that stay because what they are combined with has no channels wait until that has found its axis.
+    """
+    single = np.zeros(graph.num_ids, bool)
+    for ids in ledger.single:
+        single[ids] = True
+    stuck = _stuck(graph, ledger)
+    found = {key: carriers.get(key, 0) + 1 for key, (_, count) in stuck.items() if carriers.get(key, 0) + 1 < count}
+    waiting = {key for key in found if single[stuck[key][0]].any()}
+    return {key: number for key, number in found.items() if key not in waiting} or found
 
 
 _UNCOUNTED = "; what it multiplies is not counted"
@@ -91,10 +143,10 @@ _UNCOUNTED = "; what it multiplies is not counted"
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
-    def __init__(self, reasons: Mapping[str, str], inexact: Collection[str], probing: bool = True):
+    def __init__(self, reasons: Mapping[str, str], ledger: Ledger, probing: bool = True):
         self.reasons = reasons
         self.probing = probing
-        self.ledger = Ledger(inexact)
+        self.ledger = ledger
         self.paths: dict[int, str] = {}
         self.first_inputs: dict[int, list[Labels]] = {}
 
@@ -109,13 +161,15 @@ class _Tracer:
         call = self._canonical(call)
         carried = [env[id(tensor)] for tensor in call.inputs]
         labels, sizes = [each.labels for each in carried], [each.sizes for each in carried]
-        made_sizes = _output_sizes(call, env)
+        numbers = [number for number, each in enumerate(carried) if each.of_weights]
+        of_weights = bool(carried) and len(numbers) == len(carried) or _gives_weight(call)
+        made_sizes = [tensor.shape for tensor in call.outputs] if of_weights else _output_sizes(call, env)
         if is_graph(call.operation):
             self._tie_calls(call, labels)
             made = self.run(call.operation, call.path, labels, sizes)
         else:
-            made = self._apply_rule(Site(call, self.ledger, labels, sizes, made_sizes))
-        return [Carried(labels, size) for labels, size in zip(made, made_sizes, strict=True)]
+            made = self._apply_rule(Site(call, self.ledger, labels, sizes, made_sizes, numbers))
+        return [Carried(labels, size, of_weights) for labels, size in zip(made, made_sizes, strict=True)]
 
     def _canonical(self, call: Call) -> Call:
         """The call under the path that its operation had when it was first met."""
@@ -198,7 +252,7 @@ def _macs(site: Site) -> float | None:
     if inside is None:
         return None
     given, calls, times = inside
-    tracer = _Tracer({}, (), probing=False)
+    tracer = _Tracer({}, Ledger(), probing=False)
     env = {id(tensor): Carried((None,) * len(tensor.shape), tuple(tensor.shape)) for tensor in given}
     try:
         run(calls, env, tracer._perform)
@@ -210,6 +264,11 @@ def _macs(site: Site) -> float | None:
 def _tidy(labels: Labels) -> Labels:
     """A vector that names no channel at all says nothing."""
     return tuple(vector if vector is not None and vector.any() else None for vector in labels)
+
+
+def _gives_weight(call: Call) -> bool:
+    """Whether the call returns a weight as it is, without an axis of samples."""
+    return isinstance(call.operation, OwnWeight) and len(call.arguments[0]) == 1 and not call.arguments[1].get("rank")
 
 
 def _output_sizes(call: Call, env: Env) -> list[tuple]:

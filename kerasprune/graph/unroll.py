@@ -8,10 +8,13 @@ from typing import Any
 import keras
 
 from kerasprune.core import GraphError
-from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.call import Call, Env, run, symbolic_leaves
+from kerasprune.graph.givers import Givers
+from kerasprune.graph.known_sizes import filled, with_known_sizes
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
 from kerasprune.graph.replay import Replay
+from kerasprune.graph.spelled_out import is_spelled_out, spell_out
 from kerasprune.graph.walk import calls_of, functional, is_graph
 
 
@@ -70,6 +73,7 @@ class _Unroll(Replay):
         self.unrolled: set[int] = set()
         self.names: dict[int, str] = {}
         self.taken: set[str] = set()
+        self.givers = Givers()
 
     def result(self, inputs) -> tuple[keras.Model, dict[str, str]]:
         with self.clones.building():
@@ -97,7 +101,7 @@ class _Unroll(Replay):
             inputs = _built_inputs(model) if inputs is None else inputs
             args, kwargs = _call_arguments(model, inputs)
             try:
-                recording = record(model, args, kwargs)
+                recording = record(model, args, kwargs, self.givers)
                 outputs = self._run_parts(recording, "", keras.tree.flatten((args, kwargs)))
                 return keras.Model(inputs, outputs, name=model.name)
             except RecordError as error:
@@ -126,7 +130,7 @@ class _Unroll(Replay):
         return self._run_parts(recording, call.path, given)
 
     def _cast(self, call: Call, tensor: keras.KerasTensor) -> keras.KerasTensor:
-        if not needs_cast(call.operation, tensor):
+        if not isinstance(call.operation, keras.layers.Layer) or not needs_cast(call.operation, tensor):
             return tensor
         cast = keras.ops.cast(tensor, call.operation.input_dtype)
         cast._keras_history.operation.name = self._name(call.path, "cast")
@@ -151,10 +155,11 @@ class _Unroll(Replay):
         self.taken.update(call.operation.name for call in calls)
         found: dict[str, Recording] = {}
         whole: set[int] = {id(call.operation) for call in calls if id(call.operation) in self.made} - self.unrolled
-        candidates = [call for call in calls if is_opaque(call.operation)]
+        known = with_known_sizes(calls)
+        candidates = [call for call in calls if is_opaque(call.operation) or is_spelled_out(call)]
         for call in candidates:
             try:
-                found[call.key] = record(call.operation, *call.arguments)
+                found[call.key] = self._recorded(call, known)
                 if any(getattr(tensor, "_keras_mask", None) is not None for tensor in call.outputs):
                     raise RecordError("its output carries a mask")
             except RecordError as error:
@@ -165,6 +170,9 @@ class _Unroll(Replay):
             if id(call.operation) not in whole:
                 self.unrolled.add(id(call.operation))
                 self.recordings[call.key] = found[call.key]
+
+    def _recorded(self, call: Call, known: Env) -> Recording:
+        return spell_out(call) if is_spelled_out(call) else record(call.operation, *filled(call, known), self.givers)
 
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""

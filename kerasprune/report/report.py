@@ -62,6 +62,7 @@ class Report:
         difference: Largest difference between the masked and the slimmed model over all steps, relative to the
             output; None if it was not measured.
         others: What else can be measured of the model, by the name of the measure.
+        ours: Name of a layer of this package in the slimmed model to the reason why it is no stock layer.
 
     Example:
 
@@ -78,6 +79,7 @@ class Report:
     steps: tuple[Step, ...] = ()
     difference: float | None = None
     others: Mapping[str, Change] = field(default_factory=dict)
+    ours: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -111,6 +113,7 @@ class Report:
                 for name, measure in MEASURES.items()
                 if name not in COLUMNS
             },
+            ours=_ours(graph, keep),
         )
 
     def to_json(self) -> str:
@@ -145,6 +148,7 @@ class Report:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
         for repair in self.steps[-1].repairs if self.steps else ():
             lines.append(f"recovery: {repair}")
+        lines += [f"layer of kerasprune: {name}: {reason}" for name, reason in self.ours.items()]
         return lines + [f"left alone: {name}: {reason}" for name, reason in self.left_alone.items()]
 
     def print(self, console=None) -> None:
@@ -170,3 +174,9 @@ def _left_alone(graph: ChannelGraph) -> dict[str, str]:
     """Declined layers and frozen groups, each with its reason."""
     reasons = {group.name: group.frozen for group in graph.groups if group.frozen is not None}
     return {**graph.declined, **{name: why for name, why in reasons.items() if name not in graph.declined}}
+
+
+def _ours(graph: ChannelGraph, keep: np.ndarray) -> dict[str, str]:
+    """The layers of this package; one that stands for another does so only where that loses channels."""
+    totals = {path: edits["total"] for path, edits in graph.edits.items() if "total" in edits}
+    return {path: why for path, why in graph.ours.items() if path not in totals or totals[path].under(keep)}

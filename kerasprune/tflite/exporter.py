@@ -18,6 +18,7 @@ from kerasprune.tflite.flatbuffer import count_operators, parse, with_signature
 from kerasprune.tflite.in_float32 import in_float32, unrolled
 from kerasprune.tflite.layout import laid_out
 from kerasprune.tflite.parity import check_parity
+from kerasprune.tflite.products import with_products
 from kerasprune.tflite.requirements import assert_installed
 from kerasprune.tflite.samples import draw_samples, random_samples
 from kerasprune.tflite.signature import input_names, input_specs, output_names
@@ -105,7 +106,7 @@ def export(
     chosen = RECIPES[recipe]() if isinstance(recipe, str) else recipe
     _check(model, path, chosen, data, batch_size)
     with atomic_path(path) as temporary:
-        model = in_float32(model) if chosen.loops else unrolled(in_float32(model))
+        model = with_products(in_float32(model) if chosen.loops else unrolled(in_float32(model)))
         samples = None if data is None else draw_samples(model, data, max(chosen.samples, batch_size or 1), seed)
         specs = input_specs(model, batch_size, input_shapes, samples)
         if samples is None:

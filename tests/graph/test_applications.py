@@ -43,8 +43,8 @@ def test_the_families_are_those_of_the_forty():
 
 
 @pytest.mark.slow
-def test_blocks_of_convnext_lose_their_inner_width_and_the_normalized_stream_between_them_stays():
+def test_blocks_of_convnext_lose_their_inner_width_and_that_of_the_normalized_stream_between_them():
     graph = kp.trace(keras.applications.ConvNeXtTiny(include_top=False, weights=None, input_shape=(64, 64, 3)))
     assert all(group.frozen is None for group in graph.groups if "pointwise_conv_1" in group.name)
     streams = [group for group in graph.groups if any("pointwise_conv_2" in maker for maker in group.makers)]
-    assert streams and all("takes its statistics" in group.frozen for group in streams)
+    assert streams and all(group.frozen is None for group in streams[:-1])

@@ -168,7 +168,6 @@ def test_inputs_of_several_names_become_a_dict():
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (lambda self, x, training: self.dense(x) * self.scale, "uses the weight `scale`"),
         (lambda self, x, training: ops.matmul(x, ops.transpose(self.dense.kernel)), "uses the weight `kernel`"),
         (lambda self, x, training: self.dense(x) if training else self.dense(-x), "computes otherwise in training"),
         (lambda self, x, training: self.dense(x if ops.convert_to_numpy(x).sum() > 0 else -x), "symbolic tensors"),

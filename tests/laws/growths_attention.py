@@ -135,3 +135,84 @@ class Stack(layers.Layer):
 @growth(2, 3)
 def subclassed(pick, pool, tensor):
     return pick((Block, Stack))(pick(WIDTHS))(layers.Dense(4)(tensor) if tensor.sparse else tensor)
+
+
+class Weighted(layers.Layer):
+    """Computes with weights of its own, in one of several ways."""
+
+    def __init__(self, kind, units, **options):
+        super().__init__(**options)
+        self.kind = kind
+        self.units = units
+
+    def build(self, shape):
+        width = shape[-1]
+        sizes = {
+            "factor": [(width,)],
+            "affine": [(width,), (width,)],
+            "norm": [(width,)],
+            "matrix": [(width, self.units), (self.units,)],
+            "product": [(width, self.units), (self.units, width)],
+            "places": [(1, *shape[1:])],
+            "token": [(1, 1, width)],
+            "softmax": [(width, self.units)],
+        }
+        self.tables = [self.add_weight(shape=size, name=f"table_{n}") for n, size in enumerate(sizes[self.kind])]
+
+    def call(self, x):
+        return getattr(self, f"_{self.kind}")(x, *self.tables)
+
+    def _factor(self, x, factor):
+        return x * factor
+
+    def _affine(self, x, factor, shift):
+        return factor * x + shift
+
+    def _norm(self, x, scale):
+        return x * ops.rsqrt(ops.mean(ops.square(x), -1, keepdims=True) + 0.1) * (1 + scale)
+
+    def _matrix(self, x, kernel, bias):
+        return ops.tanh(ops.matmul(x, kernel) + bias)
+
+    def _product(self, x, first, second):
+        return ops.einsum("bnc,cd->bnd", x, ops.matmul(first, second))
+
+    def _places(self, x, table):
+        return x + table
+
+    def _token(self, x, token):
+        return ops.concatenate([ops.broadcast_to(token, (ops.shape(x)[0], 1, x.shape[-1])), x], axis=1)
+
+    def _softmax(self, x, kernel):
+        return ops.tensordot(x, ops.softmax(kernel, axis=-1), axes=1)
+
+
+@growth(3)
+def weights_of_its_own(pick, pool, tensor):
+    kinds = ("factor", "affine", "norm", "matrix", "product", "places", "token", "softmax")
+    layer = Weighted(pick(kinds), pick(WIDTHS))
+    result = layer(tensor)
+    return layer(result) if result.shape == tensor.shape and pick((True, False)) else result
+
+
+@growth(3)
+def fused_attention(pick, pool, tensor):
+    heads, size, length = pick(HEADS), pick((1, 2, 3)), tensor.shape[1]
+    order = pick((("three", "heads"), ("heads", "three")))
+    axes = {"three": 3, "heads": heads}
+    fused = ops.reshape(layers.Dense(3 * heads * size)(tensor), (-1, length, *(axes[name] for name in order), size))
+    place = 2 + order.index("three")
+    taken = pick(("unstack", "index", "split"))
+    if taken == "unstack":
+        q, k, v = ops.unstack(fused, 3, axis=place)
+    elif taken == "index":
+        q, k, v = (fused[(slice(None),) * place + (number,)] for number in range(3))
+    else:
+        q, k, v = (ops.squeeze(part, place) for part in ops.split(fused, 3, axis=place))
+    if pick((True, False)):
+        q, k = (layers.RMSNormalization()(part) for part in (q, k))
+    scores = ops.einsum("bnhd,bmhd->bhnm", q, k)
+    if pick((True, False)):
+        scores = 5.0 * ops.tanh(scores / 5.0)  # a soft cap
+    mixed = ops.einsum("bhnm,bmhd->bnhd", ops.softmax(scores), v)
+    return ops.reshape(mixed, (-1, length, heads * size))

@@ -92,12 +92,31 @@ def transposed_convolution(pick, pool, tensor):
 
 @growth(2, 3, 4, 5)
 def normalization(pick, pool, tensor):
-    kind = pick(("batch", "batch", "batch", "layer", "unit", "rms"))
+    kind = pick(("batch", "batch", "batch", "layer", "unit", "rms", "by hand"))
     if kind == "batch":
         return layers.BatchNormalization(center=pick((True, False)), scale=pick((True, False)))(tensor)
     if kind == "unit":
         return layers.UnitNormalization()(tensor)
-    return (layers.LayerNormalization if kind == "layer" else layers.RMSNormalization)()(tensor)
+    if kind == "by hand":
+        return normalized_by_hand(pick, tensor)
+    if kind == "rms":
+        return layers.RMSNormalization(axis=pick((-1, tuple(range(1, len(tensor.shape))))))(tensor)
+    return layers.LayerNormalization(axis=pick((-1, -1, 1, (1, -1))))(tensor)
+
+
+def normalized_by_hand(pick, tensor):
+    axis = pick((-1, -1, 1, tuple(range(1, len(tensor.shape)))))
+    mean = ops.mean(tensor, axis=axis, keepdims=True)
+    squares = ops.mean(ops.square(tensor), axis=axis, keepdims=True)
+    written = {
+        "root mean square": lambda: tensor * ops.rsqrt(squares + 0.1),
+        "mean and variance": lambda: (tensor - mean) * ops.rsqrt(ops.var(tensor, axis=axis, keepdims=True) + 0.1),
+        "deviation": lambda: tensor / (ops.std(tensor, axis=axis, keepdims=True) + 0.3),
+        "moments": lambda: tensor * ops.sigmoid(ops.moments(tensor, (-1,), keepdims=True)[1]),
+        "operation": lambda: pick((ops.rms_normalization, ops.layer_normalization))(tensor, epsilon=0.1),
+        "gate": lambda: tensor * ops.sigmoid(mean),
+    }
+    return written[pick(tuple(written))]()
 
 
 @growth(2, 3, 4, 5)

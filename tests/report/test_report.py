@@ -112,3 +112,13 @@ def test_a_layer_without_a_rule_is_reported_with_what_it_holds_back():
     report = Report.of(graph, graph.keep_all())
     reasons = [reason for name, reason in report.left_alone.items() if name in ("tril", "before")]
     assert len(reasons) == 2 and all("no rule" in reason for reason in reasons)
+
+
+def test_layers_of_this_package_are_named_where_they_stand():
+    x = keras.Input((5, 7))
+    norm = keras.layers.LayerNormalization(name="norm")(keras.layers.Dense(8)(x))
+    graph = kp.trace(keras.Model(x, keras.layers.Dense(2)(norm)))
+    keep = graph.keep_all()
+    assert not Report.of(graph, keep).ours
+    keep[graph.groups[0].ids[:2]] = False
+    assert "layer of kerasprune: norm: a PartialLayerNormalization" in str(Report.of(graph, keep))

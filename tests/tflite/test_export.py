@@ -266,3 +266,13 @@ def test_few_large_samples_are_checked(tmp_path, monkeypatch):
         model = keras.Sequential([layers.Input((size, size, 1)), layers.GlobalMaxPooling2D(), layers.Dense(2)])
         export(model, tmp_path / "m.tflite")
     assert seen == [16, 2]
+
+
+def test_a_factor_for_each_channel_is_exported_as_a_product(tmp_path):
+    inputs = keras.Input((6, 6, 3))
+    options = {"bias_axes": "c", "bias_initializer": "random_normal", "activation": "relu"}
+    factor = layers.EinsumDense("...c,c->...c", (8,), **options)
+    model = keras.Model(inputs, layers.Conv2D(2, 1)(factor(layers.Conv2D(8, 3)(inputs))))
+    result = export(model, tmp_path / "model.tflite")
+    assert not {"BATCH_MATMUL", "TRANSPOSE"} & set(result.ops)
+    assert model.get_layer(factor.name) is factor

@@ -76,9 +76,10 @@ def _contract(site: Site, factors: Sequence[Operand], terms: Sequence[str], outp
         sizes[letter] = max(factor.sizes[axis] for factor, axis in places)
         vectors[letter] = _tied(site, places)
         if letter not in output:
-            for factor, axis in places:
-                if factor.index is not None:
-                    site.read(axis, index=factor.index)
+            tensors = [(factor, axis) for factor, axis in places if factor.index is not None]
+            outside = [(factor, axis) for factor, axis in tensors if factor.index not in site.of_weights]
+            for factor, axis in outside or tensors:  # where they read zero, the weights have no say
+                site.read(axis, index=factor.index)
     for factor, term in zip(factors, terms, strict=True):
         factor.follow(site, tuple(vectors[letter] for letter in term))
     site.multiply(tuple(vectors.values()), tuple(sizes.values()))
@@ -96,7 +97,7 @@ def _tied(site: Site, places: Iterable[tuple[Operand, int]]) -> np.ndarray | Non
     first = next((vector for vector, _ in places if vector is not None), None)
     for vector, index in places:
         if first is not None and vector is None and index is not None:
-            site.freeze(first, f"{site.name} multiplies them with values that are not channels")
+            site.freeze_single(first, f"{site.name} multiplies them with values that are not channels")
         elif vector is not None and vector is not first:
             site.tie(first, vector, f"{site.name} multiplies them place by place")
     return first

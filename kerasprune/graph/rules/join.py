@@ -89,7 +89,7 @@ def _join_axis(site: Site, axis: int, inputs: list[tuple[Labels, tuple]]) -> np.
         return None
     for vector in taking_part:
         if vector is None:
-            site.freeze(first, f"{site.name} combines them with values that are not channels")
+            site.freeze_single(first, f"{site.name} combines them with values that are not channels")
         elif vector is not first:
             site.tie(first, vector, f"{site.name} combines them place by place")
     return first

@@ -126,7 +126,7 @@ def _equal_axes(site: Site, axis: int, parts: list[Operand]) -> np.ndarray | Non
         return None
     for vector in vectors:
         if vector is None:
-            site.freeze(first, f"{site.name} sets them beside values that are not channels")
+            site.freeze_single(first, f"{site.name} sets them beside values that are not channels")
         elif vector is not first:
             site.tie(first, vector, f"{site.name} sets them side by side")
     return first

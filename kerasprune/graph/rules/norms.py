@@ -1,12 +1,10 @@
-"""Layers that normalise: batch statistics follow their channel, statistics over channels freeze them."""
+"""Layers with a number of their own for each channel: batch statistics, slopes, factors, groups."""
 
 import keras
 
 from kerasprune.core import Count, Labels
 from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
-
-INEXACT = frozenset({"LayerNormalization", "RMSNormalization"})
 
 
 @rule(keras.layers.BatchNormalization, behaviour="carry")
@@ -36,25 +34,6 @@ def layer_scale(site: Site) -> Labels:
     if channels is not None:
         site.set("projection_dim", Count(channels))
     return site.labels
-
-
-@rule(keras.layers.LayerNormalization, keras.layers.RMSNormalization, behaviour="barrier")
-def layer_normalization(site: Site) -> Labels:
-    """The statistics are taken over the channels: without one of them, all others change.
-
-    Where the trace was asked for it, channels go all the same; the statistics are then those of the remaining ones.
-    """
-    layer, rank = site.layer, len(site.labels)
-    axes = {a % rank for a in ([layer.axis] if isinstance(layer.axis, int) else layer.axis)}
-    channels = site.labels[-1]
-    weights = [getattr(layer, name, None) for name in ("gamma", "beta", "scale")]
-    why = f"{type(layer).__name__} {site.name} takes its statistics over the channels that remain"
-    if axes == {rank - 1} and channels is not None and site.inexact(why):
-        site.read(-1)
-        for variable in weights:
-            site.weight(variable if hasattr(variable, "shape") else None, (channels,))
-        return site.labels
-    return _frozen(site, axes)
 
 
 @rule(keras.layers.GroupNormalization, behaviour="carry")

@@ -1,4 +1,4 @@
-"""Operations that reduce axes: a sum reads the channels, any other reduction over them freezes them."""
+"""Operations that reduce axes: a sum reads the channels, most others freeze those that they reduce over."""
 
 from collections.abc import Iterable
 
@@ -6,33 +6,34 @@ import numpy as np
 
 from kerasprune.core import Labels
 from kerasprune.graph.rule import rule
+from kerasprune.graph.rules.statistics import axes_of, reduced
 from kerasprune.graph.site import Site
 
 
 @rule("Any", "CountNonzero", "Nansum", "Sum", behaviour="channelwise")
 def total(site: Site) -> Labels:
     """A channel that reads zero adds nothing to a sum."""
-    site.read(*_axes(site))
-    return _reduced(site)
+    site.read(*axes_of(site))
+    return reduced(site, axes_of(site))
 
 
 @rule("Norm", behaviour="channelwise")
 def norm(site: Site) -> Labels:
     """Zero adds nothing to the length of a vector; other norms than the usual ones are not looked into."""
-    return total(site) if site.layer.ord in (None, 1, 2, "fro", np.inf) and len(_axes(site)) < 3 else reduction(site)
+    return total(site) if site.layer.ord in (None, 1, 2, "fro", np.inf) and len(axes_of(site)) < 3 else reduction(site)
 
 
 @rule("Normalize", behaviour="channelwise")
 def normalize(site: Site) -> Labels:
     """Divides by the length of vectors, to which a channel that reads zero adds nothing."""
-    site.read(*_axes(site))
+    site.read(*axes_of(site))
     return site.labels
 
 
 @rule("Cumsum", behaviour="channelwise")
 def running_total(site: Site) -> Labels:
     """A channel that reads zero adds nothing to the sums at later places."""
-    site.read(*_axes(site))
+    site.read(*axes_of(site))
     return site.labels if site.layer.axis is not None else _flat(site)
 
 
@@ -41,8 +42,8 @@ def along(site: Site) -> Labels:
     """Mixes the entries of one axis: channels on it stay, all other axes pass."""
     if site.layer.axis is None:
         return _flat(site)
-    _freeze(site, _axes(site), "works along the axis of these channels")
-    return tuple(None if axis in _axes(site) else vector for axis, vector in enumerate(site.labels))
+    _freeze(site, axes_of(site), "works along the axis of these channels")
+    return tuple(None if axis in axes_of(site) else vector for axis, vector in enumerate(site.labels))
 
 
 @rule("TopK", behaviour="channelwise")
@@ -60,7 +61,6 @@ def top(site: Site) -> list[Labels]:
     "Argmin",
     "Logsumexp",
     "Max",
-    "Mean",
     "Median",
     "Min",
     "Nanmax",
@@ -77,8 +77,8 @@ def top(site: Site) -> list[Labels]:
 )
 def reduction(site: Site) -> Labels:
     """Reduces axes without channels; those with channels stay, because zero is not nothing here."""
-    _freeze(site, _axes(site), "reduces over these channels")
-    return _reduced(site)
+    _freeze(site, axes_of(site), "reduces over these channels")
+    return reduced(site, axes_of(site))
 
 
 def _freeze(site: Site, axes: Iterable[int], what: str) -> None:
@@ -90,17 +90,3 @@ def _flat(site: Site) -> Labels:
     """The labels of an output in which all axes are one."""
     _freeze(site, range(len(site.labels)), "works along all axes at once")
     return site.unlabelled()
-
-
-def _axes(site: Site) -> tuple[int, ...]:
-    rank, axis = len(site.labels), site.layer.axis
-    if axis is None:
-        return tuple(range(rank))
-    return tuple(a % rank for a in ([axis] if isinstance(axis, int) else axis))
-
-
-def _reduced(site: Site) -> Labels:
-    axes = _axes(site)
-    if getattr(site.layer, "keepdims", False):
-        return tuple(None if axis in axes else vector for axis, vector in enumerate(site.labels))
-    return tuple(vector for axis, vector in enumerate(site.labels) if axis not in axes)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
+from tests.laws.check_slim import assert_slims_right
 from tests.laws.random_models import random_keep, randomize
 
 layers = keras.layers
@@ -187,8 +188,10 @@ def test_attention_by_dense_and_reshape_loses_whole_heads():
     assert small.get_layer("value").units == 6
 
 
-def test_heads_that_are_normalized_together_stay_with_the_reason():
+def test_heads_that_are_normalized_together_go_one_by_one():
     x, h = embedded()
-    graph = kp.trace(keras.Model(x, layers.Dense(3)(by_dense_and_reshape(h, normalize=True))))
+    model = keras.Model(x, layers.Dense(3)(by_dense_and_reshape(h, normalize=True)))
+    graph = kp.trace(model)
     heads = next(group for group in graph.groups if "query" in group.makers)
-    assert "norm` takes its statistics over these channels" in heads.frozen
+    assert heads.frozen is None
+    assert_slims_right(model, np.random.default_rng(0))
