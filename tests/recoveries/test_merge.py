@@ -127,3 +127,12 @@ def test_the_criterion_and_its_compensation_lose_less_than_the_criterion_alone()
         for recover in ("merge", ())
     ]
     assert off[0].mean() < off[1].mean()
+
+
+def test_a_transposed_convolution_takes_no_constant():
+    cut = damage(transposed())
+    small, (repair,) = Merge()(cut)
+    np.testing.assert_array_equal(
+        small.get_layer("reads").get_weights()[1], cut.model.get_layer("reads").get_weights()[1]
+    )
+    assert repair.after < repair.before
