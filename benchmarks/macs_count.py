@@ -3,7 +3,9 @@
     python -m benchmarks.macs_count [--only ResNet50 ...]
 
 The profiler counts the floating-point operations of a frozen graph, two for a multiply-accumulate. Of these the table
-takes what convolutions and matrix products do; additions, activations and norms are no multiply-accumulates.
+takes what convolutions and matrix products do; additions, activations and norms are no multiply-accumulates. Grouped
+convolutions of Keras (ConvNeXt) are compiled functions on TensorFlow, into which the profiler does not look: their
+layers are left out of the share that is compared.
 """
 
 import argparse
@@ -51,18 +53,23 @@ def measure(name: str) -> dict:
     import keras
 
     import kerasprune as kp
+    from kerasprune.graph import operations
 
     keras.backend.clear_session()
     model = getattr(keras.applications, name)(weights=None)
-    ours, theirs = kp.trace(model).macs(), profiled(model)
-    return {"network": name, "trace": ours, "profiler": theirs, "ratio": ours / theirs}
+    graph = kp.trace(model)
+    costs = graph.cost_table.per_layer(graph.keep_all())
+    hidden = sum(costs[path][1] for path, layer in operations(model).items() if getattr(layer, "groups", 1) > 1)
+    ours, theirs = graph.macs(), profiled(model, graph.input_shapes)
+    return {"network": name, "trace": ours, "hidden": hidden, "profiler": theirs, "ratio": (ours - hidden) / theirs}
 
 
-def profiled(model) -> float:
-    """What TensorFlow counts for one sample."""
+def profiled(model, input_shapes) -> float:
+    """What TensorFlow counts for one sample of these shapes."""
     import tensorflow as tf
 
-    shapes = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
+    pairs = zip(input_shapes, model.inputs, strict=True)
+    shapes = [tf.TensorSpec(shape, tensor.dtype) for shape, tensor in pairs]
     graph = tf.function(lambda *inputs: model(list(inputs), training=False)).get_concrete_function(*shapes).graph
     profiler = tf.compat.v1.profiler
     settings = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation())
@@ -80,8 +87,12 @@ def write(rows: list[dict], folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["# Multiply-accumulates by two counts", ""]
-    lines += ["| network | trace | TensorFlow's profiler | trace / profiler |", "|---|---|---|---|"]
-    lines += [f"| {r['network']} | {r['trace']:,.0f} | {r['profiler']:,.0f} | {r['ratio']:.4f} |" for r in rows]
+    lines += ["What the profiler cannot see, grouped convolutions, is left out of the ratio.", ""]
+    lines += ["| network | trace | of it grouped | TensorFlow's profiler | ratio |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {r['network']} | {r['trace']:,.0f} | {r['hidden']:,.0f} | {r['profiler']:,.0f} | {r['ratio']:.4f} |"
+        for r in rows
+    ]
     text = "\n".join([*lines, ""])
     write_text(folder / "macs_count.json", json.dumps(rows, indent=2) + "\n")
     write_text(folder / "macs_count.md", text)
