@@ -107,7 +107,7 @@ class Givers:
     def _only(self, tensor: WeightTensor, made: layers.Layer) -> layers.Layer:
         """The layer that has the weight already, or else the one that was made."""
         known = self.by_weight.setdefault(id(tensor.variable), made)
-        if known is not made and type(known) is not type(made):
+        if known is not made and (type(known) is not type(made) or known.get_config() != made.get_config()):
             raise UnlikeUseError(f"it uses its weight `{tensor.attribute}` in another way at each call")
         return known
 

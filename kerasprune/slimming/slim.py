@@ -13,7 +13,8 @@ from kerasprune.slimming.neuron_mask import NeuronMask
 def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray | None = None) -> keras.Model:
     """Build a new, smaller model of stock layers in which the channels that are not kept do not exist.
 
-    It computes the same function as `masked(model, graph, keep)`. Names, nesting, dtype policies, `trainable` flags,
+    It computes the same function as `masked(model, graph, keep)`. Where no stock layer can, one of this package does:
+    `graph.ours` names these. Names, nesting, dtype policies, `trainable` flags,
     initializers, regularizers and the names of inputs and outputs are those of `model`; a compiled model gives a
     compiled one, with a fresh optimizer.
 

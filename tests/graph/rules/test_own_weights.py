@@ -218,3 +218,10 @@ def test_a_weight_that_changes_during_the_call_keeps_the_layer_whole():
     graph = kp.trace(model)
     assert "`counts` is a Counts" in graph.groups[0].frozen
     assert "assign_add" in graph.groups[0].frozen
+
+
+def test_a_layer_that_uses_its_weight_differently_at_each_call_stays_whole():
+    x, y = keras.Input((5, 7)), keras.Input((4, 7))
+    own = Own(lambda s: [(s[-1], 9)], lambda x, w: ops.einsum("bnc,cd->bnd", x, w), name="own")
+    model = keras.Model([x, y], [layers.Dense(3)(own(x)), layers.Dense(3)(own(y))])
+    assert "in another way at each call" in kp.trace(model).declined["own"]
