@@ -5,16 +5,13 @@
 Each network runs in a process of its own, with random weights at which no batch-norm statistic is trivial. The times
 are medians of runs that take turns with `keras.models.clone_model` in one process, in seconds of the processor, so that
 other work on the machine does not count; the memory is what the four steps add to that of the model, at their peak. The
-table grows with every run: what stands in it already is measured anew only with `--again` or under `--only`.
+table grows with every run: what stands in it already is measured anew only with `--again`.
 """
 
 import argparse
 import gc
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness import Results, about, arguments, in_child, measured_on, processor_seconds, table
 from benchmarks.memory import peak
 from benchmarks.networks import APPLICATIONS, HUB, application, hub, transfer
 
@@ -32,48 +30,39 @@ TOLERANCE = 1e-4
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[*APPLICATIONS, *HUB], help="these networks")
+    parser = arguments(__doc__, seed=True, only=[*APPLICATIONS, *HUB])
     parser.add_argument("--export", action="store_true", help="also export to float32 TFLite and compare")
     parser.add_argument("--again", action="store_true", help="measure what stands in the table, too")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
         print(json.dumps(measure(options.only[0], options.seed, options.export)))
         return 0
-    rows = known_rows(options.output)
+    results = Results(options.output, "architectures")
+    rows = {row["name"]: row for row in results.rows()}
     failed = False
-    for name in options.only or [*APPLICATIONS, *HUB]:
-        if name in rows and not (options.again or options.only):
+    for name in options.only:
+        if name in rows and not options.again:
             continue
-        row = in_child(name, options)
+        row = measured(name, options)
         print(line(row), flush=True)
         failed = failed or "error" in row
         if "error" not in row:
             rows[name] = row
-            write(rows, options)
+            ordered = [rows[name] for name in [*APPLICATIONS, *HUB] if name in rows]
+            results.write({"rows": ordered}, lines(ordered))
     return 1 if failed else 0
 
 
-def known_rows(folder: Path) -> dict[str, dict]:
-    """The rows measured so far, by name."""
-    path = folder / "architectures.json"
-    return {row["name"]: row for row in json.loads(path.read_text())["rows"]} if path.exists() else {}
-
-
-def in_child(name: str, options) -> dict:
+def measured(name: str, options: argparse.Namespace) -> dict:
     """The row of one network, measured in a process of its own; with `error` where that fails."""
-    command = [sys.executable, "-m", "benchmarks.architectures", "--here", "--only", name, "--seed", str(options.seed)]
-    command += ["--export"] if options.export else []
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if result.returncode:
-        last = result.stderr.strip().splitlines()[-1]
+    words = ["--here", "--only", name, "--seed", options.seed, *(["--export"] if options.export else [])]
+    try:
+        return in_child("benchmarks.architectures", *words)
+    except RuntimeError as error:
+        last = str(error).splitlines()[-1]
         why = "keras-hub is not installed: pip install keras-hub" if "keras_hub" in last else last
         return {"name": name, "error": why}
-    return json.loads(result.stdout.strip().splitlines()[-1])
 
 
 def measure(name: str, seed: int, export: bool) -> dict:
@@ -103,6 +92,8 @@ def measure(name: str, seed: int, export: bool) -> dict:
         "difference": kp.verify(model, graph, keep, small),
         "memory": None if memory.bytes is None else memory.bytes / sum(weight_bytes(w) for w in model.weights),
         **timed(work, lambda: keras.models.clone_model(model)),
+        "seed": seed,
+        **about(),
     }
     if export:
         row |= exported(kp, small, graph, seed)
@@ -146,9 +137,7 @@ def timed(work: Work, clone) -> dict:
         work.run()
         if clone is not None:
             gc.collect()
-            start = time.process_time()
-            clone()
-            clones.append(time.process_time() - start)
+            clones.append(processor_seconds(clone))
     medians = {f"{step}_seconds": statistics.median(work.seconds[step][-ROUNDS:]) for step in STEPS}
     return {**medians, "clone_seconds": statistics.median(clones) if clones else None}
 
@@ -211,23 +200,15 @@ def line(row: dict) -> str:
     return f"{row['name']}: " + ", ".join(f"{title} {show(row)}" for title, show in COLUMNS.items())
 
 
-def write(rows: dict[str, dict], options) -> None:
-    """The table as JSON and as Markdown, in the order of the list of networks."""
-    from kerasprune.core import write_text
-
-    options.output.mkdir(parents=True, exist_ok=True)
-    ordered = [rows[name] for name in [*APPLICATIONS, *HUB] if name in rows]
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, seed {options.seed}"
-    table = ["| network | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    table += [f"| {row['name']} | " + " | ".join(show(row) for show in COLUMNS.values()) + " |" for row in ordered]
-    text = ["# Half the MACs", "", *summary(ordered, machine), "", *table, ""]
-    write_text(options.output / "architectures.md", "\n".join(text))
-    write_text(options.output / "architectures.json", json.dumps({"machine": machine, "rows": ordered}, indent=1))
+def lines(rows: list[dict]) -> list[str]:
+    """Markdown."""
+    cells = ([row["name"], *(show(row) for show in COLUMNS.values())] for row in rows)
+    return ["# Half the MACs", "", *summary(rows), "", *table(("network", *COLUMNS), cells)]
 
 
-def summary(rows: list[dict], machine: str) -> list[str]:
+def summary(rows: list[dict]) -> list[str]:
     """What the table says in short: how many pass, and how the times compare with those of a clone."""
-    lines = [f"Measured on {machine}; times are medians of {ROUNDS} runs, in seconds of the processor."]
+    found = [f"Times are medians of {ROUNDS} runs, in seconds of the processor. {measured_on(rows)}"]
     for title, names in (("keras.applications", APPLICATIONS), ("KerasHub", HUB)):
         part = [row for row in rows if row["name"] in names]
         if not part:
@@ -242,8 +223,8 @@ def summary(rows: list[dict], machine: str) -> list[str]:
                 f"; trace + score + select + slim take {total:.2f} times as long as `clone_model` in sum, "
                 f"at most {max(ratios):.2f} times"
             )
-        lines.append(f"{text}.")
-    return lines
+        found.append(f"{text}.")
+    return found
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from benchmarks import datasets
+
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
@@ -13,7 +15,7 @@ def residual_network(arrays, name: str) -> keras.Model:
     """The network with its trained weights; its shortcuts take every other pixel and pad the channels with zeros.
 
     Args:
-        arrays: The weights by their names in `cifar10_resnets/NAME.npz`, as from `trained_weights`; None for new ones.
+        arrays: The weights by their names in the file of the network, as from `trained_weights`; None for new ones.
         name: "resnet20", "resnet56" or another one with 6 n + 2 layers.
     """
     blocks = (int(name.removeprefix("resnet")) - 2) // 6
@@ -53,10 +55,9 @@ def residual_network(arrays, name: str) -> keras.Model:
     return model
 
 
-def trained_weights(folder: Path, name: str) -> dict[str, np.ndarray]:
+def trained_weights(folder: Path, file: str) -> dict[str, np.ndarray]:
     """What the file of a network holds, by name."""
-    path = folder / "cifar10_resnets" / f"{name}.npz"
-    return {key.removeprefix("module."): value for key, value in np.load(path, allow_pickle=False).items()}
+    return {key.removeprefix("module."): value for key, value in datasets.arrays(folder, file).items()}
 
 
 def normalised(images: np.ndarray) -> np.ndarray:

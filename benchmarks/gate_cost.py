@@ -8,21 +8,11 @@ that has tensorflow-model-optimization and tf_keras; with it, the overhead of `p
 is measured in a child process.
 """
 
-import argparse
 import json
 import os
-import statistics
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import numpy as np
-
-RESULTS = Path(__file__).parent / "results"
-WARM_UP = 3
+from benchmarks import step_cost
+from benchmarks.harness import Results, about, measured_on, versions
 
 
 def resnet20(keras):
@@ -45,25 +35,6 @@ def resnet20(keras):
     return keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
 
-def compare(models: dict, shape: tuple, batch: int, rounds: int, before=lambda name, step: None) -> dict:
-    """Median seconds of a training step of each model, in turns, over the same batch; `before` is timed, too."""
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((batch, *shape)).astype("float32"), rng.integers(0, 10, batch)
-    seconds = {name: [] for name in models}
-    for step in range(WARM_UP + rounds):
-        for name, model in models.items():
-            start = time.process_time()
-            before(name, step)
-            loss = model.train_on_batch(x, y)
-            if not np.isfinite(np.asarray(loss)).all():
-                raise AssertionError(f"{name} has a loss of {loss}.")
-            if step >= WARM_UP:
-                seconds[name].append(time.process_time() - start)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    plain = medians.pop("plain")
-    return {"plain": plain, **{name: {"seconds": value, "ratio": value / plain} for name, value in medians.items()}}
-
-
 def compiled(keras, model):
     """The model, ready to be trained with SGD."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -81,7 +52,8 @@ def measure_ours(batch: int, rounds: int) -> dict:
     for kind in ("gumbel", "hard_concrete"):
         gated = kp.gate(resnet20(keras), kind, budget=kp.Budget(flops=0.5), steps=10**6)
         models[kind] = compiled(keras, gated)
-    return {"backend": keras.backend.backend(), **compare(models, (32, 32, 3), batch, rounds)}
+    found = step_cost.compare(models, (32, 32, 3), batch, rounds)
+    return {"backend": keras.backend.backend(), "versions": versions(), **found}
 
 
 def measure_tfmot(batch: int, rounds: int) -> dict:
@@ -101,61 +73,29 @@ def measure_tfmot(batch: int, rounds: int) -> dict:
         if name == "prune_low_magnitude":
             counter.on_train_batch_begin(step)
 
-    backend = f"tf_keras {tf_keras.__version__}, tensorflow-model-optimization {tfmot.__version__}"
-    return {"backend": backend, **compare(models, (32, 32, 3), batch, rounds, before)}
-
-
-def child(python: str, arguments: list[str], **environment: str) -> dict:
-    """The measurements of another process."""
-    command = [python, "-m", "benchmarks.gate_cost", *arguments]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def table(results: list[dict], batch: int) -> str:
-    """Markdown: step times and ratios."""
-    lines = [
-        "# The cost of channel gates",
-        "",
-        f"A training step of ResNet-20, batch {batch}, 2 shared x86_64 cores: median",
-    ]
-    lines += ["seconds of the processor; the models of one backend take turns in one process.", ""]
-    lines += ["| backend | plain step | with | step | ratio |", "|---|---|---|---|---|"]
-    for result in results:
-        for name, row in result.items():
-            if name not in ("backend", "plain"):
-                lines.append(
-                    f"| {result['backend']} | {1e3 * result['plain']:.1f} ms | {name} | {1e3 * row['seconds']:.1f} ms "
-                    f"| {row['ratio']:.3f} |"
-                )
-    return "\n".join([*lines, ""])
+    found = step_cost.compare(models, (32, 32, 3), batch, rounds, before)
+    return {"backend": "tf_keras", "versions": step_cost.keras_2_versions(), **found}
 
 
 def main() -> None:
     """Measure on both backends, and beside tensorflow-model-optimization where it is to be had."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--tfmot", metavar="PYTHON", help="an interpreter with tensorflow-model-optimization")
-    parser.add_argument("--only", choices=("ours", "tfmot"), help=argparse.SUPPRESS)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
-    options = parser.parse_args()
-    if options.only:
-        measure = measure_ours if options.only == "ours" else measure_tfmot
+    options = step_cost.parser(__doc__, batch=128, rounds=15).parse_args()
+    if options.here:
+        measure = measure_ours if options.here == "ours" else measure_tfmot
         print(json.dumps(measure(options.batch, options.rounds)))
         return
-    arguments = ["--batch", str(options.batch), "--rounds", str(options.rounds), "--only"]
-    results = [child(sys.executable, [*arguments, "ours"], KERAS_BACKEND=name) for name in ("tensorflow", "jax")]
-    if options.tfmot:
-        results.append(child(options.tfmot, [*arguments, "tfmot"]))
-    from kerasprune.core import write_text
-
-    options.output.mkdir(parents=True, exist_ok=True)
-    write_text(options.output / "gate_cost.json", json.dumps({"batch": options.batch, "results": results}, indent=1))
-    write_text(options.output / "gate_cost.md", table(results, options.batch))
-    print(table(results, options.batch))
+    results = Results(options.output, "gate_cost")
+    rows = [about() | row for row in step_cost.children("benchmarks.gate_cost", options)]
+    lines = [
+        "# The cost of channel gates",
+        "",
+        f"A training step of ResNet-20, batch {options.batch}: median seconds of the processor; the models of one",
+        f"backend take turns in one process. {measured_on(rows)}",
+        "",
+        *step_cost.lines(rows, digits=3),
+    ]
+    results.write({"batch": options.batch, "rows": rows}, lines)
+    results.show()
 
 
 if __name__ == "__main__":

@@ -7,26 +7,20 @@ take the same augmented images in the same order and the same learning rates: th
 magnitude cuts once before them. A run that is in the results already is not repeated.
 """
 
-import argparse
 import io
-import json
-import os
 import statistics
-import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
+from PIL import Image
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.cifar_resnets import normalised, residual_network, trained_weights
+from benchmarks.harness import Results, about, arguments, measured_on, table
 
-import kerasprune as kp  # noqa: E402
-from benchmarks.cifar_resnets import normalised, residual_network, trained_weights  # noqa: E402
-from kerasprune.core import write_text  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
 BATCH_SIZE = 128
 BUDGET = kp.Budget(flops=0.5)
 
@@ -56,13 +50,8 @@ class Images(keras.utils.PyDataset):
 
 
 def load(folder: Path, train: int, test: int) -> tuple[dict, tuple]:
-    """Trained weights, and so many normalised images of each part; exits with one sentence if something is missing."""
-    paths = [folder / "cifar10_resnets" / "resnet20.npz", folder / "cifar10" / "cifar10_jpegq75.npz"]
-    for path in paths:
-        if not path.is_file():
-            print(f"There is no {path}. Pass the folder that holds cifar10/ and cifar10_resnets/.", file=sys.stderr)
-            sys.exit(2)
-    archive = np.load(paths[1], allow_pickle=False)
+    """Trained weights, and so many normalised images of each part."""
+    archive = datasets.arrays(folder, datasets.CIFAR10_JPEG)
     header, parts = archive["header"].tobytes(), []
     for part, count in (("train", train), ("test", test)):
         scan, offsets = archive[f"{part}_scan"].tobytes(), archive[f"{part}_offset"]
@@ -70,7 +59,7 @@ def load(folder: Path, train: int, test: int) -> tuple[dict, tuple]:
         pictures = [np.asarray(Image.open(io.BytesIO(header + scan[start:end]))) for start, end in pairs]
         pixels = normalised(np.stack(pictures))
         parts += [pixels, archive[f"y_{part}"][: len(pixels)].astype("int32")]
-    return trained_weights(folder, "resnet20"), tuple(parts)
+    return trained_weights(folder, datasets.RESNET20), tuple(parts)
 
 
 def run(way: str, arrays, images: tuple, epochs: int, seed: int) -> dict:
@@ -104,56 +93,59 @@ def run(way: str, arrays, images: tuple, epochs: int, seed: int) -> dict:
         "params": small.count_params() / model.count_params(),
         "widths": [group.width for group in after.groups],
         "seconds": round(seconds),
+        **about(),
     }
 
 
-def table(rows: list[dict]) -> str:
+def lines(rows: list[dict]) -> list[str]:
     """Markdown: one line for each run, and the medians."""
-    lines = ["# ResNet-20 on CIFAR-10 at half the multiply-accumulates", ""]
-    lines += [
-        f"keras {keras.__version__} on {keras.backend.backend()}, 2 shared x86_64 cores. Images are JPEG copies of"
-    ]
-    lines += ["CIFAR-10 (quality 75), on which the trained network has 81.0 % before any training on them.", ""]
-    lines += [
-        "| way | seed | epochs x images | accuracy | MACs | parameters | widths |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['way']} | {row['seed']} | {row['epochs']} x {row['images']:,} | {row['accuracy']:.2f} % "
-        f"| {100 * row['macs']:.1f} % | {100 * row['params']:.1f} % | {' '.join(map(str, row['widths']))} |"
+    cells = [
+        (
+            row["way"],
+            row["seed"],
+            f"{row['epochs']} x {row['images']:,}",
+            f"{row['accuracy']:.2f} %",
+            f"{100 * row['macs']:.1f} %",
+            f"{100 * row['params']:.1f} %",
+            " ".join(map(str, row["widths"])),
+        )
         for row in rows
     ]
-    lines.append("")
+    found = [
+        "# ResNet-20 on CIFAR-10 at half the multiply-accumulates",
+        "",
+        "Images are JPEG copies of CIFAR-10 (quality 75), on which the trained network has 81.0 % before any training",
+        f"on them. {measured_on(rows)}",
+        "",
+        *table(("way", "seed", "epochs x images", "accuracy", "MACs", "parameters", "widths"), cells),
+        "",
+    ]
     for way in sorted({row["way"] for row in rows}):
-        found = [row["accuracy"] for row in rows if row["way"] == way]
-        lines.append(f"{way}: median accuracy {statistics.median(found):.2f} % over {len(found)} runs.  ")
-    return "\n".join([*lines, ""])
+        accuracy = [row["accuracy"] for row in rows if row["way"] == way]
+        found.append(f"{way}: median accuracy {statistics.median(accuracy):.2f} % over {len(accuracy)} runs.  ")
+    return found
 
 
 def main() -> None:
     """Run what is missing, and write the table after each run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with cifar10/ and cifar10_resnets/")
+    parser = arguments(__doc__, needs=(datasets.CIFAR10_JPEG, datasets.RESNET20))
     parser.add_argument("--ways", nargs="+", default=["gumbel", "magnitude"])
     parser.add_argument("--images", type=int, default=15000, help="training images")
     parser.add_argument("--test-images", type=int, default=5000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
     arrays, images = load(options.data, options.images, options.test_images)
-    path = options.output / "gated_resnet.json"
-    options.output.mkdir(parents=True, exist_ok=True)
+    results = Results(options.output, "gated_resnet")
     for seed in range(options.seeds):
         for way in options.ways:
-            rows = json.loads(path.read_text()) if path.is_file() else []
+            rows = results.rows()
             key = {"way": way, "seed": seed, "epochs": options.epochs, "images": options.images}
             if any(key.items() <= row.items() for row in rows):
                 continue
             rows.append(run(way, arrays, images, options.epochs, seed))
-            write_text(path, json.dumps(rows, indent=1) + "\n")
-            write_text(options.output / "gated_resnet.md", table(rows))
-    print(path.with_suffix(".md").read_text())
+            results.write({"rows": rows}, lines(rows))
+    results.show()
 
 
 if __name__ == "__main__":

@@ -7,30 +7,24 @@ Both run over the same random images in batches of 100, one after the other in o
 run once. Of every repeat the ratio is taken, of wall and of processor time; reported are the medians.
 """
 
-import argparse
-import json
 import os
-import platform
 import statistics
 import sys
 import time
-from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(name, "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 import kerasprune as kp  # noqa: E402
 from benchmarks.cifar_resnets import residual_network  # noqa: E402
+from benchmarks.harness import Results, about, arguments, measured_on, table  # noqa: E402
 from benchmarks.weights import randomize  # noqa: E402
-from kerasprune.core import write_text  # noqa: E402
 from kerasprune.criteria import GaussNewton  # noqa: E402
 from kerasprune.evidence import Evidence, Sampling  # noqa: E402
 
-RESULTS = Path(__file__).parent / "results"
 BATCH_SIZE = 100
 MOST = 15  # times one pass of `evaluate`
 
@@ -60,7 +54,7 @@ def measure(images: int, repeats: int) -> dict:
     for run in passes.values():
         run()
     times = [{name: timed(run) for name, run in passes.items()} for _ in range(repeats)]
-    found = {"backend": keras.backend.backend(), "keras": keras.__version__, "images": images, "repeats": repeats}
+    found = {"backend": keras.backend.backend(), "images": images, "repeats": repeats, **about()}
     for index, kind in enumerate(("wall", "processor")):
         for name in passes:
             found[f"{name}_{kind}_s"] = statistics.median(row[name][index] for row in times)
@@ -68,41 +62,43 @@ def measure(images: int, repeats: int) -> dict:
     return found
 
 
-def table(rows: list[dict], machine: str) -> str:
+def lines(rows: list[dict]) -> list[str]:
     """Markdown, one line per backend."""
-    lines = ["# The cost of `gauss_newton`", ""]
-    lines += [
-        f"ResNet-20, ten outputs, batches of {BATCH_SIZE}, one core; {machine}. Medians; at most {MOST} times is",
-        "",
-    ]
-    lines[-2] += " the aim."
-    lines += ["| backend | images | evaluate | gauss_newton | ratio | ratio of processor time |", "|---" * 6 + "|"]
-    for row in rows:
-        lines.append(
-            f"| {row['backend']} (keras {row['keras']}) | {row['images']} | {row['evaluate_wall_s']:.2f} s "
-            f"| {row['gauss_newton_wall_s']:.2f} s | {row['wall_ratio']:.1f} | {row['processor_ratio']:.1f} |"
+    cells = [
+        (
+            row["backend"],
+            row["images"],
+            f"{row['evaluate_wall_s']:.2f} s",
+            f"{row['gauss_newton_wall_s']:.2f} s",
+            f"{row['wall_ratio']:.1f}",
+            f"{row['processor_ratio']:.1f}",
         )
-    return "\n".join([*lines, ""])
+        for row in rows
+    ]
+    return [
+        "# The cost of `gauss_newton`",
+        "",
+        f"ResNet-20, ten outputs, batches of {BATCH_SIZE}, one core. Medians; at most {MOST} times is the aim.",
+        measured_on(rows),
+        "",
+        *table(("backend", "images", "evaluate", "gauss_newton", "ratio", "ratio of processor time"), cells),
+    ]
 
 
 def main() -> int:
     """Measure this backend and write it beside the others."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
+    results = Results(options.output, "gauss_newton_cost")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    path = options.output / "gauss_newton_cost.json"
-    options.output.mkdir(parents=True, exist_ok=True)
     found = measure(options.images, options.repeats)
-    machine = f"{os.cpu_count()} shared {platform.machine()} cores"
-    rows = json.loads(path.read_text())["rows"] if path.is_file() else []
-    rows = sorted([*(row for row in rows if row["backend"] != found["backend"]), found], key=lambda row: row["backend"])
-    write_text(path, json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
-    write_text(path.with_suffix(".md"), table(rows, machine))
-    print(table(rows, machine))
+    rows = [*(row for row in results.rows() if row["backend"] != found["backend"]), found]
+    rows.sort(key=lambda row: row["backend"])
+    results.write({"rows": rows}, lines(rows))
+    results.show()
     return 0 if found["processor_ratio"] <= MOST else 1
 
 

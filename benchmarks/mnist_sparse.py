@@ -7,22 +7,16 @@ DIR holds `mnist/mnist.npz`. Every finished run is written at once and is not re
 where it was. Training uses the public way alone: `sparsify`, `fit`, `strip`, `slim`.
 """
 
-import argparse
-import json
-import os
-import sys
-import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.harness import Results, about, arguments, measured_on, processor_seconds, table
+from kerasprune.core import atomic_path
 
-import kerasprune as kp  # noqa: E402
-from kerasprune.core import atomic_path, write_text  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
 TOTAL = 266_200
 HEADLINE = 399
 COUNTS = (26_620, 7_986, 2_662, 1_331, 799, 399, 266)
@@ -30,17 +24,6 @@ BATCH = 256
 SETTLE = 0.8
 # Learning rate and schedule that served each method best with 399 weights, in a handful of trials with seed 0.
 SETTINGS = {"gumbel": {"rate": 3e-3, "ramp": 0.75}, "magnitude": {"rate": 1e-3, "ramp": 0.5}}
-
-
-def load(folder: Path) -> dict[str, np.ndarray]:
-    """Images as float32 (n, 784) in [0, 1], classes as integers; exits with code 2 where the file is missing."""
-    path = folder / "mnist" / "mnist.npz"
-    if not path.is_file():
-        print(f"There is no {path}. Pass the folder that holds mnist/ as --data.", file=sys.stderr)
-        sys.exit(2)
-    arrays = np.load(path, allow_pickle=False)
-    images = {key: arrays[key].reshape(-1, 784).astype("float32") / 255 for key in ("x_train", "x_test")}
-    return {**images, **{key: arrays[key].astype("int32") for key in ("y_train", "y_test")}}
 
 
 def network(seed: int) -> keras.Model:
@@ -63,9 +46,8 @@ def train(data: dict, method: str, count: int, epochs: int, seed: int) -> dict:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"], steps_per_execution=26)
     images = len(data["x_train"]) // BATCH * BATCH
-    start = time.process_time()
-    model.fit(data["x_train"][:images], data["y_train"][:images], batch_size=BATCH, epochs=epochs, verbose=0)
-    seconds = time.process_time() - start
+    x, y = data["x_train"][:images], data["y_train"][:images]
+    seconds = processor_seconds(lambda: model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0))
     plain = kp.strip(model) if count < TOTAL else model
     small = kp.slim(plain)
     accuracy = [
@@ -83,51 +65,55 @@ def train(data: dict, method: str, count: int, epochs: int, seed: int) -> dict:
         "epochs": epochs,
         "seed": seed,
         "cpu_seconds": round(seconds),
-        "backend": keras.backend.backend(),
-        "keras": keras.__version__,
+        **about(),
         "model": plain,
     }
 
 
-def run_all(data: dict, plan: list[tuple], output: Path) -> list[dict]:
+def run_all(data: dict, plan: list[tuple], results: Results) -> None:
     """The runs of the plan that the results lack, written one by one."""
-    path = output / "mnist_sparse.json"
     for method, count, epochs, seed in plan:
-        runs = json.loads(path.read_text())["runs"] if path.exists() else []
-        if any((r["method"], r["count"], r["epochs"], r["seed"]) == (method, count, epochs, seed) for r in runs):
+        rows = results.rows()
+        if any((r["method"], r["count"], r["epochs"], r["seed"]) == (method, count, epochs, seed) for r in rows):
             continue
-        result = train(data, method, count, epochs, seed)
-        plain = result.pop("model")
+        row = train(data, method, count, epochs, seed)
+        plain = row.pop("model")
         if count == HEADLINE and epochs > 50:
-            kp.save_model(plain, output / f"mnist_399_seed{seed}.keras")
-        print(json.dumps(result), flush=True)
-        write_text(path, json.dumps({"machine": "2 shared x86_64 cores", "runs": [*runs, result]}, indent=1) + "\n")
-    return json.loads(path.read_text())["runs"]
+            kp.save_model(plain, results.json.with_name(f"mnist_399_seed{seed}.keras"))
+        print(row, flush=True)
+        results.write({"rows": [*rows, row]}, lines([*rows, row]))
 
 
-def table(runs: list[dict]) -> str:
+def lines(rows: list[dict]) -> list[str]:
     """Markdown: one row per number of weights."""
-    lines = [
+    cells = []
+    for epochs, method, negative in sorted({(r["epochs"], r["method"], -r["count"]) for r in rows}):
+        same = [r for r in rows if (r["epochs"], r["method"], -r["count"]) == (epochs, method, negative)]
+        accuracy = [100 * r["accuracy"] for r in same]
+        cells.append(
+            (
+                method if -negative < TOTAL else "dense",
+                epochs,
+                f"{-negative:,}",
+                f"{100 * -negative / TOTAL:.2f} %",
+                f"{np.mean(accuracy):.2f} %",
+                f"{min(accuracy):.2f} %",
+                len(same),
+                "-".join(str(width) for width in same[0]["widths"][:-1]),
+                same[0]["cpu_seconds"],
+            )
+        )
+    titles = ("method", "epochs", "weights", "of all", "test accuracy", "lowest", "seeds", "neurons", "CPU seconds")
+    return [
         "# MNIST, 784-300-100-10: test accuracy against weights left",
         "",
         "266,200 weights in the kernels; biases are not counted. Mean over the seeds; Adam, batches of 256, the same",
         "epochs for both methods, each with the learning rate and ramp that served it best with 399 weights; both rank",
         "over all layers. `neurons` are those of the two hidden layers that `slim` leaves, of the first seed.",
+        measured_on(rows),
         "",
-        "| method | epochs | weights | of all | test accuracy | lowest | seeds | neurons | CPU seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        *table(titles, cells),
     ]
-    keys = sorted({(r["epochs"], r["method"], -r["count"]) for r in runs})
-    for epochs, method, negative in keys:
-        same = [r for r in runs if (r["epochs"], r["method"], -r["count"]) == (epochs, method, negative)]
-        accuracy = [100 * r["accuracy"] for r in same]
-        widths = "-".join(str(width) for width in same[0]["widths"][:-1])
-        share = f"{100 * -negative / TOTAL:.2f} %"
-        lines.append(
-            f"| {method if -negative < TOTAL else 'dense'} | {epochs} | {-negative:,} | {share} | "
-            f"{np.mean(accuracy):.2f} % | {min(accuracy):.2f} % | {len(same)} | {widths} | {same[0]['cpu_seconds']} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 def figure(runs: list[dict], target: Path) -> None:
@@ -158,16 +144,14 @@ def figure(runs: list[dict], target: Path) -> None:
 
 def main() -> None:
     """Run what is missing, then write table and figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist/")
+    parser = arguments(__doc__, needs=(datasets.MNIST,))
     parser.add_argument("--part", choices=("headline", "curve", "all"), default="all")
     parser.add_argument("--epochs", type=int, default=12, help="of every run of the curve")
     parser.add_argument("--long-epochs", type=int, default=120, help="of the run with 399 weights")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds of the curve")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
-    data = load(options.data)
-    options.output.mkdir(parents=True, exist_ok=True)
+    arrays = datasets.mnist(options.data)
+    data = {key: value.reshape(-1, 784) if key[0] == "x" else value for key, value in arrays.items()}
     headline = [("gumbel", HEADLINE, options.long_epochs, seed) for seed in range(2)]
     headline += [("magnitude", HEADLINE, options.long_epochs, 0)]
     curve = [
@@ -177,10 +161,10 @@ def main() -> None:
         for method in (("gumbel", "magnitude") if count < TOTAL else ("gumbel",))
     ]
     plan = {"headline": headline, "curve": curve, "all": [*headline, *curve]}[options.part]
-    runs = run_all(data, plan, options.output)
-    write_text(options.output / "mnist_sparse.md", table(runs))
-    figure(runs, options.output / "mnist_sparse.png")
-    print(table(runs))
+    results = Results(options.output, "mnist_sparse")
+    run_all(data, plan, results)
+    figure(results.rows(), options.output / "mnist_sparse.png")
+    results.show()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Multiply-accumulates removed from trained networks without training, and repaid by least squares without labels.
 
-    python -m benchmarks.no_retraining_cifar --data DIR [--networks resnet20 ...] [--criteria gauss_newton ...]
+    python -m benchmarks.no_retraining_cifar --data DIR [--only resnet20 ...] [--criteria gauss_newton ...]
 
 DIR holds `cifar10/cifar10_lossless_subset.npz`, `cifar10_resnets/` and `mlperf_tiny/ic_resnet8_cifar10.keras`. Channels
 are ranked on training images and their labels, once or again in every round; recoveries see the same images without
@@ -8,32 +8,24 @@ labels. Accuracy is that on the 1000 test images, with a standard error of 0.9 p
 already is not measured again.
 """
 
-import argparse
 import functools
-import json
-import os
-import platform
-import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.cifar_resnets import normalised, residual_network, trained_weights
+from benchmarks.harness import Results, about, arguments, measured_on, table
+from kerasprune.evidence import Sampling
+from kerasprune.recoveries import Damage, resolve_recovery
 
-import kerasprune as kp  # noqa: E402
-from benchmarks.cifar_resnets import normalised, residual_network, trained_weights  # noqa: E402
-from kerasprune.core import write_text  # noqa: E402
-from kerasprune.evidence import Sampling  # noqa: E402
-from kerasprune.recoveries import Damage, resolve_recovery  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
-IMAGES = Path("cifar10") / "cifar10_lossless_subset.npz"
 NETWORKS = {
-    "resnet20": Path("cifar10_resnets") / "resnet20.npz",
-    "resnet56": Path("cifar10_resnets") / "resnet56.npz",
-    "resnet8": Path("mlperf_tiny") / "ic_resnet8_cifar10.keras",
+    "resnet20": datasets.RESNET20,
+    "resnet56": datasets.RESNET56,
+    "resnet8": datasets.RESNET8,
 }
 # Scores that foretell a change of the loss are divided by what a removal saves.
 RANKINGS = {"magnitude": "global", "taylor": "per_cost", "gauss_newton": "per_cost", "oracle": "per_cost"}
@@ -58,9 +50,9 @@ class Task:
         if plain:
             self.model = kp.load_model(folder / NETWORKS[name])
         else:
-            self.model = residual_network(trained_weights(folder, name), name)
+            self.model = residual_network(trained_weights(folder, NETWORKS[name]), name)
         self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not plain)
-        arrays = np.load(folder / IMAGES, allow_pickle=False)
+        arrays = datasets.arrays(folder, datasets.CIFAR10)
         prepare = (lambda pixels: pixels.astype("float32")) if plain else normalised
         self.x, self.y = prepare(arrays["x_train"][:images]), arrays["y_train"][:images].reshape(-1).astype("int32")
         self.x_test, self.y_test = prepare(arrays["x_test"]), arrays["y_test"].reshape(-1)
@@ -122,70 +114,57 @@ def in_rounds(task: Task, criterion: str, recover: tuple[str, ...]) -> dict[floa
     return found
 
 
-class Results:
-    """The rows in the results file, which several runs may share."""
+class Cells:
+    """The rows in the results, which several runs may share."""
 
-    def __init__(self, folder: Path):
-        self.path = folder / "no_retraining_cifar.json"
-        folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def rows(self) -> list[dict]:
-        """What has been measured."""
-        return json.loads(self.path.read_text())["rows"] if self.path.is_file() else []
+    def __init__(self, results: Results):
+        self.results = results
 
     def has(self, key: dict) -> bool:
         """Whether a cell is there."""
-        return any(key.items() <= row.items() for row in self.rows)
+        return any(key.items() <= row.items() for row in self.results.rows())
 
     def add(self, row: dict) -> None:
         """Write another row, and the table."""
-        machine = f"{os.cpu_count()} shared {platform.machine()} cores"
-        versions = f"keras {keras.__version__} on {keras.backend.backend()}, numpy {np.__version__}"
         print(row, flush=True)
-        rows = [*self.rows, row]
-        write_text(self.path, json.dumps({"machine": machine, "versions": versions, "rows": rows}, indent=1) + "\n")
-        write_text(self.path.with_suffix(".md"), table(rows, f"{versions}; {machine}"))
+        rows = [*self.results.rows(), row | about()]
+        self.results.write({"rows": rows}, lines(rows))
 
 
-def measure(task: Task, criterion: str, ways: Collection[str], recoveries: Collection[str], results: Results) -> None:
+def measure(task: Task, criterion: str, ways: Collection[str], recoveries: Collection[str], cells: Cells) -> None:
     """The missing cells of one network and criterion."""
-    if not results.has({"network": task.name, "kept": 1.0}):
-        results.add({"network": task.name, "kept": 1.0, "accuracy": task.accuracy(task.model)})
+    if not cells.has({"network": task.name, "kept": 1.0}):
+        cells.add({"network": task.name, "kept": 1.0, "accuracy": task.accuracy(task.model)})
     common = {"network": task.name, "criterion": criterion, "images": len(task.x)}
     numbers = once(task, criterion)
     for kept in KEPT if "once" in ways else ():
         for recover in recoveries:
             key = {**common, "way": "once", "recover": recover, "kept": kept}
-            if not results.has(key):
-                results.add(key | numbers(kept, recover.split(", ") if recover else ()))
+            if not cells.has(key):
+                cells.add(key | numbers(kept, recover.split(", ") if recover else ()))
     key = {**common, "way": "rounds", "recover": "reconstruct"}
-    if "rounds" in ways and not all(results.has({**key, "kept": kept}) for kept in KEPT):
+    if "rounds" in ways and not all(cells.has({**key, "kept": kept}) for kept in KEPT):
         for kept, found in in_rounds(task, criterion, ("reconstruct",)).items():
-            results.add({**key, "kept": kept} | found)
+            cells.add({**key, "kept": kept} | found)
 
 
-def table(rows: list[dict], machine: str) -> str:
+def lines(rows: list[dict]) -> list[str]:
     """Markdown: accuracy by network, criterion and recovery, and whether half of the loss is repaid."""
-    lines = [
-        "# Multiply-accumulates removed without training",
-        "",
-        f"CIFAR-10, 1000 lossless test images; {machine}.",
-        "",
-    ]
+    found = ["# Multiply-accumulates removed without training", "", "CIFAR-10, 1000 lossless test images."]
+    found += [measured_on(rows), ""]
     for name in NETWORKS:
         own = [row for row in rows if row["network"] == name]
         if not own:
             continue
         start = next(row["accuracy"] for row in own if row["kept"] == 1.0)
-        lines += [f"## {name}: {start:.1f} %", "", "Test accuracy (%) after removing a share of the MACs.", ""]
-        lines += [f"| criterion | ranked | images | recover | {' | '.join(f'{100 - 100 * k:.0f} %' for k in KEPT)} |"]
-        lines += ["|---" * (4 + len(KEPT)) + "|"]
-        for key, values in _grouped(own).items():
-            cells = " | ".join(f"{values[kept]:.1f}" if kept in values else "" for kept in KEPT)
-            lines.append(f"| {' | '.join(map(str, key))} | {cells} |")
-        lines += ["", *_bar(own, start), ""]
-    return "\n".join(lines)
+        cells = [
+            (*key, *(f"{values[kept]:.1f}" if kept in values else "" for kept in KEPT))
+            for key, values in _grouped(own).items()
+        ]
+        found += [f"## {name}: {start:.1f} %", "", "Test accuracy (%) after removing a share of the MACs.", ""]
+        found += table(("criterion", "ranked", "images", "recover", *(f"{100 - 100 * k:.0f} %" for k in KEPT)), cells)
+        found += ["", *_bar(own, start), ""]
+    return found[:-1]
 
 
 def _grouped(rows: list[dict]) -> dict[tuple, dict[float, float]]:
@@ -215,28 +194,21 @@ def _bar(rows: list[dict], start: float) -> list[str]:
     return lines
 
 
-def main() -> int:
+def main() -> None:
     """Measure what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with cifar10/, cifar10_resnets/, mlperf_tiny/")
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser = arguments(__doc__, needs=(datasets.CIFAR10, *NETWORKS.values()), only=NETWORKS)
     parser.add_argument("--criteria", nargs="+", choices=RANKINGS, default=list(RANKINGS))
     parser.add_argument("--ways", nargs="+", choices=("once", "rounds"), default=["once", "rounds"])
     parser.add_argument("--recover", nargs="+", choices=RECOVERIES, default=RECOVERIES, help="after a single ranking")
     parser.add_argument("--images", type=int, default=1000, help="training images")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
-    missing = [path for path in (IMAGES, *map(NETWORKS.get, options.networks)) if not (options.data / path).is_file()]
-    if missing:
-        print(f"There is no {options.data / missing[0]}. Pass the folder that holds it as --data.", file=sys.stderr)
-        return 2
-    results = Results(options.output)
-    for name in options.networks:
+    datasets.find(options.data, datasets.CIFAR10, *(NETWORKS[name] for name in options.only))
+    cells = Cells(Results(options.output, "no_retraining_cifar"))
+    for name in options.only:
         task = Task(options.data, name, options.images)
         for criterion in options.criteria:
-            measure(task, criterion, options.ways, options.recover, results)
-    return 0
+            measure(task, criterion, options.ways, options.recover, cells)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -10,27 +10,21 @@ criteria need are the answers of the network itself. Accuracy is that on the 10,
 results already are not measured again.
 """
 
-import argparse
-import json
-import os
-import platform
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.harness import Results, about, arguments, measured_on, table
+from kerasprune.core.files import atomic_path
+from kerasprune.criteria import CRITERIA
+from kerasprune.evidence import Sampling
+from kerasprune.recoveries import Damage, Refit
 
-import kerasprune as kp  # noqa: E402
-from kerasprune.core.files import atomic_path, write_text  # noqa: E402
-from kerasprune.criteria import CRITERIA  # noqa: E402
-from kerasprune.evidence import Sampling  # noqa: E402
-from kerasprune.recoveries import Damage, Refit  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
 LEFT_OUT = {"bn_scale"}  # there is no batch norm to read
 WARM = "obs at temperature 3"
 CHOICES = {name: CRITERIA[name] for name in CRITERIA if name not in LEFT_OUT}
@@ -100,19 +94,24 @@ def curves(model: keras.Model, name: str, recover: tuple[str, ...], train, test)
     return [plain, fitted] if fitted else [plain]
 
 
-def table(result: dict) -> str:
+def lines(result: dict) -> list[str]:
     """Markdown: points of accuracy lost, criterion by criterion."""
-    lines = ["# Neurons removed without labels and without training", ""]
-    lines += [f"784-300-100-10 on MNIST, {100 * result['accuracy']:.2f} % on the test images; {result['machine']}."]
-    lines += ["Points of accuracy lost after removing a share of the 400 hidden neurons in steps of 2.5 %"]
-    lines += [f"({', '.join(sorted(FORESEEING))}: of 10 %), ranked anew after each.", ""]
-    lines += [f"| criterion | recover | {' | '.join(f'{10 * tenth} %' for tenth in TENTHS)} |", "|---" * 11 + "|"]
+    cells = []
     for repair in REPAIRS:
         for row in sorted((row for row in result["curves"] if row["recover"] == repair), key=_lost):
             values = [row["accuracy"].get(str(tenth)) for tenth in TENTHS]
-            lost = " | ".join("" if value is None else f"{100 * (result['accuracy'] - value):.2f}" for value in values)
-            lines.append(f"| {row['criterion']} | {repair or 'nothing'} | {lost} |")
-    return "\n".join([*lines, ""])
+            lost = ("" if value is None else f"{100 * (result['accuracy'] - value):.2f}" for value in values)
+            cells.append((row["criterion"], repair or "nothing", *lost))
+    return [
+        "# Neurons removed without labels and without training",
+        "",
+        f"784-300-100-10 on MNIST, {100 * result['accuracy']:.2f} % on the test images; seed {result['seed']}.",
+        "Points of accuracy lost after removing a share of the 400 hidden neurons in steps of 2.5 %",
+        f"({', '.join(sorted(FORESEEING))}: of 10 %), ranked anew after each.",
+        measured_on([result]),
+        "",
+        *table(("criterion", "recover", *(f"{10 * tenth} %" for tenth in TENTHS)), cells),
+    ]
 
 
 def _lost(row: dict) -> float:
@@ -141,7 +140,7 @@ def draw(result: dict, path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
-def measure(result: dict, names, model: keras.Model, train, test, file: Path) -> None:
+def measure(result: dict, names, model: keras.Model, train, test, results: Results) -> None:
     """Add the curves that are missing to the result, which is written after each of them."""
     for name in names:
         for recover in (("reconstruct",), (), *([("merge",)] if name == "correlation" else [])):
@@ -155,44 +154,27 @@ def measure(result: dict, names, model: keras.Model, train, test, file: Path) ->
                 print(
                     row, {10 * tenth: round(100 * (result["accuracy"] - value), 2) for tenth, value in values.items()}
                 )
-            write_text(file, json.dumps(result, indent=1) + "\n")
+            results.write(result, lines(result))
 
 
-def main() -> int:
+def main() -> None:
     """Measure all criteria and write table and figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist/")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help="these criteria")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
-    options = parser.parse_args()
-    path = options.data / "mnist" / "mnist.npz"
-    if not path.is_file():
-        print(f"There is no {path}. Pass the folder that holds mnist/ as --data.", file=sys.stderr)
-        return 2
-    arrays = np.load(path, allow_pickle=False)
-    train, test = (
-        (arrays[f"x_{part}"].reshape(-1, 784).astype("float32") / 255, arrays[f"y_{part}"])
-        for part in ("train", "test")
-    )
+    options = arguments(__doc__, needs=(datasets.MNIST,), seed=True, only=NAMES).parse_args()
+    arrays = datasets.mnist(options.data)
+    train, test = ((arrays[f"x_{part}"].reshape(-1, 784), arrays[f"y_{part}"]) for part in ("train", "test"))
     model = trained(*train, options.seed)
-    result = {"machine": f"{platform.machine()}, {os.cpu_count()} shared cores, seed {options.seed}"}
-    result |= {"versions": {"keras": keras.__version__, "numpy": np.__version__, "backend": keras.backend.backend()}}
-    result |= {"accuracy": accuracy(model, *test), "curves": []}
-    options.output.mkdir(parents=True, exist_ok=True)
     stem = "no_retraining_mnist" + (f"_seed{options.seed}" if options.seed else "")
-    file = options.output / f"{stem}.json"
-    if file.exists():
-        before = json.loads(file.read_text())
-        if all(before.get(key) == result[key] for key in ("machine", "versions", "accuracy")):
-            result = before
-    measure(result, options.only, model, train, test, file)
-    write_text(options.output / f"{stem}.md", table(result))
+    results = Results(options.output, stem)
+    result = {"seed": options.seed, **about(), "accuracy": accuracy(model, *test), "curves": []}
+    before = results.read()
+    if all(before.get(key) == result[key] for key in result.keys() - {"curves"}):
+        result = before
+    measure(result, options.only, model, train, test, results)
+    results.write(result, lines(result))
     with atomic_path(options.output / f"{stem}.png") as picture:
         draw(result, picture)
-    print(table(result))
-    return 0
+    results.show()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

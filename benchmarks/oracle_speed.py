@@ -1,6 +1,6 @@
 """The fast exact oracle against the naive loop, which runs the whole network once for every channel.
 
-    [KERAS_BACKEND=jax] python -m benchmarks.oracle_speed --data DIR [--networks mlp resnet8]
+    [KERAS_BACKEND=jax] python -m benchmarks.oracle_speed --data DIR [--only mlp resnet8]
 
 DIR holds `mnist/`, `cifar10/` and `mlperf_tiny/`. The naive loop measures the mean loss of the whole network with one
 channel at zero, on one compiled model, for every eighth channel, and its time is scaled to all of them. Times are
@@ -8,58 +8,51 @@ seconds of the processor, over all cores, after a first call of each, which comp
 the results.
 """
 
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.harness import Results, about, arguments, measured_on, processor_seconds, table
+from benchmarks.no_retraining_mnist import trained
+from kerasprune.evidence import Ablation, Probe, Sampling
 
-import kerasprune as kp  # noqa: E402
-from benchmarks.no_retraining_mnist import trained  # noqa: E402
-from kerasprune.core.files import write_text  # noqa: E402
-from kerasprune.evidence import (
-    Ablation,  # noqa: E402
-    Probe,
-    Sampling,  # noqa: E402
-)
-
-RESULTS = Path(__file__).parent / "results"
 LOSS = "sparse_categorical_crossentropy"
 ROUNDS, EVERY, TOLERANCE = 5, 8, 1e-5
-FILES = "mnist/mnist.npz", "cifar10/cifar10_lossless_subset.npz", "mlperf_tiny/ic_resnet8_cifar10.keras"
+FILES = datasets.MNIST, datasets.CIFAR10, datasets.RESNET8
+TITLES = (
+    "network",
+    "backend",
+    "channels",
+    "images",
+    "naive",
+    "fast",
+    "naive / fast",
+    "fast / `evaluate`",
+    "first call",
+    "largest difference",
+)
 
 
 def mlp(data: Path, seed: int) -> tuple[keras.Model, np.ndarray, np.ndarray, int]:
     """784-300-100-10 after training, 10,000 images, and the batch size."""
-    arrays = np.load(data / FILES[0], allow_pickle=False)
-    x, y = arrays["x_train"].reshape(-1, 784).astype("float32") / 255, arrays["y_train"].astype(int)
+    arrays = datasets.mnist(data)
+    x, y = arrays["x_train"].reshape(-1, 784), arrays["y_train"].astype(int)
     return trained(x, y, seed), x[:10_000], y[:10_000], 1000
 
 
 def resnet8(data: Path, seed: int) -> tuple[keras.Model, np.ndarray, np.ndarray, int]:
     """ResNet-8 of MLPerf Tiny, 1,000 images, and the batch size."""
-    arrays = np.load(data / FILES[1], allow_pickle=False)
-    model = keras.saving.load_model(data / FILES[2], compile=False)
+    arrays = datasets.arrays(data, datasets.CIFAR10)
+    model = keras.saving.load_model(data / datasets.RESNET8, compile=False)
     return model, arrays["x_train"][:1000].astype("float32"), arrays["y_train"][:1000].ravel().astype(int), 100
 
 
 NETWORKS = {"mlp": mlp, "resnet8": resnet8}
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Of the processor."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def measure(name: str, data: Path, seed: int, memory: float) -> dict:
@@ -73,7 +66,7 @@ def measure(name: str, data: Path, seed: int, memory: float) -> dict:
     changes = ablation(everything, candidates)
     first = time.process_time() - start
     before = probe.mean_loss((x, y))
-    fast = statistics.median(seconds(lambda: ablation(everything, candidates)) for _ in range(ROUNDS))
+    fast = statistics.median(processor_seconds(lambda: ablation(everything, candidates)) for _ in range(ROUNDS))
     naive, differences = [], []
     for place in range(0, len(candidates), EVERY):
         without = everything.copy()
@@ -86,10 +79,12 @@ def measure(name: str, data: Path, seed: int, memory: float) -> dict:
         raise AssertionError(f"{name}: the two ways differ by {max(differences):.1e}.")
     model.compile(loss=LOSS)
     model.evaluate(x, y, size, verbose=0)
-    evaluate = statistics.median(seconds(lambda: model.evaluate(x, y, size, verbose=0)) for _ in range(ROUNDS))
+    evaluate = statistics.median(
+        processor_seconds(lambda: model.evaluate(x, y, size, verbose=0)) for _ in range(ROUNDS)
+    )
     return {
         "network": name,
-        "backend": f"{keras.backend.backend()}, keras {keras.__version__}",
+        "backend": keras.backend.backend(),
         "channels": len(candidates),
         "images": len(x),
         "batch": size,
@@ -99,51 +94,52 @@ def measure(name: str, data: Path, seed: int, memory: float) -> dict:
         "first": first,
         "evaluate": evaluate,
         "difference": max(differences),
+        **about(),
     }
 
 
-def table(rows: list[dict]) -> str:
+def lines(rows: list[dict]) -> list[str]:
     """Markdown."""
-    lines = ["# The exact oracle", "", f"{platform.machine()}, {os.cpu_count()} shared cores, seed 0."]
-    lines += ["Seconds of the processor for all channels once; the first call also compiles.", ""]
-    lines += [
-        "| network | backend | channels | images | naive | fast | naive / fast | fast / `evaluate` | first call |"
+    cells = [
+        (
+            row["network"],
+            row["backend"],
+            row["channels"],
+            f"{row['images']:,}",
+            f"{row['naive']:.1f}",
+            f"{row['fast']:.2f}",
+            f"{row['naive'] / row['fast']:.1f}",
+            f"{row['fast'] / row['evaluate']:.1f}",
+            f"{row['first']:.1f}",
+            f"{row['difference']:.0e}",
+        )
+        for row in rows
     ]
-    lines[-1] += " largest difference |"
-    lines.append("|---" * 10 + "|")
-    for row in rows:
-        ratios = f"{row['naive'] / row['fast']:.1f} | {row['fast'] / row['evaluate']:.1f}"
-        times = f"{row['naive']:.1f} | {row['fast']:.2f} | {ratios} | {row['first']:.1f}"
-        counts = f"{row['channels']} | {row['images']:,}"
-        lines.append(f"| {row['network']} | {row['backend']} | {counts} | {times} | {row['difference']:.0e} |")
-    return "\n".join([*lines, ""])
+    return [
+        "# The exact oracle",
+        "",
+        "Seconds of the processor for all channels once; the first call also compiles. Seed 0.",
+        measured_on(rows),
+        "",
+        *table(TITLES, cells),
+    ]
 
 
-def main() -> int:
+def main() -> None:
     """Measure the networks on this backend and write the results of all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist/, cifar10/ and mlperf_tiny/")
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser = arguments(__doc__, needs=FILES, only=NETWORKS)
     parser.add_argument("--memory", type=float, default=256, help="MiB that the oracle may hold")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
-    for file in FILES:
-        if not (options.data / file).is_file():
-            print(f"There is no {options.data / file}. Pass the folder that holds {file} as --data.", file=sys.stderr)
-            return 2
-    path = options.output / "oracle_speed.json"
-    rows = json.loads(path.read_text()) if path.is_file() else []
-    for name in options.networks:
+    datasets.find(options.data, *FILES)
+    results = Results(options.output, "oracle_speed")
+    for name in options.only:
         row = measure(name, options.data, 0, options.memory)
-        print(table([row]), flush=True)
         same = ("network", "backend")
-        rows = [other for other in rows if any(other[key] != row[key] for key in same)] + [row]
+        rows = [other for other in results.rows() if any(other[key] != row[key] for key in same)] + [row]
         rows.sort(key=lambda row: [row[key] for key in same])
-        options.output.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(rows, indent=1) + "\n")
-        write_text(path.with_suffix(".md"), table(rows))
-    return 0
+        results.write({"rows": rows}, lines(rows))
+    results.show()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

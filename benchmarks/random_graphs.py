@@ -5,7 +5,6 @@ A model that differs by more than 1e-5 in single precision is built again in dou
 1e-12, the difference was rounding (a division by almost nothing, for instance), and it is counted as such.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -13,15 +12,15 @@ import warnings
 
 import numpy as np
 
+from benchmarks.harness import about, arguments, measured_on
+
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=2000, help="how many models (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="number of the first model (default: 0)")
+    parser = arguments(__doc__, seed=True, writes=False)
+    parser.add_argument("--count", type=int, default=2000, help="how many models, from that of the seed on")
     parser.add_argument("--backend", default=os.environ.get("KERAS_BACKEND", "tensorflow"))
     options = parser.parse_args()
     os.environ["KERAS_BACKEND"] = options.backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", module="keras")
     failures, rounding, shares, seconds = run(options.seed, options.count)
     for seed in rounding:
@@ -33,6 +32,7 @@ def main() -> int:
         f"{len(failures)} mismatches or exceptions, {len(rounding)} differ by rounding only; "
         f"{100 * np.mean(shares):.0f} % of the channels could be removed; {seconds:.0f} s"
     )
+    print(measured_on([about()]))
     return 1 if failures else 0
 
 

@@ -9,28 +9,25 @@ Results that are there already are kept, and those of this run are put beside th
 """
 
 import argparse
-import json
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
+from scipy.special import expit
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from scipy.special import expit  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.harness import Results, about, arguments
+from benchmarks.shrinking_report import CRITERIA, draw, lines
+from benchmarks.shrinking_tasks import TASKS, Samples, Task
+from kerasprune.core import atomic_path
+from kerasprune.criteria import gain_curve
+from kerasprune.evidence import Probe, Sampling
+from kerasprune.files import save_model
+from kerasprune.report import Trajectory, plot_gain_curves
+from kerasprune.strategies import Serial
 
-import kerasprune as kp  # noqa: E402
-from benchmarks.shrinking_report import CRITERIA, draw, table  # noqa: E402
-from benchmarks.shrinking_tasks import TASKS, Samples, Task  # noqa: E402
-from kerasprune.core import atomic_path, write_text  # noqa: E402
-from kerasprune.criteria import gain_curve  # noqa: E402
-from kerasprune.evidence import Probe, Sampling  # noqa: E402
-from kerasprune.files import save_model  # noqa: E402
-from kerasprune.report import Trajectory, plot_gain_curves  # noqa: E402
-from kerasprune.strategies import Serial  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
 BATCH = 10_000
 IN_DETAIL = "cosine_50"  # also ranked a single time, and its gain curves are drawn
 
@@ -158,48 +155,42 @@ def measure(name: str, options: argparse.Namespace, found: dict) -> dict:
         "share_of_ones": float(np.mean(test[1][:, 0] > 0.5)),
         "nothing_left": float(f"{subject.error_of_nothing():.4g}"),
         "curves": curves,
+        **about(),
     }
 
 
-def _has(folder: Path | None, file: str) -> bool:
-    return folder is not None and (folder / file).is_file()
+def able(options: argparse.Namespace) -> list[str]:
+    """The chosen tasks whose data is there; without `--data` those that need it are left out, which is said."""
+    needy = [name for name in options.only if TASKS[name].needs]
+    if options.data is not None or needy == options.only:
+        datasets.find(options.data or Path("DIR"), *(TASKS[name].needs for name in needy))
+        return options.only
+    if needy:
+        print(f"Without --data these are left out, which need {TASKS[needy[0]].needs}: {', '.join(needy)}.")
+    return [name for name in options.only if name not in needy]
 
 
 def main() -> int:
     """Run the tasks and write tables and figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with mnist/, for the digits")
-    parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), metavar="NAME", help="these tasks")
+    parser = arguments(__doc__, seed=True, only=TASKS)
+    parser.add_argument("--data", type=Path, metavar="DIR", help=f"folder with {datasets.MNIST}, for the digits")
     parser.add_argument("--criteria", nargs="+", choices=CRITERIA, default=list(CRITERIA), metavar="NAME")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("build/shrinking_experiments"), help="networks, trajectories")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
-    missing = [name for name in options.only if TASKS[name].needs and not _has(options.data, TASKS[name].needs)]
-    if missing and (options.data is not None or missing == options.only):
-        path = (options.data or Path("DIR")) / TASKS[missing[0]].needs
-        print(f"There is no {path}. Pass the folder that holds mnist/ as --data DIR.", file=sys.stderr)
-        return 2
-    if missing:
-        print(f"Without --data these are left out, which need {TASKS[missing[0]].needs}: {', '.join(missing)}.")
-        options.only = [name for name in options.only if name not in missing]
-    options.output.mkdir(parents=True, exist_ok=True)
-    file = options.output / "shrinking_experiments.json"
-    found = json.loads(file.read_text()) if file.is_file() else {"seed": options.seed, "tasks": {}}
+    names = able(options)
+    results = Results(options.output, "shrinking_experiments")
+    found = results.read() or {"seed": options.seed, "tasks": {}}
     if found["seed"] != options.seed:
-        print(f"{file} holds results for seed {found['seed']}. Name another folder with --output.", file=sys.stderr)
+        text = f"{results.json} holds results for seed {found['seed']}. Name another folder with --output."
+        print(text, file=sys.stderr)
         return 2
-    found = found["tasks"]
-    for name in options.only:
-        found[name] = measure(name, options, found.get(name, {}))
-        tasks = {name: found[name] for name in TASKS if name in found}
-        about = {"seed": options.seed, "keras": keras.__version__, "backend": keras.backend.backend()}
-        results = {**about, "machine": "2 shared x86_64 cores", "tasks": tasks}
-        write_text(file, json.dumps(results) + "\n")
-        write_text(options.output / "shrinking_experiments.md", table(results))
+    for name in names:
+        found["tasks"][name] = measure(name, options, found["tasks"].get(name, {}))
+        tasks = found["tasks"] = {name: found["tasks"][name] for name in TASKS if name in found["tasks"]}
+        results.write(found, lines(found))
         with atomic_path(options.output / "shrinking_experiments.png") as path:
             draw(tasks, path)
-    print(table(results))
+    results.show()
     return 0
 
 

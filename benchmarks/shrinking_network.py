@@ -6,23 +6,17 @@ DIR holds `shrinking_networks/shrinking_networks.npz`: the weights of both netwo
 ranks anew after every removal, on the images on which the accuracy is measured, as in the published rows.
 """
 
-import argparse
-import json
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
+from scipy.stats import spearmanr
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from scipy.stats import spearmanr  # noqa: E402
-
-import kerasprune as kp  # noqa: E402
-from kerasprune.core.files import atomic_path  # noqa: E402
-from kerasprune.criteria import CRITERIA  # noqa: E402
-from kerasprune.evidence import Evidence, Sampling  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.harness import Results, about, arguments, measured_on, table
+from kerasprune.criteria import CRITERIA
+from kerasprune.evidence import Evidence, Sampling
 
 # Accuracy at 10, 20, ..., 80 % of the neurons removed, recomputed from the published weights.
 EXPECTED = {
@@ -37,7 +31,6 @@ EXPECTED = {
 }
 NETWORKS = ("net_400_100_10", "net_400_50_50_10")
 STOP = 0.8
-RESULTS = Path(__file__).parent / "results"
 
 # From a `gain`, 0 for what is gone, and the ids that are left, the change of the loss for each of them.
 Ranking = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -110,42 +103,35 @@ def measure(arrays, name: str) -> dict:
     }
 
 
-def table(results: dict) -> str:
+def lines(content: dict) -> list[str]:
     """Markdown: ours beside what is published or recomputed."""
-    lines = [
+    cells = []
+    for name, result in content["networks"].items():
+        for key, steps in result["steps"].items():
+            places = [round(result["neurons"] * tenth / 10) - 1 for tenth in range(1, 9)]
+            ours = (f"{steps[place]['accuracy']:.3f}" for place in places)
+            cells.append((name, key, f"{result['spearman'][key]:.3f}", *ours))
+            cells.append((name, f"{key}, expected", "", *(f"{value:.3f}" for value in EXPECTED[name, key])))
+    shares = (f"{10 * tenth} %" for tenth in range(1, 9))
+    return [
         "# Neurons removed one at a time, without training",
         "",
         "Accuracy on the 500 images after removing a share of the hidden neurons, ranked anew after every removal;",
         "`expected` rows were computed before by independent code. One image is .002.",
+        measured_on([content]),
         "",
-        "| network | criterion | Spearman with oracle | 10 % | 20 % | 30 % | 40 % | 50 % | 60 % | 70 % | 80 % |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        *table(("network", "criterion", "Spearman with oracle", *shares), cells),
     ]
-    for name, result in results.items():
-        for key, steps in result["steps"].items():
-            places = [round(result["neurons"] * tenth / 10) - 1 for tenth in range(1, 9)]
-            ours = " | ".join(f"{steps[place]['accuracy']:.3f}" for place in places)
-            lines.append(f"| {name} | {key} | {result['spearman'][key]:.3f} | {ours} |")
-            lines.append(f"| {name} | {key}, expected | | {' | '.join(f'{v:.3f}' for v in EXPECTED[name, key])} |")
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Measure both networks and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with shrinking_networks/")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
-    options = parser.parse_args()
-    path = options.data / "shrinking_networks" / "shrinking_networks.npz"
-    if not path.is_file():
-        sys.exit(f"There is no {path}. Pass the folder that holds shrinking_networks/ as --data.")
-    arrays = dict(np.load(path, allow_pickle=False))
-    results = {name: measure(arrays, name) for name in NETWORKS}
-    options.output.mkdir(parents=True, exist_ok=True)
-    for suffix, text in ((".json", json.dumps(results, indent=1) + "\n"), (".md", table(results))):
-        with atomic_path(options.output / f"shrinking_network{suffix}") as target:
-            Path(target).write_text(text)
-    print(table(results))
+    options = arguments(__doc__, needs=(datasets.SHRINKING_NETWORKS,)).parse_args()
+    arrays = datasets.arrays(options.data, datasets.SHRINKING_NETWORKS)
+    content = {**about(), "networks": {name: measure(arrays, name) for name in NETWORKS}}
+    results = Results(options.output, "shrinking_network")
+    results.write(content, lines(content))
+    results.show()
 
 
 if __name__ == "__main__":

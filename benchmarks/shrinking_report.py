@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.harness import measured_on, table
 from benchmarks.shrinking_tasks import TASKS
 
 CRITERIA = ("oracle", "gauss_newton", "quadratic", "linear")
@@ -105,20 +106,29 @@ def _digit(name: str, task: dict, lowest: str, until: int) -> Iterator[Claim]:
     )
 
 
-def table(results: dict) -> str:
+def lines(results: dict) -> list[str]:
     """Markdown: what becomes of the claims, and our curves beside the published ones."""
-    lines = ["# Neurons removed one at a time, without training: networks trained from scratch", "", _ABOUT]
-    lines += [f"Seed {results['seed']}; Keras {results['keras']} on {results['backend']}; {results['machine']}.", ""]
-    lines += ["## Claims", "", "| claim | published | ours | holds |", "|---|---|---|---|"]
-    for claim in claims(results["tasks"]):
-        lines.append(f"| {claim.words} | {claim.published} | {claim.ours} | {'yes' if claim.holds else '**no**'} |")
-    lines += ["", _REMOVABLE, "", f"| task | {' | '.join(CRITERIA)} |", "|---" * (len(CRITERIA) + 1) + "|"]
-    for name, task in results["tasks"].items():
-        cells = (f"{removable(name, task, key):.0f}" if key in task["curves"] else "" for key in CRITERIA)
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    for name, task in results["tasks"].items():
-        lines += _section(name, task)
-    return "\n".join([*lines, ""])
+    tasks = results["tasks"]
+    judged = [(claim.words, claim.published, claim.ours, "yes" if claim.holds else "**no**") for claim in claims(tasks)]
+    shares = [
+        (name, *(f"{removable(name, task, key):.0f}" if key in task["curves"] else "" for key in CRITERIA))
+        for name, task in tasks.items()
+    ]
+    return [
+        "# Neurons removed one at a time, without training: networks trained from scratch",
+        "",
+        _ABOUT,
+        f"Seed {results['seed']}. {measured_on(tasks.values())}",
+        "",
+        "## Claims",
+        "",
+        *table(("claim", "published", "ours", "holds"), judged),
+        "",
+        _REMOVABLE,
+        "",
+        *table(("task", *CRITERIA), shares),
+        *(line for name, task in tasks.items() for line in _section(name, task)),
+    ]
 
 
 def _section(name: str, result: dict) -> list[str]:
@@ -132,20 +142,19 @@ def _section(name: str, result: dict) -> list[str]:
         ours = next(iter(curves.values()))["accuracy"][0]
         about += f" Test accuracy of the whole network: {ours:.2f} %, published {task.start:.2f} %."
     lines = ["", f"## {task.title} (`{name}`)", "", about, ""]
-    lines += [f"| measure | ranked by | {' | '.join(f'{share} %' for share in SHARES)} |", "|---" * 12 + "|"]
-    lines.append(f"| {task.measure} | brute force, published | {_cells(task.published)} |")
+    rows = [(task.measure, "brute force, published", *_cells(task.published))]
     for measure in ("error", "accuracy"):
         for key, curve in curves.items():
             if curve[measure] is not None:
                 at = {share: round(share * result["neurons"] / 100) for share in SHARES}
                 values = {share: curve[measure][place] for share, place in at.items() if place < len(curve[measure])}
-                lines.append(f"| {measure} | {key} | {_cells(values)} |")
-    return lines
+                rows.append((measure, key, *_cells(values)))
+    return [*lines, *table(("measure", "ranked by", *(f"{share} %" for share in SHARES)), rows)]
 
 
-def _cells(values: Mapping[float, float]) -> str:
+def _cells(values: Mapping[float, float]) -> list[str]:
     """Cells for the shares; empty where there is no value."""
-    return " | ".join(f"{values[share]:.4g}" if share in values else "" for share in SHARES)
+    return [f"{values[share]:.4g}" if share in values else "" for share in SHARES]
 
 
 def draw(tasks: Mapping[str, dict], path: str | os.PathLike) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import datasets
+
 Samples = tuple[np.ndarray, np.ndarray]
 
 
@@ -82,7 +84,7 @@ def one_against_rest(digit: int) -> Callable[[Path | None, int], tuple[Samples, 
     """Whether an image shows the digit; pixels from 0 to 255, as published."""
 
     def samples(folder: Path | None, seed: int) -> tuple[Samples, Samples]:
-        arrays = np.load(folder / MNIST, allow_pickle=False)
+        arrays = datasets.arrays(folder, datasets.MNIST)
         return tuple(
             (arrays[f"x_{part}"].reshape(-1, 784).astype("float32"), np.eye(2, dtype="float32")[1 * (y == digit)])
             for part in ("train", "test")
@@ -97,7 +99,6 @@ def _halves(x: np.ndarray, y: np.ndarray, first: int) -> tuple[Samples, Samples]
     return (x[:first], y[:first]), (x[first:], y[first:])
 
 
-MNIST = Path("mnist") / "mnist.npz"
 _TENTHS = range(10, 100, 10)
 
 TASKS = {
@@ -154,7 +155,7 @@ TASKS = {
             start=start,
             training=(10, 1, 0.1),
             stop=start / 100,
-            needs=str(MNIST),
+            needs=datasets.MNIST,
         )
         for digit, start, errors in (
             (0, 97.57, (2756, 2293, 2135, 2082, 2099, 2237, 2444, 2878, 3871)),

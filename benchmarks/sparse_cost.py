@@ -7,24 +7,25 @@ methods are used with it; pin it to one core where other work runs on the machin
 tensorflow-model-optimization and tf_keras.
 """
 
-import argparse
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from benchmarks import step_cost
+from benchmarks.harness import Results, about, measured_on, versions
 
-from benchmarks.gate_cost import compare, mlp  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
 STEPS = 10**5
 WAYS = {
     "gumbel": {"method": "gumbel", "weights": 399, "steps": STEPS},
     "gumbel, published penalty": {"method": "gumbel"},
     "magnitude": {"method": "magnitude", "weights": 399, "steps": STEPS},
 }
+
+
+def mlp(keras):
+    """784-300-100-10."""
+    layers = keras.layers
+    hidden = [layers.Dense(width, activation="relu") for width in (300, 100)]
+    return keras.Sequential([keras.Input((784,)), *hidden, layers.Dense(10)])
 
 
 def compiled(keras, model, jit: bool):
@@ -44,9 +45,10 @@ def ours(batch: int, rounds: int) -> list[dict]:
     for jit in (True, False) if keras.backend.backend() == "tensorflow" else (True,):
         models = {"plain": compiled(keras, mlp(keras), jit)}
         models |= {name: compiled(keras, kp.sparsify(mlp(keras), **way), jit) for name, way in WAYS.items()}
-        compare(models, (784,), batch, 5)  # the first calls are slower, whoever makes them
+        step_cost.compare(models, (784,), batch, 5)  # the first calls are slower, whoever makes them
         title = f"{keras.backend.backend()}{', XLA' if jit else ''}"
-        results.append({"backend": title, **compare(models, (784,), batch, rounds)})
+        found = step_cost.compare(models, (784,), batch, rounds)
+        results.append({"backend": title, "versions": versions(), **found})
     return results
 
 
@@ -65,66 +67,31 @@ def tfmot(batch: int, rounds: int) -> list[dict]:
         update = tfmot.sparsity.keras.UpdatePruningStep()
         update.set_model(pruned)
         update.on_train_begin()
-        found = compare(models, (784,), batch, rounds)
+        found = step_cost.compare(models, (784,), batch, rounds)
         name = f"prune_low_magnitude, frequency {frequency}"
-        results.append({"backend": f"tf_keras {tf_keras.__version__}", "plain": found["plain"], name: found["pruned"]})
+        row = {"backend": "tf_keras", "versions": step_cost.keras_2_versions()}
+        results.append(row | {"plain": found["plain"], name: found["pruned"]})
     return results
-
-
-def child(python: str, part: str, options, **environment: str) -> list[dict]:
-    """What another process measures."""
-    size = ["--batch", str(options.batch), "--rounds", str(options.rounds)]
-    command = [python, "-m", "benchmarks.sparse_cost", *size, "--only", part]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def table(results: list[dict], batch: int) -> str:
-    """Markdown: step times and ratios."""
-    lines = [
-        "# The cost of gates on single weights",
-        "",
-        f"784-300-100-10 (266,200 gates), Adam, batch {batch}, 2 shared x86_64 cores, median seconds of the processor;",
-        "the models of one backend take turns in one process.",
-        "",
-        "| backend | plain step | with | step | ratio |",
-        "|---|---|---|---|---|",
-    ]
-    for row in results:
-        for name in [key for key in row if key not in ("plain", "backend")]:
-            step = row[name]
-            plain = f"{1e3 * row['plain']:.2f} ms"
-            lines.append(
-                f"| {row['backend']} | {plain} | {name} | {1e3 * step['seconds']:.2f} ms | {step['ratio']:.2f} |"
-            )
-    return "\n".join([*lines, ""])
 
 
 def main() -> None:
     """Measure on both backends, and beside tensorflow-model-optimization where it is to be had."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--tfmot", metavar="PYTHON", help="an interpreter with tensorflow-model-optimization")
-    parser.add_argument("--only", choices=("ours", "tfmot"), help=argparse.SUPPRESS)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
-    options = parser.parse_args()
-    if options.only:
-        print(json.dumps((ours if options.only == "ours" else tfmot)(options.batch, options.rounds)))
+    options = step_cost.parser(__doc__, batch=256, rounds=100).parse_args()
+    if options.here:
+        print(json.dumps((ours if options.here == "ours" else tfmot)(options.batch, options.rounds)))
         return
-    results = [
-        row for name in ("tensorflow", "jax") for row in child(sys.executable, "ours", options, KERAS_BACKEND=name)
+    results = Results(options.output, "sparse_cost")
+    rows = [about() | row for rows in step_cost.children("benchmarks.sparse_cost", options) for row in rows]
+    lines = [
+        "# The cost of gates on single weights",
+        "",
+        f"784-300-100-10 (266,200 gates), Adam, batch {options.batch}: median seconds of the processor; the models",
+        f"of one backend take turns in one process. {measured_on(rows)}",
+        "",
+        *step_cost.lines(rows, digits=2),
     ]
-    if options.tfmot:
-        results += child(options.tfmot, "tfmot", options)
-    from kerasprune.core import write_text
-
-    options.output.mkdir(parents=True, exist_ok=True)
-    write_text(options.output / "sparse_cost.json", json.dumps({"batch": options.batch, "results": results}, indent=1))
-    write_text(options.output / "sparse_cost.md", table(results, options.batch))
-    print(table(results, options.batch))
+    results.write({"batch": options.batch, "rows": rows}, lines)
+    results.show()
 
 
 if __name__ == "__main__":

@@ -6,28 +6,25 @@ The models are residual networks of that many blocks: two convolutions, two batc
 activations each. Keras' own time to build them is beside it, for comparison. Times are seconds of the processor.
 """
 
-import argparse
-import json
-import os
 import statistics
 import sys
 import time
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from benchmarks.harness import Results, about, arguments, measured_on, processor_seconds, table
 
 ROUNDS = 7
 LIMIT = 1.5  # how much dearer a call may be in the largest model than in the smallest
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--blocks", nargs="+", type=int, default=[25, 50, 100, 200])
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
     rows = [measure(count) for count in options.blocks]
     growth = rows[-1]["per_call"] / rows[0]["per_call"]
-    write(rows, growth, options.output)
+    results = Results(options.output, "speed")
+    results.write({"growth": growth, "rows": rows}, lines(rows, growth))
+    results.show()
     return 0 if growth <= LIMIT else 1
 
 
@@ -39,13 +36,9 @@ def measure(blocks: int) -> dict:
     model = residual_network(blocks)
     built = time.process_time() - start
     calls = len(kp.trace(model).calls)
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        kp.trace(model)
-        seconds.append(time.process_time() - start)
-    median = statistics.median(seconds)
-    return {"blocks": blocks, "calls": calls, "seconds": median, "per_call": median / calls, "build_seconds": built}
+    median = statistics.median(processor_seconds(lambda: kp.trace(model)) for _ in range(ROUNDS))
+    row = {"blocks": blocks, "calls": calls, "seconds": median, "per_call": median / calls, "build_seconds": built}
+    return row | about()
 
 
 def residual_network(blocks: int, width: int = 16):
@@ -64,23 +57,26 @@ def residual_network(blocks: int, width: int = 16):
     return keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
 
-def write(rows: list[dict], growth: float, folder: Path) -> None:
-    """The table as JSON and as Markdown, and on the screen."""
-    from kerasprune.core import write_text
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = ["# The cost of a trace", ""]
-    lines += [f"A call costs {growth:.2f} times as much in the largest network as in the smallest.", ""]
-    lines += ["| residual blocks | calls | trace | per call | Keras builds it in |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {row['blocks']} | {row['calls']} | {1e3 * row['seconds']:.1f} ms | {1e6 * row['per_call']:.1f} us "
-        f"| {row['build_seconds']:.2f} s |"
+def lines(rows: list[dict], growth: float) -> list[str]:
+    """Markdown."""
+    cells = [
+        (
+            row["blocks"],
+            row["calls"],
+            f"{1e3 * row['seconds']:.1f} ms",
+            f"{1e6 * row['per_call']:.1f} us",
+            f"{row['build_seconds']:.2f} s",
+        )
         for row in rows
     ]
-    text = "\n".join([*lines, ""])
-    print(text)
-    write_text(folder / "speed.md", text)
-    write_text(folder / "speed.json", json.dumps({"growth": growth, "rows": rows}, indent=1))
+    return [
+        "# The cost of a trace",
+        "",
+        f"A call costs {growth:.2f} times as much in the largest network as in the smallest.",
+        measured_on(rows),
+        "",
+        *table(("residual blocks", "calls", "trace", "per call", "Keras builds it in"), cells),
+    ]
 
 
 if __name__ == "__main__":

@@ -6,25 +6,19 @@ DIR holds `mnist/mnist.npz`. In LeNet-300-100 the pixels have gates, too, behind
 of L0 regularisation are quoted beside ours; it trained for 200 epochs with a penalty chosen for every layer.
 """
 
-import argparse
-import json
-import os
 import statistics
-import sys
 import time
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
+from keras import layers
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from keras import layers  # noqa: E402
-
-import kerasprune as kp  # noqa: E402
-from kerasprune.core import Pick, write_text  # noqa: E402
+import kerasprune as kp
+from benchmarks import datasets
+from benchmarks.harness import Results, about, arguments, measured_on, table
+from kerasprune.core import Pick
 
 BATCH_SIZE = 128
-RESULTS = Path(__file__).parent / "results"
 PUBLISHED = {"LeNet-300-100": "266-88-33, 1.8 %", "LeNet-5": "20-25-45-462, 0.9 %; 9-18-65-25, 1.0 %"}
 
 
@@ -105,66 +99,54 @@ def train(name: str, data: dict, kind: str, epochs: int, seed: int) -> dict:
         "widths": [group.width for group in graph.groups],
         "difference": float(difference.max()),
         "seconds": round(seconds),
+        **about(),
     }
 
 
-def table(rows: list[dict]) -> str:
+def lines(rows: list[dict]) -> list[str]:
     """Markdown: one line for each run, and the medians."""
-    lines = ["# Widths learned by gates on MNIST", "", f"keras {keras.__version__} on {keras.backend.backend()}, "]
-    lines[-1] += "2 shared x86_64 cores; one `fit` from random weights, no fine-tuning after it."
-    lines += [
-        "",
-        "| network | gate | seed | epochs | weights kept | widths | test error | seconds |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['network']} | {row['kind']} | {row['seed']} | {row['epochs']} | {100 * row['share']:.2f} % "
-        f"| {'-'.join(map(str, row['widths']))} | {row['error']:.2f} % | {row['seconds']} |"
+    cells = [
+        (
+            row["network"],
+            row["kind"],
+            row["seed"],
+            row["epochs"],
+            f"{100 * row['share']:.2f} %",
+            "-".join(map(str, row["widths"])),
+            f"{row['error']:.2f} %",
+            row["seconds"],
+        )
         for row in rows
     ]
-    lines.append("")
+    titles = ("network", "gate", "seed", "epochs", "weights kept", "widths", "test error", "seconds")
+    found = ["# Widths learned by gates on MNIST", "", "One `fit` from random weights, no fine-tuning after it."]
+    found += [measured_on(rows), "", *table(titles, cells), ""]
     for name, published in PUBLISHED.items():
         errors = [row["error"] for row in rows if row["network"] == name]
         if errors:
-            lines.append(f"{name}: median error {statistics.median(errors):.2f} %; L0 regularisation: {published}.  ")
-    return "\n".join([*lines, ""])
-
-
-def load(folder: Path) -> dict[str, np.ndarray]:
-    """MNIST in [0, 1]; exits with one sentence when it is not there."""
-    path = folder / "mnist" / "mnist.npz"
-    if not path.is_file():
-        print(f"There is no {path}. Pass the folder that holds mnist/ as --data.", file=sys.stderr)
-        sys.exit(2)
-    with np.load(path, allow_pickle=False) as archive:
-        data = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
-    return {key: (value[..., None] / 255).astype("float32") if key[0] == "x" else value for key, value in data.items()}
+            found.append(f"{name}: median error {statistics.median(errors):.2f} %; L0 regularisation: {published}.  ")
+    return found
 
 
 def main() -> None:
     """Run what is missing in the results, one run after the other, and write the table after each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with mnist/mnist.npz")
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser = arguments(__doc__, needs=(datasets.MNIST,), only=NETWORKS)
     parser.add_argument("--kind", default="gumbel")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
-    data = load(options.data)
-    path = options.output / "structured_gates.json"
-    rows = json.loads(path.read_text()) if path.is_file() else []
-    for name in options.networks:
+    data = datasets.mnist(options.data)
+    results = Results(options.output, "structured_gates")
+    for name in options.only:
         for seed in range(options.seeds):
             key = {"network": name, "kind": options.kind, "seed": seed, "epochs": options.epochs}
+            rows = results.rows()
             if any(key.items() <= row.items() for row in rows):
                 continue
             rows.append(train(name, data, options.kind, options.epochs, seed))
             rows.sort(key=lambda row: (row["network"], row["kind"], row["epochs"], row["seed"]))
-            options.output.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps(rows, indent=1) + "\n")
-            write_text(options.output / "structured_gates.md", table(rows))
-    print(table(rows))
+            results.write({"rows": rows}, lines(rows))
+    results.show()
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ is the Python that has torch and torch-pruning, by default this one: `pip instal
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
-import time
-from pathlib import Path
+
+from benchmarks.harness import Results, about, arguments, in_child, measured_on, processor_seconds, table
 
 NETWORKS = {"ResNet50": "resnet50", "MobileNetV2": "mobilenet_v2"}
 SHARE = 0.5
@@ -25,9 +24,8 @@ LIMIT = 0.5
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--torch-python", default=sys.executable, help="the Python that has torch and torch-pruning")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--here", choices=["kerasprune", "torch"], help=argparse.SUPPRESS)
     parser.add_argument("--network", choices=NETWORKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -39,7 +37,9 @@ def main() -> int:
         print(f"{options.torch_python} has no torch-pruning: pip install torch torch-pruning, or pass --torch-python.")
         return 2
     rows = [compare(name, options.torch_python) for name in NETWORKS]
-    write(rows, options.output)
+    results = Results(options.output, "torch_pruning")
+    results.write({"share": SHARE, "rows": rows}, lines(rows))
+    results.show()
     return 0 if all(row["ratio"] <= LIMIT for row in rows) else 1
 
 
@@ -48,20 +48,11 @@ def compare(name: str, torch_python: str) -> dict:
     results = {"kerasprune": [], "torch": []}
     for _ in range(TURNS):
         for side, python in (("kerasprune", sys.executable), ("torch", torch_python)):
-            results[side].append(in_child(side, name, python))
+            results[side].append(in_child("benchmarks.torch_pruning", "--here", side, "--network", name, python=python))
     medians = {side: statistics.median(sum((r["seconds"] for r in runs), [])) for side, runs in results.items()}
     floor = statistics.median(sum((run["floor"] for run in results["kerasprune"]), []))
     row = {"name": name, "seconds": medians, "ratio": medians["kerasprune"] / medians["torch"], "floor_seconds": floor}
-    return row | {"params": {side: runs[0]["params"] for side, runs in results.items()}}
-
-
-def in_child(side: str, name: str, python: str) -> dict:
-    command = [python, "-m", "benchmarks.torch_pruning", "--here", side, "--network", name]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if result.returncode:
-        raise RuntimeError(f"{side} failed on {name}: {result.stderr.strip().splitlines()[-1]}")
-    return json.loads(result.stdout.strip().splitlines()[-1])
+    return row | {"params": {side: runs[0]["params"] for side, runs in results.items()}} | about()
 
 
 def with_kerasprune(name: str) -> dict:
@@ -77,8 +68,11 @@ def with_kerasprune(name: str) -> dict:
         scores = kp.score(model, graph, "magnitude")
         return kp.slim(model, graph, kp.select(graph, scores, kp.Budget(params=1.0), overrides={"*": SHARE}))
 
+    def clone():
+        return keras.models.clone_model(model)
+
     small = prune()
-    rounds = [(timed(prune), timed(lambda: keras.models.clone_model(model))) for _ in range(ROUNDS)]
+    rounds = [(processor_seconds(prune), processor_seconds(clone)) for _ in range(ROUNDS)]
     seconds, floor = ([times[side] for times in rounds] for side in (0, 1))
     return {"seconds": seconds, "floor": floor, "params": [model.count_params(), small.count_params()]}
 
@@ -112,36 +106,33 @@ def with_torch(name: str) -> dict:
     small = prune(copy.deepcopy(model))
     small(image)
     copies = [copy.deepcopy(model) for _ in range(ROUNDS)]
-    return {"seconds": [timed(lambda c=c: prune(c)) for c in copies], "params": [count(model), count(small)]}
+    return {
+        "seconds": [processor_seconds(lambda c=c: prune(c)) for c in copies],
+        "params": [count(model), count(small)],
+    }
 
 
 SIDES = {"kerasprune": with_kerasprune, "torch": with_torch}
 
 
-def timed(function) -> float:
-    start = time.process_time()
-    function()
-    return time.process_time() - start
-
-
-def write(rows: list[dict], folder: Path) -> None:
-    """The table as JSON and as Markdown, and on the screen."""
-    from kerasprune.core import write_text
-
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = ["# Beside Torch-Pruning", "", f"{100 * (1 - SHARE):.0f} % of every group stays; medians, in one run.", ""]
-    lines += ["Nothing that makes a new Keras model can be faster than `clone_model`, which copies no weights.", ""]
-    titles = "network", "kerasprune", "clone_model alone", "Torch-Pruning", "ratio", "parameters", "of Torch-Pruning"
-    lines += [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+def lines(rows: list[dict]) -> list[str]:
+    """Markdown."""
+    cells = []
     for row in rows:
         ours, theirs = (row["seconds"][side] for side in ("kerasprune", "torch"))
-        params = ["{:.2f} M -> {:.2f} M".format(*(p / 1e6 for p in row["params"][side])) for side in row["params"]]
-        times = f"{ours:.2f} s | {row['floor_seconds']:.2f} s | {theirs:.2f} s | {row['ratio']:.2f}"
-        lines.append(f"| {row['name']} | {times} | {' | '.join(params)} |")
-    text = "\n".join([*lines, ""])
-    print(text)
-    write_text(folder / "torch_pruning.md", text)
-    write_text(folder / "torch_pruning.json", json.dumps({"share": SHARE, "rows": rows}, indent=1))
+        params = ("{:.2f} M -> {:.2f} M".format(*(p / 1e6 for p in row["params"][side])) for side in row["params"])
+        times = (f"{ours:.2f} s", f"{row['floor_seconds']:.2f} s", f"{theirs:.2f} s", f"{row['ratio']:.2f}")
+        cells.append((row["name"], *times, *params))
+    titles = "network", "kerasprune", "clone_model alone", "Torch-Pruning", "ratio", "parameters", "of Torch-Pruning"
+    return [
+        "# Beside Torch-Pruning",
+        "",
+        f"{100 * (1 - SHARE):.0f} % of every group stays; medians, in one run.",
+        "Nothing that makes a new Keras model can be faster than `clone_model`, which copies no weights.",
+        measured_on(rows),
+        "",
+        *table(titles, cells),
+    ]
 
 
 if __name__ == "__main__":

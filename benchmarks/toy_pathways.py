@@ -6,21 +6,14 @@ The published task: 4 inputs in [-1, 1], outputs `3 sin((x0 - x1)^2)` and `(x2 +
 1,000 to test on, a 4-10-10-2 network with SiLU, mean absolute error, 7,500 steps on the whole training set.
 """
 
-import argparse
-import json
-import os
 import time
-from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import kerasprune as kp
+from benchmarks.harness import Results, about, arguments, measured_on, table
 
-import kerasprune as kp  # noqa: E402
-from kerasprune.core import write_text  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
 STEPS = 7_500
 DENSITY = 0.15
 WEIGHTS = 20  # of 160; the published run ends with 18
@@ -80,55 +73,58 @@ def run(seed: int, method: str, **options) -> tuple[dict, kp.Explanation]:
     return result, found
 
 
-def table(runs: list[dict], dense: list[float]) -> str:
+def lines(content: dict) -> list[str]:
     """Markdown: one row per run."""
-    errors = ", ".join(f"{value:.4f}" for value in dense)
-    lines = [
+    errors = ", ".join(f"{value:.4f}" for value in content["dense"])
+    cells = [
+        (
+            r["method"],
+            r["seed"],
+            f"{r['density']:.3f}",
+            f"{r['test_error']:.4f}",
+            "yes" if r["separate"] else "no",
+            "-".join(map(str, r["widths"][:-1])),
+            "; ".join(f"{a}, {b}: {cosine}" for a, b, cosine in r["symmetries"]),
+        )
+        for r in content["rows"]
+    ]
+    return [
         "# Two functions in one network: pathways",
         "",
         f"Mean absolute error of dense networks on the test set: {errors} (one per seed).",
         "`separate`: two sub-networks, x0 and x1 to y0, x2 and x3 to y1. `published` is the method with its penalty",
         f"and settings; `budget` is ours, told to leave {WEIGHTS} weights.",
+        measured_on([content]),
         "",
-        "| method | seed | density | test error | separate | neurons | symmetries (inputs, cosine) |",
-        "|---|---|---|---|---|---|---|",
+        *table(
+            ("method", "seed", "density", "test error", "separate", "neurons", "symmetries (inputs, cosine)"), cells
+        ),
     ]
-    for r in runs:
-        pairs = "; ".join(f"{a}, {b}: {cosine}" for a, b, cosine in r["symmetries"])
-        lines.append(
-            f"| {r['method']} | {r['seed']} | {r['density']:.3f} | {r['test_error']:.4f} | "
-            f"{'yes' if r['separate'] else 'no'} | {'-'.join(map(str, r['widths'][:-1]))} | {pairs} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Run all seeds with both methods, and draw the first of ours that separates the two functions."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args()
-    options.output.mkdir(parents=True, exist_ok=True)
-    runs, dense, drawn = [], [], False
+    results = Results(options.output, "toy_pathways")
+    rows, dense, drawn = [], [], False
     for seed in range(options.seeds):
         plain = network(seed)
         fit(plain, samples(2 * seed))
         dense.append(error(plain, samples(2 * seed + 1)))
         ways = {"budget": {"weights": WEIGHTS, "steps": STEPS}, "published": {}}
         for method, settings in ways.items():
-            result, found = run(seed, method, **settings)
-            runs.append(result)
-            print(json.dumps(result), f"dense {dense[-1]:.4f}", flush=True)
-            if method == "budget" and result["separate"] and not drawn:
+            row, found = run(seed, method, **settings)
+            rows.append(row)
+            print(row, f"dense {dense[-1]:.4f}", flush=True)
+            if method == "budget" and row["separate"] and not drawn:
                 kp.plot(found, "pathways", options.output / "toy_pathways.png")
                 drawn = True
-    runs.sort(key=lambda r: (r["method"], r["seed"]))
-    content = {"machine": "2 shared x86_64 cores", "keras": keras.__version__, "backend": keras.backend.backend()}
-    write_text(
-        options.output / "toy_pathways.json", json.dumps({**content, "dense": dense, "runs": runs}, indent=1) + "\n"
-    )
-    write_text(options.output / "toy_pathways.md", table(runs, dense))
-    print(table(runs, dense))
+    rows.sort(key=lambda r: (r["method"], r["seed"]))
+    content = {**about(), "dense": dense, "rows": rows}
+    results.write(content, lines(content))
+    results.show()
 
 
 if __name__ == "__main__":

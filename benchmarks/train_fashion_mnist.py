@@ -6,21 +6,17 @@
 DIR holds `fashion_mnist/fashion_mnist.npz` with the keys of `keras.datasets.fashion_mnist`. Five minutes on two cores.
 """
 
-import argparse
 import json
-import os
-import platform
-import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import numpy as np
+from keras import layers
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from keras import layers  # noqa: E402
-
-from kerasprune.core.files import atomic_path  # noqa: E402
+from benchmarks import datasets
+from benchmarks.harness import about, arguments
+from kerasprune.core.files import atomic_path
 
 NUM_CLASSES = 10
 BATCH_SIZE = 128
@@ -103,15 +99,6 @@ class AugmentedImages(keras.utils.PyDataset):
         self.order = self.rng.permutation(len(self.images))
 
 
-def load_fashion_mnist(folder: Path) -> dict[str, np.ndarray]:
-    """The four arrays of Fashion-MNIST; exits with one sentence when the file is not there."""
-    path = folder / "fashion_mnist" / "fashion_mnist.npz"
-    if not path.is_file():
-        sys.exit(f"Fashion-MNIST is missing: expected {path} with the keys x_train, y_train, x_test, y_test.")
-    with np.load(path, allow_pickle=False) as archive:
-        return {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
-
-
 def train(data: dict[str, np.ndarray], epochs: int, seed: int) -> keras.Model:
     """Train with a one-cycle-like schedule: linear warm-up over one epoch, then a cosine to zero."""
     keras.utils.set_random_seed(seed)
@@ -144,13 +131,11 @@ def ship(model: keras.Model, data: dict[str, np.ndarray], folder: Path) -> None:
 
 def main() -> None:
     """Train, test, write the files and print one JSON object with what was measured and where."""
-    parser = argparse.ArgumentParser(description="Train the network that `kerasprune demo` ships.")
-    parser.add_argument("--data", type=Path, required=True, help="folder with fashion_mnist/fashion_mnist.npz")
+    parser = arguments(__doc__, needs=(datasets.FASHION_MNIST,), seed=True)
+    parser.set_defaults(output=Path(__file__).parents[1] / "saved_models")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parents[1] / "saved_models")
     options = parser.parse_args()
-    data = load_fashion_mnist(options.data)
+    data = datasets.arrays(options.data, datasets.FASHION_MNIST)
     start = time.perf_counter()
     model = train(data, options.epochs, options.seed)
     seconds = time.perf_counter() - start
@@ -159,8 +144,7 @@ def main() -> None:
     _, sample_accuracy = model.evaluate(x_test[:SHIPPED_TEST], data["y_test"][:SHIPPED_TEST], batch_size=500, verbose=0)
     ship(model, data, options.output)
     summary = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "keras": f"{keras.__version__} on {keras.backend.backend()}",
+        **about(),
         "seed": options.seed,
         "epochs": options.epochs,
         "seconds": round(seconds),

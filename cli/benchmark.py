@@ -1,7 +1,6 @@
 """`kerasprune benchmark`: how long a TFLite file takes on this machine."""
 
 import dataclasses
-import platform
 
 import click
 
@@ -38,7 +37,7 @@ def command(file, baseline, threads, warmup, runs, seed, as_json):
     )
     if result.speedup is not None:
         click.echo(f"{result.model.path} is {result.speedup:.2f} times as fast as {result.baseline.path}.")
-    click.echo(f"{warmup} warm-up and {runs} timed runs of each, {threads} thread(s), {platform.machine()}.")
+    click.echo(f"{warmup} warm-up and {runs} timed runs of each, {threads} thread(s), {result.processor}.")
 
 
 def as_data(result) -> dict:
@@ -47,4 +46,4 @@ def as_data(result) -> dict:
     for key in ("model", "baseline"):
         if data[key] is not None:
             data[key]["path"] = str(data[key]["path"])
-    return {**data, "machine": platform.machine()}
+    return data

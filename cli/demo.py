@@ -2,8 +2,6 @@
 
 import dataclasses
 import math
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Iterable
@@ -80,6 +78,7 @@ def command(output, seed, as_json):
 
 def run(folder: Path, seed: int) -> dict:
     """Do the work, with all files in `folder`; returns what was measured as plain data."""
+    tflite.assert_installed()  # half of the work comes before the first export
     keras.utils.set_random_seed(seed)  # before the model is loaded: its dropout takes a seed when it is made
     with models.fashion_cnn() as path:
         dense = kp.load_model(path)
@@ -106,7 +105,7 @@ def run(folder: Path, seed: int) -> dict:
     )
     rows = measure(networks, train, test, folder, seed)
     return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "processor": dataclasses.asdict(tflite.this_processor()),
         "seed": seed,
         "masked_versus_slimmed": difference,
         "test_images": test.size,
@@ -188,6 +187,7 @@ def _print(result: dict) -> None:
             for row in rows
         ],
     )
+    processor = tflite.Processor(**result["processor"])
     share, count = rows[0].accuracy, result["test_images"]
     error = math.sqrt(share * (1 - share) / count)
     click.echo(
@@ -195,8 +195,8 @@ def _print(result: dict) -> None:
         f"squares saw {result['repair_images']:,} training images without labels; the fine-tuning "
         f"{result['finetune_images']:,} with labels for {result['finetune_epochs']} epochs; the dense network was "
         "trained on 60,000.\n"
-        f"Latency: median of {result['runs']:,} runs on {result['threads']} thread of this machine "
-        f"({result['machine']}), each file timed alternately with the dense float32 one; speed is the ratio.\n"
+        f"Latency: median of {result['runs']:,} runs on {result['threads']} thread of {processor}, each "
+        "file timed alternately with the dense float32 one; speed is the ratio.\n"
         f"Verified: as cut, the slimmed network differs from the masked dense one by at most "
         f"{result['masked_versus_slimmed']:.1g} of the outputs' scale; every file was compared with its Keras model "
         f"(last column). {result['seconds']:.0f} s in all."

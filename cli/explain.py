@@ -5,7 +5,7 @@ import click
 from kerasprune_cli.console import print_json
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFolder
-from kerasprune_cli.lazy import kp
+from kerasprune_cli.lazy import explanation, kp
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import json_option, model_argument
 
@@ -21,21 +21,21 @@ def command(model_file, output, as_json):
 
     For networks of dense layers with zeros in their weights: fit a model from `sparsify` and `strip` it first.
     """
-    explanation = kp.explain(open_model(model_file))
+    found = kp.explain(open_model(model_file))
     if output is not None:
-        _write(explanation, output, model_file.stem)
+        _write(found, output, model_file.path.stem)
     if as_json:
-        print_json(explanation.to_dict())
+        print_json(found.to_dict())
     else:
-        click.echo(explanation)
+        click.echo(found)
 
 
-def _write(explanation, folder, name: str) -> None:
+def _write(found, folder, name: str) -> None:
     """The JSON and every picture there is, named after the model."""
     folder.mkdir(exist_ok=True)
-    explanation.save(folder / f"{name}.explain.json")
+    found.save(folder / f"{name}.explain.json")
     try:
         for kind in explanation.PLOTS:
-            explanation.plot(explanation, kind, folder / f"{name}.{kind}.png")
+            explanation.plot(found, kind, folder / f"{name}.{kind}.png")
     except ModuleNotFoundError as error:
         raise BadInput(f"Pictures need {error.name}; install it: pip install 'kerasprune[plot]'.") from error

@@ -9,7 +9,7 @@ from kerasprune_cli.console import print_json, say
 from kerasprune_cli.data import read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile
-from kerasprune_cli.lazy import kp, tflite
+from kerasprune_cli.lazy import kp, recipes
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import data_options, json_option, model_argument, seed_option
 from kerasprune_cli.variants import build, list_option, variant_options
@@ -19,7 +19,7 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @model_argument
 @click.option("-o", "--output", type=OutputFile(".tflite"), help="The file to write.")
 @variant_options("recipe", "float32", "samples=500")
-@list_option(lambda: tflite.recipes)
+@list_option(lambda: recipes.RECIPES)
 @data_options("Representative inputs to calibrate int8 on and to compare with Keras on.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Compare the file with Keras.")
 @click.option(
@@ -41,7 +41,7 @@ def command(
     """Write MODEL as a TFLite file of built-in ops, and check that it computes what Keras computes."""
     if output is None and not dry_run:
         raise BadInput("Name the file to write with -o FILE.tflite, or use --dry-run.")
-    recipe = build(tflite.recipes, recipe, recipe_settings)
+    recipe = build(recipes.RECIPES, recipe, recipe_settings)
     model = open_model(model_file)
     data = None if source is None else read_data(source, model, pixel_range).train.x
     with tempfile.TemporaryDirectory() as folder:

@@ -20,6 +20,9 @@ COMMANDS = {
     "demo": "Compress and export the shipped network on the shipped images, offline.",
 }
 
+# What Keras can run on, and the extra of this package that installs it.
+BACKENDS = {"jax": "jax", "tensorflow": "tflite", "torch": "torch"}
+
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports `kerasprune_cli.<name>` when one is asked for."""
@@ -40,6 +43,13 @@ class LazyGroup(click.Group):
         try:
             with warnings_as_sentences():
                 return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if error.name not in BACKENDS:
+                raise
+            raise BadInput(
+                f"Keras needs {error.name}, which is missing. Run: pip install 'kerasprune[{BACKENDS[error.name]}]', "
+                "or choose a backend that is installed, as in KERAS_BACKEND=jax."
+            ) from error
         except Exception as error:
             if not _is_from_the_user(error):
                 raise

@@ -10,6 +10,7 @@ import click
 from kerasprune_cli import data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import InputFile
+from kerasprune_cli.models import ModelFile
 
 
 def measures() -> dict[str, str]:
@@ -45,7 +46,22 @@ class Override(click.ParamType):
         return pattern, Number().convert(number, param, ctx)
 
 
-model_argument = click.argument("model_file", metavar="MODEL", type=InputFile())
+def model_argument(command):
+    """MODEL with `--custom` and `--trust`; the command gets the three as `model_file`."""
+
+    @functools.wraps(command)
+    def wrapped(model_file, custom, trust, **options):
+        return command(model_file=ModelFile(model_file, custom, trust), **options)
+
+    custom = "Import this module first: it registers the classes of the layers of MODEL; repeatable."
+    trust = "Run the Python code that MODEL holds, as in a Lambda layer: only for files of your own."
+    return _together(
+        click.argument("model_file", metavar="MODEL", type=InputFile()),
+        click.option("--custom", multiple=True, metavar="MODULE", help=custom),
+        click.option("--trust", is_flag=True, help=trust),
+    )(wrapped)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
 seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is random."

@@ -1,28 +1,35 @@
 """kerasprune: prune any Keras 3 model into a smaller ordinary Keras model and a faster TFLite file."""
 
+import importlib
+import warnings
+from typing import TYPE_CHECKING
+
+from kerasprune import criteria, gates, recipes, recoveries, sparse, strategies
 from kerasprune.core import (
     BudgetError,
     ChannelGraph,
     ChannelGroup,
     DataError,
     ExportError,
+    FolderError,
     GraphError,
     KeraspruneError,
     ModelFileError,
+    OptionError,
     VerificationError,
 )
-from kerasprune.criteria import criterion, score
+from kerasprune.criteria import score
 from kerasprune.explanation import Explanation, explain, plot
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll
-from kerasprune.recoveries import recalibrate, reconstruct, recovery
+from kerasprune.recoveries import recalibrate, reconstruct
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
 from kerasprune.slimming import masked, slim, verify
-from kerasprune.sparse import sparsifier, sparsify, strip
-from kerasprune.strategies import Compression, compress, strategy
-from kerasprune.tflite import benchmark, export, recipe
+from kerasprune.sparse import sparsify, strip
+from kerasprune.strategies import Compression, compress
+from kerasprune.tflite import benchmark, export
 
 __all__ = [
     "Budget",
@@ -33,37 +40,61 @@ __all__ = [
     "DataError",
     "Explanation",
     "ExportError",
+    "FolderError",
     "GatedModel",
     "GraphError",
     "KeraspruneError",
     "ModelFileError",
+    "OptionError",
     "Report",
     "Rerank",
     "VerificationError",
     "benchmark",
     "channels_last",
     "compress",
-    "criterion",
+    "criteria",
     "explain",
     "export",
     "gate",
+    "gates",
     "load_model",
     "masked",
     "plot",
     "recalibrate",
-    "recipe",
+    "recipes",
     "reconstruct",
-    "recovery",
+    "recoveries",
     "rule",
     "save_model",
     "score",
     "select",
     "slim",
-    "sparsifier",
+    "sparse",
     "sparsify",
-    "strategy",
+    "strategies",
     "strip",
     "trace",
     "unroll",
     "verify",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take every name for one of these
+    # The decorators of 0.1 and the namespaces that have them now.
+    _REGISTER_IN = {
+        "criterion": "criteria",
+        "recipe": "recipes",
+        "recovery": "recoveries",
+        "sparsifier": "sparse",
+        "strategy": "strategies",
+    }
+
+    def __getattr__(name: str):
+        if name not in _REGISTER_IN:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        room = _REGISTER_IN[name]
+        warnings.warn(
+            f"`kerasprune.{name}` is called `kerasprune.{room}.register` now; the old name goes with the next release.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return importlib.import_module(f"{__name__}.{room}").register

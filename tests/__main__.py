@@ -1,33 +1,115 @@
-"""Everything that must pass, in one command: `python -m tests` runs lint, import floors and tests on both backends."""
+"""Everything that must pass, in one command: `python -m tests` runs lint, import floors and tests on both backends.
 
+The tests on TensorFlow run as the machine has it, or as TF_ENABLE_ONEDNN_OPTS says. Those marked `processor` run again
+with oneDNN the other way round, which is how TensorFlow computes on another kind of processor.
+"""
+
+import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 SCRIPTS = Path(sys.executable).parent
-PYTEST = [sys.executable, "-m", "pytest"]
+WORKERS = min(4, os.cpu_count() or 1)  # each holds up to 3 GiB
+PYTEST = (sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal")
 # Export writes TFLite and the command line ends in it: both need TensorFlow, the rest runs on every backend.
-ANY_BACKEND = ["--ignore=tests/tflite", "--ignore=tests/cli", "-m", "not slow"]
-STEPS = (
-    ("lint", [SCRIPTS / "ruff", "check", "."], {}),
-    ("import floors", [SCRIPTS / "lint-imports"], {}),
-    ("tests on TensorFlow", PYTEST, {"KERAS_BACKEND": "tensorflow"}),
-    ("tests of the core on JAX", [*PYTEST, *ANY_BACKEND], {"KERAS_BACKEND": "jax"}),
-)
+ANY_BACKEND = ("--ignore=tests/tflite", "--ignore=tests/cli", "-m", "not slow")
+ABOUT = "import json; from benchmarks.harness import about; print(json.dumps(about()))"
+UNKNOWN = {"machine": "a machine that could not be described", "versions": "because the library cannot be imported"}
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command.
+
+    Attributes:
+        title: What it does.
+        command: Its words.
+        settings: Variables of the environment.
+    """
+
+    title: str
+    command: tuple[str | Path, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step; `closing` is the last line that it printed, where pytest counts its tests."""
+
+    step: Step
+    code: int
+    closing: str
+    seconds: float
+
+    def __str__(self) -> str:
+        verdict = f"FAILED with exit code {self.code}" if self.code else "passed"
+        return f"{self.step.title}: {verdict} after {self.seconds:.0f} s: {self.closing}"
 
 
 def main() -> int:
-    """Run the steps; the exit code is that of the first one that fails, else 0."""
-    for title, command, settings in STEPS:
-        print(f"== {title}", flush=True)
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **settings}
-        code = subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
-        if code:
-            print(f"== {title}: failed with exit code {code}", file=sys.stderr)
-            return code
-    return 0
+    """Run every step, whatever becomes of the others; the exit code is 1 if any has failed, else 0."""
+    about = described()
+    outcomes = [run(step) for step in steps("oneDNN on" in about["versions"])]
+    print(f"== What ran, on {about['machine']}, {about['versions']}")
+    print("\n".join(map(str, outcomes)))
+    return int(any(outcome.code for outcome in outcomes))
+
+
+def described() -> dict[str, str]:
+    """Machine and versions, as another process tells them: this one imports neither the library nor TensorFlow."""
+    command = [sys.executable, "-c", ABOUT]
+    told = subprocess.run(command, cwd=PROJECT, env=environment(), stdout=subprocess.PIPE, text=True, check=False)
+    return UNKNOWN if told.returncode else json.loads(told.stdout)
+
+
+def steps(onednn: bool) -> Iterator[Step]:
+    """All steps, in order.
+
+    Args:
+        onednn: Whether TensorFlow computes with oneDNN here when it is left alone.
+    """
+    words = {True: "with oneDNN", False: "without oneDNN"}
+    yield Step("lint", (SCRIPTS / "ruff", "check", "."))
+    yield Step("import floors", (SCRIPTS / "lint-imports",))
+    yield Step(f"tests on TensorFlow {words[onednn]}", PYTEST, {"KERAS_BACKEND": "tensorflow"})
+    yield Step(
+        f"tests that depend on the processor, on TensorFlow {words[not onednn]}",
+        (*PYTEST, "-m", "processor"),
+        {"KERAS_BACKEND": "tensorflow", ONEDNN: str(int(not onednn))},
+    )
+    yield Step("tests of the core on JAX", (*PYTEST, *ANY_BACKEND), {"KERAS_BACKEND": "jax"})
+
+
+def run(step: Step) -> Outcome:
+    """Run one step; what it prints is shown while it runs."""
+    print(f"== {step.title}", flush=True)
+    start, closing = time.monotonic(), ""
+    process = subprocess.Popen(
+        step.command,
+        cwd=PROJECT,
+        env=environment(**step.settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        closing = line.strip() or closing
+    return Outcome(step, process.wait(), closing, time.monotonic() - start)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The variables of this process, with those of a step."""
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **settings}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from kerasprune.core.errors import (
     BudgetError,
     DataError,
     ExportError,
+    FolderError,
     GraphError,
     KeraspruneError,
     ModelFileError,
@@ -26,8 +27,9 @@ from kerasprune.core.graph import (
     silence,
 )
 from kerasprune.core.measure import MEASURES, Measure, measure
+from kerasprune.core.options import accepted
 from kerasprune.core.quiet import quiet
-from kerasprune.core.registry import Registry
+from kerasprune.core.registry import Registry, import_modules
 from kerasprune.core.table import table
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Count",
     "DataError",
     "ExportError",
+    "FolderError",
     "GraphError",
     "KeraspruneError",
     "Labels",
@@ -52,10 +55,12 @@ __all__ = [
     "Term",
     "VerificationError",
     "WeightLabels",
+    "accepted",
     "as_arrays",
     "atomic_path",
     "batches",
     "cut",
+    "import_modules",
     "measure",
     "quiet",
     "silence",

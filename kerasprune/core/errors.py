@@ -25,6 +25,10 @@ class ModelFileError(KeraspruneError, ValueError):
     """A file is missing, damaged, or holds no model."""
 
 
+class FolderError(KeraspruneError, OSError):
+    """The folder that a file shall be written to does not exist, or is none."""
+
+
 class VerificationError(KeraspruneError):
     """Two models that must be the same function are not."""
 

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from kerasprune.core.errors import FolderError
+
 
 @contextlib.contextmanager
 def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
@@ -20,15 +22,14 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         The path to write to.
 
     Raises:
-        FileNotFoundError: The folder of the target does not exist.
-        NotADirectoryError: The folder of the target is a file.
+        FolderError: The folder of the target does not exist, or is a file.
     """
     target = Path(target)
     folder = target.parent
     if not folder.exists():
-        raise FileNotFoundError(f"The folder {str(folder)!r} does not exist. Create it, or name another output.")
+        raise FolderError(f"The folder {str(folder)!r} does not exist. Create it, or name another output.")
     if not folder.is_dir():
-        raise NotADirectoryError(f"{str(folder)!r} is not a folder. Name another output.")
+        raise FolderError(f"{str(folder)!r} is not a folder. Name another output.")
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=folder)
     os.close(handle)
     temporary = Path(name)

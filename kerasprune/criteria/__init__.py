@@ -3,7 +3,7 @@
 from kerasprune.criteria.activation import Activation
 from kerasprune.criteria.bn_scale import BatchNormalizationScale
 from kerasprune.criteria.correlation import Correlation
-from kerasprune.criteria.criterion import CRITERIA, criterion
+from kerasprune.criteria.criterion import CRITERIA
 from kerasprune.criteria.fisher import Fisher
 from kerasprune.criteria.gain_curve import gain_curve
 from kerasprune.criteria.gauss_newton import GaussNewton
@@ -35,8 +35,13 @@ __all__ = [
     "Random",
     "Reconstruction",
     "Taylor",
-    "criterion",
     "gain_curve",
+    "names",
     "ranking",
+    "register",
     "score",
 ]
+
+names = CRITERIA.names
+register = CRITERIA.register
+CRITERIA.collect(__name__)

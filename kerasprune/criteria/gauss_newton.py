@@ -1,49 +1,22 @@
 """The second-order change of the loss, with the curvature that the outputs give it."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import Batch, CallLabels, ChannelGraph, DataError, Registry
+from kerasprune.core import Batch, CallLabels, ChannelGraph, DataError
 from kerasprune.criteria.criterion import Ranking, criterion
-from kerasprune.evidence.directions import AT_ONCE, DIRECTIONS, combination, directions
+from kerasprune.evidence.directions import directions
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.gains import GainModel
-from kerasprune.evidence.progress import batch_count, tracked
-from kerasprune.evidence.pullback import Slope, pullback
+from kerasprune.evidence.losses import known_loss
+from kerasprune.evidence.pullback import pullback
 from kerasprune.evidence.sample_loss import sample_losses
-from kerasprune.evidence.sampling import feed, filled
+from kerasprune.evidence.sampling import filled
 from kerasprune.graph import functional
-
-# By the name of a loss of Keras: from the outputs, (batch, ..., outputs), to coordinates of the same shape in which
-# the curvature of the loss, summed over a last axis, is the identity; the options say how the loss was made, and by
-# what "temperature" logits are divided first.
-COORDINATES = Registry("loss with a known curvature")
-
-SMALLEST = 1e-37  # of a probability; its logarithm is finite in single precision
-
-
-@COORDINATES.register("mean_squared_error")
-def _squared_error(outputs, options: dict):
-    # The second derivative of the mean of (o - y)^2 over n outputs is 2/n.
-    return outputs * math.sqrt(2 / outputs.shape[-1])
-
-
-@COORDINATES.register("categorical_crossentropy")
-@COORDINATES.register("sparse_categorical_crossentropy")
-def _softmax(outputs, options: dict):
-    # With z the logits, dz' (diag(p) - pp') dz = sum(dp^2 / p), which is the square of the change of 2 sqrt(p).
-    # At a temperature T it is that of 2 T sqrt(p) with the probabilities of z / T.
-    temperature, p = options.get("temperature", 1.0), outputs
-    if options.get("from_logits"):
-        p = ops.softmax(outputs / temperature)
-    elif temperature != 1:
-        p = ops.softmax(ops.log(ops.maximum(outputs, SMALLEST)) / temperature)
-    return 2.0 * temperature * ops.sqrt(p + keras.config.epsilon() ** 2)
 
 
 @criterion("gauss_newton")
@@ -55,7 +28,8 @@ class GaussNewton:
     `v` holds the derivatives of all outputs and `M` is the second derivative of the loss in the outputs: `2/n` times
     the identity for the mean squared error of `n` outputs, and `diag(p) - pp'` in the logits for the cross-entropy
     of a softmax. For every batch it costs one forward pass and a backward pass for every number that the model puts
-    out. Needs data with labels, a model with one output, and one of these losses. A channel that is read only inside
+    out. Needs data with labels, a model with one output, and a loss with a known curvature: one of these, the binary
+    cross-entropy or the Huber loss. A channel that is read only inside
     the layer that makes it, as in attention, gets +inf and stays.
 
     Reference:
@@ -82,13 +56,12 @@ class SecondOrderChange:
     """
 
     def __init__(self, evidence: Evidence):
-        shape = output_shape(evidence.model, "gauss_newton")
+        output_shape(evidence.model, "gauss_newton")
         self.evidence, self.size = evidence, evidence.batch_size
-        self.name, self.options = known_loss(evidence, "gauss_newton", DIRECTIONS)
-        self.losses, weights = sample_losses(evidence.model, evidence.loss)
+        self.loss = known_loss(evidence.model, evidence.loss, "gauss_newton")
+        self.losses, _ = sample_losses(evidence.model, evidence.loss)
         self.model = GainModel(evidence.model, _free(evidence.graph), self.size)
-        self.pullback = pullback(self.model)
-        self.slope = Slope((self.size, *shape), self.losses, weights, self.model.output_names)
+        self.pullback = pullback(self.model, [self.model.gains.gain], _sums)
 
     def __call__(self, gain: np.ndarray) -> np.ndarray:
         """Float (num_ids,); 0 for frozen ids.
@@ -99,14 +72,12 @@ class SecondOrderChange:
         Raises:
             DataError: The data does not fit, or a derivative is not finite.
         """
-        data, limit = self.evidence.data, self.evidence.limit
         gain = np.array(gain, float)
         gain[0] = 1.0
         self.model.gains.gain.assign(np.tile(gain, (self.size, 1)))
         total, samples = np.zeros(len(gain)), 0
-        count = batch_count(data, self.size, limit)
-        checked = feed(self.evidence.model, data, self.size, limit, self.losses)
-        for batch in tracked(checked, "curvature", count, self.evidence.progress):
+        sampling = self.evidence.sampling
+        for batch in sampling.tracked(sampling.feed(self.evidence.model, self.losses), "curvature"):
             total += self._change(filled(batch, self.size))
             samples += batch.size
             if not np.isfinite(total).all():
@@ -116,19 +87,28 @@ class SecondOrderChange:
 
     def _change(self, batch: Batch) -> np.ndarray:
         """The sum over the samples of one batch; those that fill it up weigh nothing."""
-        outputs, pull = self.pullback(batch.x)
-        slope = self.slope.at(outputs, batch.y, batch.sample_weight)
-        (weight,) = keras.tree.flatten(batch.sample_weight)
-        root = np.sqrt(weight).reshape(-1, *[1] * (outputs.ndim - 1))
-        change, linear = np.zeros(self.model.gains.num_ids), None
-        for rows in directions(self.name, self.options, outputs):
-            rows = rows * root
-            found = pull(rows)  # (directions, batch, num_ids)
-            change += 0.5 * np.square(found, dtype=float).sum(axis=(0, 1))
-            factors = combination(rows, slope) if linear is None and len(rows) < AT_ONCE else None
-            if factors is not None:  # the way back along the slope can be spared
-                linear = np.einsum("db,dbi->i", factors, found)
-        return change - (pull(slope[None])[0].sum(axis=0, dtype=float) if linear is None else linear)
+        (labels,), (weight,) = keras.tree.flatten(batch.y), keras.tree.flatten(batch.sample_weight)
+
+        def rows(outputs: list[np.ndarray]) -> Iterator[np.ndarray]:
+            """Against the slope of the loss, and then every direction."""
+            (output,) = outputs
+            scale = weight.reshape(-1, *[1] * (output.ndim - 1))
+            slope = self.loss.derivatives(output.astype(float), np.asarray(labels, float))[0]
+            descent = -slope * np.sqrt(scale) / np.prod(output.shape[1:-1])  # a mean over the positions
+            for part in directions(self.loss, output, labels, first=[descent]):
+                yield part * np.sqrt(scale)
+
+        change = np.zeros(self.model.gains.num_ids)
+        for number, (sums, squares) in enumerate(self.pullback(batch.x, rows)):
+            skipped = int(number == 0)
+            change += 0.5 * squares[skipped:].sum(axis=0, dtype=float) + sums[:skipped].sum(axis=0)
+        return change
+
+
+def _sums(derivatives: list) -> list:
+    """Over the samples, of the derivatives and of their squares: (num_ids,)."""
+    (found,) = derivatives
+    return [ops.sum(found, axis=0), ops.sum(ops.square(found), axis=0)]
 
 
 def _free(graph: ChannelGraph) -> ChannelGraph:
@@ -159,50 +139,3 @@ def output_shape(model: keras.Model, criterion_name: str) -> tuple[int, ...]:
             f"Received outputs of shapes: {', '.join(str(tuple(output.shape)) for output in outputs)}. Use 'oracle'."
         )
     return shapes[0]
-
-
-def output_coordinates(evidence: Evidence, criterion_name: str, temperature: float = 1.0) -> Callable:
-    """From the outputs to coordinates in which the curvature of the loss is the identity, of the same shape.
-
-    Args:
-        evidence: Has the loss.
-        criterion_name: Who asks.
-        temperature: What the logits of a cross-entropy are divided by.
-
-    Raises:
-        DataError: The curvature of the loss is not known.
-    """
-    name, options = known_loss(evidence, criterion_name, COORDINATES)
-    return lambda outputs: COORDINATES[name](outputs, {**options, "temperature": temperature})
-
-
-def known_loss(evidence: Evidence, criterion_name: str, known: Mapping) -> tuple[str, dict]:
-    """The loss of Keras that the evidence is judged by, as its name and its options.
-
-    Args:
-        evidence: Has the loss, or a model that is compiled with one.
-        criterion_name: Who asks.
-        known: The losses that it knows, by name.
-
-    Raises:
-        DataError: There is no loss, or it is not one of `known` over the last axis.
-    """
-    loss = evidence.loss
-    if loss is None:
-        loss = evidence.model.loss if getattr(evidence.model, "compiled", False) else None
-    (loss,) = keras.tree.flatten(loss) or (None,)
-    if loss is None:
-        raise DataError("This criterion needs a loss. Pass one: loss='sparse_categorical_crossentropy'.")
-    try:
-        loss = keras.losses.get(loss)
-    except ValueError as error:
-        raise DataError(f"There is no loss {loss!r}. Pass the name of a Keras loss or a keras.losses.Loss.") from error
-    function = getattr(loss, "fn", loss)
-    name = getattr(function, "__name__", type(function).__name__)
-    options = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    if name not in known or getattr(keras.losses, name, None) is not function or options.get("axis", -1) != -1:
-        raise DataError(
-            f"{criterion_name!r} knows the curvature of {', '.join(known)} over the last axis. "
-            f"Received the loss {name!r}. Use 'oracle' or 'linear', which take any loss."
-        )
-    return name, options

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasprune.core import OptionError
 from kerasprune.core.by_id import by_id
 from kerasprune.criteria.criterion import criterion
 from kerasprune.criteria.normalize import NORMALIZATIONS, normalize
@@ -41,7 +42,7 @@ class Magnitude:
 
     def __post_init__(self):
         if self.p not in (1, 2):
-            raise ValueError(f"`p` must be 1 or 2. Received: p={self.p!r}.")
+            raise OptionError(f"`p` must be 1 or 2. Received: p={self.p!r}.")
         SIDES[self.weights], REDUCTIONS[self.reduction], NORMALIZATIONS[self.normalization]
 
     def __call__(self, evidence: Evidence) -> np.ndarray:

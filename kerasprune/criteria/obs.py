@@ -1,20 +1,24 @@
 """What the loss gains by a removal that the channels that stay have repaid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import keras
 import numpy as np
+from keras import ops
 
-from kerasprune.core import Batch, DataError
+from kerasprune.core import Batch, DataError, OptionError
 from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.criteria.elimination import ranking_by_elimination
-from kerasprune.criteria.gauss_newton import output_coordinates, output_shape
+from kerasprune.criteria.gauss_newton import output_shape
+from kerasprune.evidence.directions import directions
 from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.losses import known_loss
 from kerasprune.evidence.moments import Moments
-from kerasprune.evidence.offset import Offset, Slopes
+from kerasprune.evidence.offset import Offset
 from kerasprune.evidence.progress import tracked
+from kerasprune.evidence.pullback import pullback
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.sampling import filled
 from kerasprune.graph import Read
@@ -47,7 +51,7 @@ class OptimalBrainSurgeon:
 
     def __post_init__(self):
         if not self.temperature > 0:
-            raise ValueError(f"`temperature` must be above 0. Received: temperature={self.temperature!r}.")
+            raise OptionError(f"`temperature` must be above 0. Received: temperature={self.temperature!r}.")
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
         return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))
@@ -63,21 +67,34 @@ def _curvatures(
     """Half the second derivatives of the mean loss in the entries of each tensor: float (width, width), mean over
     samples, sum over positions."""
     output_shape(evidence.model, "obs")
-    coordinates = output_coordinates(evidence, "obs", temperature)
+    loss = known_loss(evidence.model, evidence.loss, "obs", labels=False, temperature=temperature)
     copy, offsets, axes = _with_offsets(evidence)
-    slopes = Slopes(copy, offsets, coordinates)
+
+    def squares(slopes: list) -> list:
+        """Of the entries along the axis, summed over samples and positions: (width, width)."""
+        rows = (
+            ops.reshape(ops.moveaxis(slope, axis, -1), (-1, slope.shape[axis]))
+            for slope, axis in zip(slopes, axes, strict=True)
+        )
+        return [ops.transpose(part) @ part for part in rows]
+
+    slopes = pullback(copy, [offset.offset for offset in offsets], squares)
     totals = [np.zeros((len(tensor.labels), len(tensor.labels))) for tensor in tensors]
     samples = 0
     for batch in tracked(data, "curvature", len(data), evidence.progress):
-        for found in slopes(filled(batch, evidence.batch_size).x):
-            for total, slope, axis in zip(totals, found, axes, strict=True):
-                rows = np.moveaxis(slope[: batch.size], axis, -1).reshape(-1, len(total)).astype(float)
-                total += rows.T @ rows
+        x, real = filled(batch, evidence.batch_size).x, np.arange(evidence.batch_size) < batch.size
+
+        def rows(outputs: list[np.ndarray], real=real) -> Iterator[np.ndarray]:
+            for part in directions(loss, outputs[0]):
+                yield part * real.reshape(-1, *[1] * (outputs[0].ndim - 1)).astype("float32")
+
+        for found in slopes(x, rows):
+            for total, products in zip(totals, found, strict=True):
+                total += products.sum(axis=0, dtype=float)
         samples += batch.size
     if not all(np.isfinite(total).all() for total in totals):
         raise DataError("The derivatives of the outputs hold NaN or infinity. Check the weights.")
-    positions = np.prod(slopes.shape[:-1])
-    return [total / (2 * samples * positions) for total in totals]
+    return [total / (2 * samples) for total in totals]
 
 
 def _with_offsets(evidence: Evidence) -> tuple[keras.Model, list[Offset], list[int]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kerasprune.core import OptionError
 from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.evidence import Ablation
 from kerasprune.evidence.evidence import Evidence
@@ -31,7 +32,7 @@ class Oracle:
 
     def __post_init__(self):
         if not self.memory > 0:
-            raise ValueError(f"`memory` must be a number of MiB above 0. Received: memory={self.memory!r}.")
+            raise OptionError(f"`memory` must be a number of MiB above 0. Received: memory={self.memory!r}.")
 
     def __call__(self, evidence: Evidence) -> np.ndarray:
         return self.under_gain(evidence)(np.ones(evidence.graph.num_ids))

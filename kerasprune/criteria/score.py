@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, DataError
+from kerasprune.core import ChannelGraph, DataError, OptionError, accepted
 from kerasprune.criteria.criterion import CRITERIA
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.sampling import Sampling
@@ -49,10 +49,13 @@ def score(
 
     Raises:
         DataError: Weights, activations or scores are not finite, or the data does not fit.
+        OptionError: There is no such criterion, or it has no such option.
 
     Example:
 
-    >>> score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")  # doctest: +SKIP
+    >>> scores = score(model, graph, "taylor", data=(x, y), loss="sparse_categorical_crossentropy")
+    >>> scores.shape == (graph.num_ids,)
+    True
     """
     judge = resolve(criterion, options)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)
@@ -89,11 +92,12 @@ def resolve(criterion: str | Callable, options: Mapping[str, Any] | None = None)
     """The criterion of a name, with these options, or the callable itself, which brings its own."""
     options = options or {}
     if isinstance(criterion, str):
-        return CRITERIA[criterion](**options)
+        made = CRITERIA[criterion]
+        return made(**accepted(options, made, f"The criterion {criterion!r}"))
     if not callable(criterion):
-        raise TypeError(f"`criterion` must be a name ({', '.join(CRITERIA)}) or a callable. Received: {criterion!r}.")
+        raise OptionError(f"`criterion` must be a name ({', '.join(CRITERIA)}) or a callable. Received: {criterion!r}.")
     if options:
-        raise TypeError(
+        raise OptionError(
             f"Options go with the name of a criterion; give them to the object itself. Received: {', '.join(options)}."
         )
     return criterion

@@ -73,13 +73,7 @@ class GainModel(keras.Model):
         apart: As in `instrument`.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        graph: ChannelGraph,
-        size: int,
-        apart: tuple[type[keras.layers.Layer], ...] = (),
-    ):
+    def __init__(self, model: keras.Model, graph: ChannelGraph, size: int, apart: bool = False):
         super().__init__(name="gain_model")
         self.gains = Gains(size, graph.num_ids)
         gains = None
@@ -104,21 +98,3 @@ class GainModel(keras.Model):
     def call(self, inputs):
         """The outputs under the gains."""
         return self.inner(inputs, training=False)
-
-
-class Recorder(keras.optimizers.Optimizer):
-    """An optimizer that changes nothing and remembers the last gradient of the one weight it is given."""
-
-    def __init__(self):
-        super().__init__(learning_rate=0.0, name="recorder")
-
-    def build(self, variables):
-        """Make room for the gradient."""
-        if not self.built:
-            super().build(variables)
-            (weight,) = variables
-            self.gradient = self.add_variable_from_reference(weight, name="gradient")
-
-    def update_step(self, gradient, variable, learning_rate):
-        """Remember the gradient."""
-        self.assign(self.gradient, ops.cast(gradient, self.gradient.dtype))

@@ -11,8 +11,9 @@ from keras import ops
 
 from kerasprune.core import Batch, ChannelGraph, DataError
 from kerasprune.core.by_id import by_id
-from kerasprune.evidence.gains import GainModel, Recorder
+from kerasprune.evidence.gains import GainModel
 from kerasprune.evidence.reads import instrument
+from kerasprune.evidence.recorder import Recorder
 from kerasprune.evidence.sample_loss import sample_losses
 from kerasprune.evidence.sampling import Sampling, class_numbers, filled
 from kerasprune.graph import Read
@@ -34,8 +35,8 @@ class Probe:
 
     Example:
 
-    >>> probe = Probe(model, graph, Sampling(loss="mse"))  # doctest: +SKIP
-    >>> signed = sum(rows.sum(axis=0) for rows in probe.gradients((x, y)))  # doctest: +SKIP
+    >>> probe = Probe(model, graph, Sampling(loss="sparse_categorical_crossentropy"))
+    >>> signed = sum(rows.sum(axis=0) for rows in probe.gradients((x, y)))
     """
 
     def __init__(self, model: keras.Model, graph: ChannelGraph, sampling: Sampling):
@@ -65,7 +66,7 @@ class Probe:
         for batch in self._feed(data, "gradients", losses):
             full = filled(batch, size)
             gain_model.train_on_batch(full.x, full.y, full.sample_weight)
-            rows = ops.convert_to_numpy(gain_model.optimizer.gradient)[: batch.size]
+            rows = ops.convert_to_numpy(gain_model.optimizer.gradient_of(gain_model.gains.gain))[: batch.size]
             if not np.isfinite(rows).all():
                 self._explain_not_finite(batch.x)
             yield rows

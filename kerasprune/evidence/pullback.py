@@ -1,6 +1,6 @@
 """One forward pass and any number of backward passes: the one thing for which Keras has no words of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -8,62 +8,88 @@ import numpy as np
 from keras import ops
 
 from kerasprune.core import Registry
-from kerasprune.evidence.gains import GainModel, Recorder
+from kerasprune.evidence.recorder import Recorder
 from kerasprune.evidence.sample_loss import SampleLoss
 
-# From rows, float32 (rows, batch, ...) with the shape of the outputs behind the first axis, to the derivatives of the
-# sums of row times outputs with respect to the gains: float32 (rows, batch, num_ids).
-Pull = Callable[[np.ndarray], np.ndarray]
+# What is kept of the derivatives of one row: gets a float32 tensor for each place, returns some tensors.
+Keep = Callable[[list], list]
 
-# From a batch of inputs to the outputs, as an array, and the way back from them.
-Pullback = Callable[[Any], tuple[np.ndarray, Pull]]
+# From the outputs of a batch, flattened, as arrays, to rows in parts: float32 (rows, batch, ...) with the shape of the
+# first output behind the first axis.
+Rows = Callable[[list[np.ndarray]], Iterator[np.ndarray]]
 
-# By backend what makes a `Pullback` of a gain model. All ways back share a forward pass; a training step of Keras,
-# which serves any other backend, would make one for each.
+# Runs a batch of inputs and yields, for every part of the rows, what is kept of the derivatives of the sums of row
+# times output: (rows, ...) each.
+Pullback = Callable[[Any, Rows], Iterator[list[np.ndarray]]]
+
+# By backend what makes a `Pullback` of a model, its places and what is kept. The rows of the first part share one
+# forward pass with it; a training step of Keras, which serves any other backend, would make one for each row.
 PULLBACKS = Registry("backend whose forward pass is shared")
 
 
-def pullback(model: GainModel) -> Pullback:
-    """Outputs of a gain model and derivatives with respect to its gains; compiled once for many calls.
+def everything(derivatives: list) -> list:
+    """Keep the derivatives as they are."""
+    return derivatives
+
+
+def pullback(model: keras.Model, places: Sequence[keras.Variable], keep: Keep = everything) -> Pullback:
+    """Derivatives of a model in inference mode in some of its places; compiled once for many calls.
+
+    A place is a trainable weight with a value for every sample of a batch, such as the gains of a `GainModel` or what
+    an `Offset` adds.
 
     Args:
-        model: Has one output; its gains may change between the calls.
+        model: Its other weights may change between the calls, and so may what the places hold.
+        places: Where the derivatives are taken.
+        keep: Makes of the derivatives of each row what is kept, on the backend.
     """
     backend = keras.backend.backend()
-    return PULLBACKS[backend](model) if backend in PULLBACKS else by_training_steps(model)
+    make = PULLBACKS[backend] if backend in PULLBACKS else by_training_steps  # noqa: SIM401  (it raises)
+    return make(model, list(places), keep)
 
 
 @PULLBACKS.register("tensorflow")
-def with_a_tape(model: GainModel) -> Pullback:
-    """The tape of one forward pass is played back in a loop of the compiled graph.
+def with_a_tape(model: keras.Model, places: list[keras.Variable], keep: Keep) -> Pullback:
+    """The tape of a forward pass is played back in a loop of the same compiled graph, which asks for the rows itself.
 
     A compiled forward pass on a tape outside would be derived with respect to all weights.
     """
     import tensorflow as tf  # noqa: PLC0415  (heavy, and not every backend has it)
 
-    gain = model.gains.gain.value
-    forward = tf.function(lambda x: _only(model.inner(x, training=False)))
+    held = [place.value for place in places]
+    kinds = [tf.float32] * len(keep(list(map(tf.convert_to_tensor, held))))
+    asked: dict[str, Any] = {}  # the rows of the batch at work
+
+    def first_part(*outputs):
+        asked["rows"] = asked["rows_of"](list(outputs))
+        return next(asked["rows"])
 
     @tf.function(reduce_retracing=True)
-    def back(x, rows):
+    def back(x, rows=None):
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(gain)
-            outputs = _only(model.inner(x, training=False))
+            tape.watch(held)
+            outputs = keras.tree.flatten(model(x, training=False))
+        if rows is None:
+            rows = tf.numpy_function(first_part, outputs, tf.float32)
+            rows.set_shape([None, *outputs[0].shape])
 
         def along(row):
-            return tape.gradient(outputs, gain, tf.cast(row, outputs.dtype))
+            return keep(tape.gradient(outputs[0], held, tf.cast(row, outputs[0].dtype)))
 
-        return tf.map_fn(along, rows, parallel_iterations=1)
+        return tf.map_fn(along, rows, parallel_iterations=1, fn_output_signature=kinds)
 
-    def run(x):
+    def run(x, rows_of):
         x = keras.tree.map_structure(tf.convert_to_tensor, x)
-        return forward(x).numpy(), lambda rows: back(x, tf.convert_to_tensor(rows)).numpy()
+        asked["rows_of"] = rows_of
+        yield [found.numpy() for found in back(x)]
+        for rows in asked["rows"]:
+            yield [found.numpy() for found in back(x, tf.convert_to_tensor(rows))]
 
     return run
 
 
 @PULLBACKS.register("jax")
-def with_a_trace(model: GainModel) -> Pullback:
+def with_a_trace(model: keras.Model, places: list[keras.Variable], keep: Keep) -> Pullback:
     """What the forward pass leaves for the way back passes from one compiled function to the other.
 
     One compiled function with a loop in it takes ten times as long on a CPU: there, XLA has no fast convolution
@@ -71,72 +97,60 @@ def with_a_trace(model: GainModel) -> Pullback:
     """
     import jax  # noqa: PLC0415  (heavy, and not every backend has it)
 
-    def outputs(gain, others, x):
-        return _only(model.inner.stateless_call([gain], others, x, training=False)[0])
+    known = set(map(id, places))
+    others = [variable for variable in model.variables if id(variable) not in known]
 
-    forward = jax.jit(lambda gain, others, x: jax.vjp(lambda gain: outputs(gain, others, x), gain))
-    back = jax.jit(lambda way_back, row: way_back(row)[0])
+    def outputs(values, other_values, x):
+        scope = [*zip(places, values, strict=True), *zip(others, other_values, strict=True)]
+        with keras.StatelessScope(state_mapping=scope):
+            first, *more = keras.tree.flatten(model(x, training=False))
+        return first, more
 
-    def run(x):
-        others = [variable.value for variable in model.inner.non_trainable_variables]
-        found, way_back = forward(model.gains.gain.value, others, x)
-        return np.asarray(found), lambda rows: np.stack([back(way_back, row.astype(found.dtype)) for row in rows])
+    @jax.jit
+    def forward(values, other_values, x):
+        return jax.vjp(lambda values: outputs(values, other_values, x), values, has_aux=True)
 
-    return run
+    back = jax.jit(lambda way_back, row: keep(way_back(row)[0]))
 
-
-def by_training_steps(model: GainModel) -> Pullback:
-    """A training step of Keras for every way back: on any backend, but with a forward pass in each."""
-
-    def along(row, outputs):
-        axes = tuple(range(1, len(outputs.shape)))
-        return ops.sum(ops.cast(row, outputs.dtype) * outputs, axis=axes)  # (batch,)
-
-    model.compile(optimizer=Recorder(), loss=SampleLoss(along))
-
-    def run(x):
-        def pull(row: np.ndarray) -> np.ndarray:
-            model.train_on_batch(x, row)
-            return np.array(ops.convert_to_numpy(model.optimizer.gradient))
-
-        return _only(model.predict_on_batch(x)), lambda rows: np.stack(list(map(pull, rows)))
+    def run(x, rows_of):
+        first, way_back, more = forward([place.value for place in places], [other.value for other in others], x)
+        for rows in rows_of([np.asarray(output) for output in (first, *more)]):
+            found = [back(way_back, row.astype(first.dtype)) for row in rows]
+            yield [np.stack(parts) for parts in zip(*found, strict=True)]
 
     return run
 
 
-def _only(outputs):
-    """The one output of a model, whatever the structure around it."""
-    (output,) = keras.tree.flatten(outputs)
-    return output
+def by_training_steps(model: keras.Model, places: list[keras.Variable], keep: Keep) -> Pullback:
+    """A training step of Keras for every row: on any backend, but with a forward pass in each."""
+
+    def along(row, output):
+        axes = tuple(range(1, len(output.shape)))
+        return ops.sum(ops.cast(row, output.dtype) * output, axis=axes)  # (batch,)
+
+    first = _First(model)
+    first.compile(optimizer=Recorder(), loss=SampleLoss(along))
+
+    def step(x, row: np.ndarray) -> list[np.ndarray]:
+        first.train_on_batch(x, row)
+        found = keep([ops.convert_to_tensor(first.optimizer.gradient_of(place)) for place in places])
+        return [np.array(ops.convert_to_numpy(part)) for part in found]
+
+    def run(x, rows_of):
+        outputs = [ops.convert_to_numpy(output) for output in keras.tree.flatten(model.predict_on_batch(x))]
+        for rows in rows_of(outputs):
+            yield [np.stack(parts) for parts in zip(*(step(x, row) for row in rows), strict=True)]
+
+    return run
 
 
-class Slope(keras.Model):
-    """The derivative of a loss with respect to the outputs of a model, which it holds as its only weight.
+class _First(keras.Model):
+    """The first output of a model, which runs as in inference even while it is trained: dropout has no part in it."""
 
-    Args:
-        shape: That of the outputs, with the batch size.
-        losses: As from `sample_losses`.
-        weights: Likewise.
-        output_names: Those of the model, by which Keras finds the losses.
-    """
-
-    def __init__(self, shape: tuple[int, ...], losses: Any, weights: Any, output_names: list[str]):
-        super().__init__(name="slope")
-        self.names = output_names
-        self.outputs_held = self.add_weight(shape=shape, initializer="zeros", name="outputs")
-        self.compile(optimizer=Recorder(), loss=losses, loss_weights=weights)
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the outputs."""
-        return self.names
+    def __init__(self, inner: keras.Model):
+        super().__init__(name="first")
+        self.inner = inner
 
     def call(self, inputs):
-        """The outputs, whatever the inputs."""
-        return ops.convert_to_tensor(self.outputs_held)
-
-    def at(self, outputs: np.ndarray, labels: Any, sample_weight: np.ndarray) -> np.ndarray:
-        """The derivative of the summed loss of a batch: float32 with the shape of the outputs."""
-        self.outputs_held.assign(outputs)
-        self.train_on_batch(np.zeros((len(outputs), 1), "float32"), labels, sample_weight)
-        return ops.convert_to_numpy(self.optimizer.gradient)
+        """The first output."""
+        return keras.tree.flatten(self.inner(inputs, training=False))[0]

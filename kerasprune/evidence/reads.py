@@ -42,16 +42,14 @@ def at_reads(at_read: AtRead, around: Around | None = None) -> AtCall:
     return at_call
 
 
-def instrument(
-    model: keras.Model, graph: ChannelGraph, at_read: AtRead, apart: tuple[type[keras.layers.Layer], ...] = ()
-) -> keras.Model:
+def instrument(model: keras.Model, graph: ChannelGraph, at_read: AtRead, apart: bool = False) -> keras.Model:
     """Copy a model and its weights, with nested models laid flat, and call `at_read` at every read.
 
     Args:
         model: The model; it is not touched.
         graph: Its trace.
         at_read: What happens to a tensor before an operation reads its channels.
-        apart: Layers of these classes whose activation becomes a call of its own.
+        apart: Whether the activation of a linear layer becomes a call of its own.
 
     Returns:
         A model with the inputs and outputs of `model`, in which the layers of `model` are frozen.
@@ -65,13 +63,13 @@ def instrument(
             "Use a criterion that looks at weights: 'magnitude'."
         )
     copies: list[keras.layers.Layer] = []
-    activations = Activations(apart)
+    activations = Activations() if apart else None
     reading = at_reads(at_read)
 
     def at_call(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
         if isinstance(operation, keras.layers.Layer):
             copies.append(operation)
-        activation = activations.take(operation)
+        activation = activations.take(operation) if activations else None
         outputs = reading(call, operation, args, kwargs)
         return outputs if activation is None else activation(outputs)
 

@@ -24,11 +24,11 @@ def plot(explanation: Explanation, kind: str, path: str | os.PathLike) -> None:
         path: Where to write; the suffix says the format, for example `.png` or `.svg`.
 
     Raises:
-        ValueError: There is no such picture.
+        OptionError: There is no such picture.
 
     Example:
 
-    >>> plot(explain(plain), "pathways", "pathways.png")  # doctest: +SKIP
+    >>> plot(explain(dense), "pathways", "pathways.png")
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  (only who draws pays for it)
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import GraphError
-from kerasprune.graph import Call, Env, Program, find_rule, run, trace
+from kerasprune.graph import Call, Env, LinearLayer, Program, find_linear_layer, find_rule, run, trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +111,9 @@ class _Reader:
 
     def _numbers(self, call, inputs: list[np.ndarray], shape) -> np.ndarray:
         layer, rule = call.operation, find_rule(call.operation)
-        if isinstance(layer, keras.layers.Dense) and inputs[0].ndim == 1:
-            return self._dense(call, inputs[0])
+        linear = find_linear_layer(layer)
+        if linear is not None and linear.is_plain and inputs[0].ndim == 1:
+            return self._product(call, linear, inputs[0])
         if isinstance(layer, keras.layers.Concatenate):
             axis = layer.axis if layer.axis < 0 else layer.axis - 1
             return np.concatenate(inputs, axis=axis)
@@ -128,8 +129,8 @@ class _Reader:
             "A model from `sparsify` needs `strip` first."
         )
 
-    def _dense(self, call, inputs: np.ndarray) -> np.ndarray:
-        kernel = keras.ops.convert_to_numpy(call.operation.kernel).astype("float64")
+    def _product(self, call, linear: LinearLayer, inputs: np.ndarray) -> np.ndarray:
+        (kernel,) = linear.matrix
         outputs = self.new((kernel.shape[1],), 1 + max(self.depth[unit] for unit in inputs))
         rows, columns = np.nonzero(kernel)
         self.edges.append(Edges(call.path, inputs[rows], outputs[columns], kernel[rows, columns]))

@@ -17,16 +17,17 @@ from kerasprune.core.quiet import quiet
 from kerasprune.files.keras2 import changed_activations, modernize
 
 
-def load_model(path: str | os.PathLike) -> keras.Model:
+def load_model(path: str | os.PathLike, *, trust: bool = False) -> keras.Model:
     """Open a Keras model file.
 
     The kind of file is told by its content, not by its name. A file of Keras 2 is read through a temporary copy whose
     config says the same in the words of Keras 3 (see `kerasprune.files.keras2`); the file itself is never changed.
-    Files are opened in Keras' safe mode: one that needs code of its own (a `Lambda` layer) is refused. Your own layers
-    must be registered with `keras.saving.register_keras_serializable` before.
+    Files are opened in Keras' safe mode: one that holds code of its own (a lambda) is refused. Your own layers must be
+    registered with `keras.saving.register_keras_serializable` before.
 
     Args:
         path: A `.keras` or `.h5` file with architecture and weights.
+        trust: Run the code that the file holds. It can do anything that you can do: only for files of your own.
 
     Returns:
         The model. It is compiled if the file holds settings that Keras can restore; otherwise it is not, and a warning
@@ -37,19 +38,22 @@ def load_model(path: str | os.PathLike) -> keras.Model:
 
     Example:
 
-    >>> load_model("mobilenet.h5").name
-    'mobilenet'
+    >>> model.save("classifier.h5")
+    >>> load_model("classifier.h5").name == model.name
+    True
     """
     path = Path(path)
     with _readable(path) as readable, quiet("absl"):
         try:
-            return keras.models.load_model(readable)
+            return keras.models.load_model(readable, safe_mode=not trust)
         except Exception as error:  # the settings for training may be what is wrong: the model does without
             compile_error = error
         try:
-            model = keras.models.load_model(readable, compile=False)
+            model = keras.models.load_model(readable, compile=False, safe_mode=not trust)
         except Exception as error:
-            raise ModelFileError(f"{str(path)!r} cannot be opened as a Keras model: {_reason(error)}") from error
+            raise ModelFileError(
+                f"{str(path)!r} cannot be opened as a Keras model: {_reason(error)}{_advice(error, trust)}"
+            ) from error
     warnings.warn(
         f"The compile settings in {str(path)!r} cannot be restored: {_reason(compile_error)} "
         "Call `compile` before you train or evaluate the model.",
@@ -116,7 +120,9 @@ def _zip_version(path: Path) -> int:
     with zipfile.ZipFile(path) as archive:
         missing = {"config.json", "metadata.json", "model.weights.h5"} - set(archive.namelist())
         if missing:
-            raise ValueError(f"the archive has no {' and no '.join(sorted(missing))}.")
+            raise ModelFileError(
+                f"{str(path)!r} is damaged or no Keras model: the archive has no {' and no '.join(sorted(missing))}."
+            )
         return _major(json.loads(archive.read("metadata.json")).get("keras_version"))
 
 
@@ -124,9 +130,9 @@ def _h5_version(path: Path) -> int:
     """The major version of the Keras that wrote an HDF5 file."""
     with h5py.File(path) as file:
         if "model_config" not in file.attrs:
-            raise ValueError(
-                "it has no `model_config`. A file of weights only cannot be opened: build the model, call "
-                "`load_weights` and save it whole."
+            raise ModelFileError(
+                f"{str(path)!r} is damaged or no Keras model: it has no `model_config`. A file of weights only cannot "
+                "be opened: build the model, call `load_weights` and save it whole."
             )
         file["model_weights"]  # raises a KeyError that names it
         return _major(file.attrs.get("keras_version"))
@@ -172,3 +178,16 @@ def _reason(error: Exception) -> str:
     text = str(error).split("Exception encountered: ")[-1].strip() or type(error).__name__
     first = text.splitlines()[0]
     return first if len(first) <= 300 else f"{first[:300]}..."
+
+
+def _advice(error: Exception, trust: bool) -> str:
+    """What opens a file that needs code which is not there, or must not run yet."""
+    text = str(error)
+    if not trust and ("lambda" in text.lower() and "safe_mode" in text or "Lambda" in text):
+        return " It holds Python code: if the file is your own, pass `trust=True`, or --trust on the command line."
+    if "Could not locate" in text or "Unknown layer" in text or "not registered" in text:
+        return (
+            " Import the module that registers it with `keras.saving.register_keras_serializable` before, or name the "
+            "module with --custom package.module on the command line."
+        )
+    return ""

@@ -1,6 +1,6 @@
 """Gates on channels, which are learned inside `model.fit`."""
 
-from kerasprune.gates.channel_gate import GATES, ChannelGate, gate_kind
+from kerasprune.gates.channel_gate import GATES, ChannelGate
 from kerasprune.gates.gate import gate
 from kerasprune.gates.gated import Gated
 from kerasprune.gates.gated_kernel import GatedKernel
@@ -21,5 +21,10 @@ __all__ = [
     "HardConcreteGate",
     "Rerank",
     "gate",
-    "gate_kind",
+    "names",
+    "register",
 ]
+
+names = GATES.names
+register = GATES.register
+GATES.collect(__name__)

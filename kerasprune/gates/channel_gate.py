@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import Registry
+from kerasprune.core import OptionError, Registry
 from kerasprune.gates.allotment import Allotment
 from kerasprune.gates.gate_costs import GateCosts
 
@@ -43,7 +43,7 @@ class ChannelGate(keras.layers.Layer):
         origin: The architecture that `slim` gives back, as JSON, where it is not the one that is trained.
 
     Raises:
-        ValueError: An argument is outside its range.
+        OptionError: An argument is outside its range.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class ChannelGate(keras.layers.Layer):
     ):
         super().__init__(**{"dtype": "float32", **kwargs})
         if not 0 < ramp <= settle <= 1:
-            raise ValueError(f"`ramp` and `settle` must be 0 < ramp <= settle <= 1. Received: {ramp}, {settle}.")
+            raise OptionError(f"`ramp` and `settle` must be 0 < ramp <= settle <= 1. Received: {ramp}, {settle}.")
         if min(temperatures) <= 0 or not 0.5 <= initial_keep < 1 or speed <= 0 or (steps is not None and steps < 1):
-            raise ValueError(
+            raise OptionError(
                 "`temperatures` and `speed` must be positive, `initial_keep` in [0.5, 1), `steps` at least 1. "
                 f"Received: temperatures={temperatures}, speed={speed}, initial_keep={initial_keep}, steps={steps}."
             )

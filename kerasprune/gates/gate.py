@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, ChannelGroup, GraphError
+from kerasprune.core import ChannelGraph, ChannelGroup, GraphError, accepted
 from kerasprune.criteria import score
 from kerasprune.gates.channel_gate import GATES
 from kerasprune.gates.gate_costs import GateCosts
@@ -55,16 +55,19 @@ def gate(
     Raises:
         BudgetError: There is no budget, or what has no gate exceeds it.
         GraphError: The model is gated already, has nothing to gate, or cannot be traced.
-        ValueError: There is no such kind.
+        OptionError: There is no such kind, or it has no such option.
 
     Example:
 
-    >>> gated = gate(model, "gumbel", budget=Budget(flops=0.5))  # doctest: +SKIP
-    >>> gated.compile("adam", "sparse_categorical_crossentropy")  # doctest: +SKIP
-    >>> gated.fit(x, y, epochs=5)  # doctest: +SKIP
-    >>> small = slim(gated)  # doctest: +SKIP
+    >>> gated = gate(model, "gumbel", budget=Budget(flops=0.5))
+    >>> gated.compile("adam", "sparse_categorical_crossentropy")
+    >>> history = gated.fit(x, y, epochs=2, verbose=0)
+    >>> small = slim(gated)
+    >>> trace(small).macs() <= 0.5 * trace(model).macs()
+    True
     """
     layer_class = GATES[kind]
+    accepted(options, layer_class, f"The gate {kind!r}", taken=("widths", "costs", "names", "name"))
     budget = Budget() if budget is None else budget  # an empty budget explains itself
     flat, _ = unrolled(model)
     if is_gated(flat):

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 
+from kerasprune.core import OptionError
 from kerasprune.gates.channel_gate import ChannelGate, read
 from kerasprune.gates.gate_costs import GateCosts
 
@@ -20,7 +21,7 @@ class GateProgress(keras.callbacks.Callback):
         gates: The gate layer.
 
     Raises:
-        ValueError: Nobody knows how many steps an epoch has.
+        OptionError: Nobody knows how many steps an epoch has.
     """
 
     def __init__(self, gates: ChannelGate):
@@ -33,7 +34,7 @@ class GateProgress(keras.callbacks.Callback):
         self.was_settled = self.gates.settled
         if self.gates.steps is None and float(read(self.gates.step)) == 0:
             if self.params["steps"] is None:
-                raise ValueError(
+                raise OptionError(
                     "The data does not say how many steps an epoch has, so the gates cannot plan their schedule. "
                     "Pass steps_per_epoch=... to `fit`, or steps=... to `gate`."
                 )

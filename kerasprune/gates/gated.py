@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kerasprune.core import OptionError
+
 
 @keras.saving.register_keras_serializable(package="kerasprune")
 class Gated(keras.layers.Layer):
@@ -16,14 +18,15 @@ class Gated(keras.layers.Layer):
 
     Example:
 
-    >>> Gated(axis=-1, gates=[1, 0])(np.ones((1, 2)), np.array([1.0, 0.0]))  # doctest: +SKIP
+    >>> gated = Gated(axis=-1, gates=[1, 0])(np.ones((1, 2)), np.array([1.0, 0.0]))
+    >>> ops.convert_to_numpy(gated).tolist()
     [[0.0, 1.0]]
     """
 
     def __init__(self, axis: int, gates, **kwargs):
         super().__init__(autocast=False, **kwargs)
         if axis == 0:
-            raise ValueError("`axis` must not be the batch axis. Received: axis=0. For the last axis use -1.")
+            raise OptionError("`axis` must not be the batch axis. Received: axis=0. For the last axis use -1.")
         self.axis = axis
         self.gates = [int(position) for position in gates]
         self.supports_masking = True

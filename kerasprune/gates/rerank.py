@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kerasprune.core import OptionError
 from kerasprune.criteria import score
 from kerasprune.gates.strip_gates import gated_ids, strip_gates
 from kerasprune.graph import trace
@@ -24,14 +25,15 @@ class Rerank(keras.callbacks.Callback):
 
     Example:
 
-    >>> gated = gate(model, "gradual", budget=Budget(flops=0.5))  # doctest: +SKIP
-    >>> gated.fit(x, y, epochs=10, callbacks=[Rerank("taylor", data=(x, y))])  # doctest: +SKIP
+    >>> gated = gate(model, "gradual", budget=Budget(flops=0.5))
+    >>> gated.compile("adam", "sparse_categorical_crossentropy")
+    >>> history = gated.fit(x, y, epochs=2, verbose=0, callbacks=[Rerank("taylor", data=(x, y))])
     """
 
     def __init__(self, criterion: str | Callable = "magnitude", data: Any = None, every: int = 1, **options):
         super().__init__()
         if every < 1:
-            raise ValueError(f"`every` must be at least 1. Received: every={every}.")
+            raise OptionError(f"`every` must be at least 1. Received: every={every}.")
         self.criterion, self.data, self.every, self.options = criterion, data, every, options
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -25,7 +25,7 @@ def open_gated(model: keras.Model) -> Plain:
 
 def strip_gates(model: keras.Model) -> keras.Model:
     """A new model without the gates, with the weights as they are, in the layout of the one that was gated."""
-    clones = Clones()
+    clones = Clones(model)
 
     def make(path, operation):
         if isinstance(operation, GatedKernel):

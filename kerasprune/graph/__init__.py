@@ -1,12 +1,15 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
+from kerasprune.graph import stock_linear_layers  # noqa: F401  (importing it registers them)
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
+from kerasprune.graph.clone import clone_operation, replay
 from kerasprune.graph.execute import Execution
+from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, is_linear_layer, linear_layer
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
-from kerasprune.graph.replay import AtCall, clone_operation, replay
+from kerasprune.graph.replay import AtCall
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
 from kerasprune.graph.site import Site
@@ -14,8 +17,10 @@ from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled
 from kerasprune.graph.walk import align, calls_of, functional, is_graph, layers_inside, operations
+from kerasprune.graph.windows import Windows
 
 __all__ = [
+    "LINEAR_LAYERS",
     "OPENERS",
     "RULES",
     "Activations",
@@ -23,6 +28,7 @@ __all__ = [
     "Call",
     "Env",
     "Execution",
+    "LinearLayer",
     "Opened",
     "Plain",
     "Program",
@@ -31,17 +37,21 @@ __all__ = [
     "Rule",
     "Runnable",
     "Site",
+    "Windows",
     "align",
     "calls_of",
     "can_run",
     "channels_last",
     "clone_operation",
     "compile_like",
+    "find_linear_layer",
     "find_rule",
     "fresh_states",
     "functional",
     "is_graph",
+    "is_linear_layer",
     "layers_inside",
+    "linear_layer",
     "make",
     "opener",
     "operations",

@@ -98,14 +98,14 @@ def twin_of(model: keras.Model, borders: bool = False) -> Twin | None:
     is_first = any(map(is_channels_first, found))
     if not is_first and not (borders and any(isinstance(operation, keras.layers.Permute) for operation in found)):
         return None
-    building = _Building(borders)
-    twin = building.result(flat, (0,) * len(functional(flat).inputs))
+    building = _Building(flat, borders)
+    twin = building.result((0,) * len(functional(flat).inputs))
     if not borders:
         return twin
     wanted = tuple(min(held.asked, default=0) for held in building.inputs)
     if not is_first and not any(wanted):
         return None
-    return _Building(borders).result(flat, wanted)
+    return _Building(flat, borders).result(wanted)
 
 
 class _Held:
@@ -164,9 +164,10 @@ class _Held:
 class _Building:
     """The state of one interpretation of a model."""
 
-    def __init__(self, borders: bool):
+    def __init__(self, source: keras.Model, borders: bool):
+        self.source = source
         self.borders = borders
-        self.clones = Clones()
+        self.clones = Clones(source)
         self.handlings: dict[int, Handling] = {}
         self.made: dict[int, keras.Operation] = {}
         self.models: dict[int, tuple[keras.Model, tuple[int, ...], tuple[int, ...]]] = {}
@@ -176,8 +177,9 @@ class _Building:
         self.left: dict[str, None] = {}
         self.taken: set[str] = set()
 
-    def result(self, source: keras.Model, layouts: Sequence[int]) -> Twin:
-        """The twin of a model whose inputs have these layouts, with its weights."""
+    def result(self, layouts: Sequence[int]) -> Twin:
+        """The twin of the model whose inputs have these layouts, with its weights."""
+        source = self.source
         with self.clones.building():
             held = [_Held(self, tensor, 0) for tensor in functional(source).inputs]
             model, inputs, outputs = self.model(source, "", held, layouts, is_outermost=True)

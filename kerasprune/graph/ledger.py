@@ -29,6 +29,7 @@ class Ledger:
         self.calls: list[CallLabels] = []
         self.edits: dict[str, dict[str, object]] = {}
         self.declined: dict[str, str] = {}
+        self.held: dict[int, str] = {}  # by the `id` of a weight: why a layer that is left alone needs it as it is
         self.params: list[Term] = []
         self.macs: list[Term] = []
 

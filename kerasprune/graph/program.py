@@ -1,6 +1,6 @@
 """A model as a list of calls, each with its labels, that can be made from anywhere to anywhere."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasprune.core import CallLabels, ChannelGraph
 from kerasprune.graph.call import Call, Env, symbolic_leaves
+from kerasprune.graph.linear_layer import is_linear_layer
 from kerasprune.graph.rebuild import Rebuild
 from kerasprune.graph.walk import align
 
@@ -37,8 +38,8 @@ class Program:
     Args:
         model: The model; it is not touched.
         graph: Its trace.
-        apart: Classes of layers whose activation functions become calls of their own, so that what such a layer makes
-            before its activation is a tensor as well.
+        apart: Whether the activation functions of linear layers become calls of their own, so that what such a layer
+            makes before its activation is a tensor as well.
 
     Attributes:
         inputs: The tensors that are given.
@@ -48,10 +49,10 @@ class Program:
         places: By path, the positions in `calls` of the calls of an operation.
     """
 
-    def __init__(self, model: keras.Model, graph: ChannelGraph, apart: Collection[type[keras.layers.Layer]] = ()):
+    def __init__(self, model: keras.Model, graph: ChannelGraph, apart: bool = False):
         self.graph = graph
         self._listed: list[Call] = []
-        self._activations = Activations(apart)
+        self._activations = Activations() if apart else None
         flat = Rebuild(graph).run(model, self._list, nested=False)
         self.inputs, self.outputs = flat.inputs, flat.outputs
         self.calls = _branch_by_branch(self._listed)
@@ -95,7 +96,7 @@ class Program:
         return not any(made is tensor for call in self.calls[position:] for made in call.outputs)
 
     def _list(self, call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
-        activation = self._activations.take(operation)
+        activation = self._activations.take(operation) if self._activations else None
         outputs = self._made(call, operation, args, kwargs)
         if activation is None:
             return outputs
@@ -112,24 +113,19 @@ class Program:
 
 
 class Activations:
-    """Takes the activation functions off layers, once for each, and gives them as layers of their own.
+    """Takes the activation functions off linear layers, once for each, and gives them as layers of their own."""
 
-    Args:
-        classes: Of the layers; all others keep theirs.
-    """
-
-    def __init__(self, classes: Collection[type[keras.layers.Layer]]):
-        self.classes = tuple(classes)
+    def __init__(self):
         self.taken: dict[int, keras.layers.Layer | None] = {}
 
     def take(self, layer: keras.Operation) -> keras.layers.Layer | None:
         """What is to be called behind the layer; None where nothing is."""
-        if type(layer) not in self.classes:
+        if not is_linear_layer(layer) or getattr(layer, "activation", None) is None:
             return None
         if id(layer) not in self.taken:
             function, layer.activation = layer.activation, keras.activations.linear
             options = {"name": f"{layer.name}_own_activation", "dtype": layer.dtype_policy}
-            linear = function is None or function is keras.activations.linear
+            linear = function is keras.activations.linear
             self.taken[id(layer)] = None if linear else keras.layers.Activation(function, **options)
         return self.taken[id(layer)]
 

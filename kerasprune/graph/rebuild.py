@@ -6,10 +6,11 @@ import tempfile
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Pick, cut, silence
+from kerasprune.core import ChannelGraph, Count, GraphError, Pick, WeightLabels, cut, silence
 from kerasprune.graph.call import Call, Labelled
-from kerasprune.graph.replay import AtCall, clone_operation, replay
-from kerasprune.graph.walk import operations
+from kerasprune.graph.clone import Cloner, replay
+from kerasprune.graph.replay import AtCall
+from kerasprune.graph.walk import operations, shared_layers
 
 
 class Clones:
@@ -17,15 +18,19 @@ class Clones:
 
     The layers are built with zeros in place of their initial random values, which would be overwritten at once; the
     initializers themselves stay in their configuration.
+
+    Args:
+        model: Whose operations they are; what several of its layers hold, several clones hold.
     """
 
-    def __init__(self):
+    def __init__(self, model: keras.Model):
+        self.cloner = Cloner(shared_layers(model))
         self.pairs: list[tuple[str, keras.Operation, keras.Operation]] = []
         self._initializers: list[tuple[keras.layers.Layer, str, object]] = []
 
     def make(self, path: str, old: keras.Operation, changes: dict | None = None) -> keras.Operation:
         """A clone of `old`, with other values for the entries of its configuration in `changes`."""
-        new = clone_operation(path, old, changes)
+        new = self.cloner.clone(path, old, changes)
         if isinstance(new, keras.layers.Layer):
             self._start_at_zero(new)
         self.pairs.append((path, old, new))
@@ -81,8 +86,8 @@ class Rebuild:
         self.graph = graph
         self.keep = keep
         self.silent = silent
-        self.clones = Clones()
-        self.labels = {(weight.layer, weight.index): weight for weight in graph.weights}
+        self.clones: Clones | None = None
+        self.labels: dict[int, WeightLabels] = {}
 
     def run(self, model: keras.Model, at_call: AtCall | None = None, *, nested: bool = True) -> keras.Model:
         """The new model, with the weights of the old one as far as they are kept.
@@ -92,11 +97,17 @@ class Rebuild:
             at_call: As in `replay`; the calls that it gets have labels.
             nested: As there.
         """
-        check_same(model, self.graph)
+        self._begin(model)
         with self.clones.building():
             new = replay(model, self._make, self._with_labels(at_call or self._with_cut_constants()), nested=nested)
         self.clones.carry(self._carry)
         return new
+
+    def _begin(self, model: keras.Model) -> None:
+        check_same(model, self.graph)
+        found = operations(model)
+        self.labels = {id(found[weight.layer].weights[weight.index]): weight for weight in self.graph.weights}
+        self.clones = Clones(model)
 
     def _make(self, path: str, old: keras.Operation) -> keras.Operation:
         edits = self.graph.edits.get(path, {}) if self.keep is not None else {}
@@ -122,16 +133,17 @@ class Rebuild:
         label = Labelled(self.graph)
         return lambda call, operation, args, kwargs: at_call(label(call), operation, args, kwargs)
 
-    def layer(self, path: str, old: keras.layers.Layer, shape: tuple) -> keras.layers.Layer:
+    def layer(self, model: keras.Model, path: str, shape: tuple) -> keras.layers.Layer:
         """One layer of the new model by itself, built for inputs of a shape, with its weights."""
+        self._begin(model)
         with self.clones.building():
-            new = self._make(path, old)
+            new = self._make(path, operations(model)[path])
             new.build(shape)
         self.clones.carry(self._carry)
         return new
 
     def _carry(self, path: str, index: int, source, target) -> None:
-        labels = self.labels.get((path, index))
+        labels = self.labels.get(id(source))
         keep = self.silent if path in self.graph.inexact and self.keep is None else self.keep
         if labels is not None and keep is not None and any(vector is not None for vector in labels.axes):
             value = np.asarray(keras.ops.stop_gradient(source[...]))  # a slice becomes an array without a copy

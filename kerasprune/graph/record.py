@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.walk import calls_between, forget_calls_since, is_graph, number_of_calls
 
@@ -36,8 +37,8 @@ class Recording:
 def record(layer: keras.layers.Layer, args: tuple, kwargs: dict) -> Recording:
     """Run `layer.call` on stand-ins for its tensors and list the calls that it makes.
 
-    The layer and its parts are left as they were. A call that needs to know the batch size is recorded for one sample
-    and then compared with the layer on two.
+    The layer and its parts are left as they were. A call that needs to know the batch size, or a size that the model
+    leaves open, is recorded at two sizes, and what the two have in common is compared with the layer at a third.
 
     Args:
         layer: A built layer or model.
@@ -47,14 +48,26 @@ def record(layer: keras.layers.Layer, args: tuple, kwargs: dict) -> Recording:
         RecordError: The call does more than to call Keras layers and operations, or not the same in training.
     """
     _refuse_state(layer, args, kwargs)
+    kwargs = _taken(layer, kwargs)
     try:
-        recording = _for_any_batch(_record_twice(layer, args, kwargs, batch=None))
-    except RecordError:
-        if not _sizes_are_known((args, kwargs)):
-            raise
-        recording = _for_any_batch(_record_twice(layer, args, kwargs, batch=1))
-        _compare_on_two_samples(layer, recording, args, kwargs)
+        recording = _record_twice(layer, args, kwargs)
+        return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
+    except RecordError:  # it needs to know a size
+        pass
+    unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
+    try:
+        recording = for_all_sizes(*(_record_twice(layer, args, kwargs, trial) for trial in (0, 1)))
+    except OpenSizeError as error:
+        raise RecordError(f"its calls depend on {unknown}: {error}") from error
+    _compare_at_third_sizes(layer, recording, args, kwargs, unknown)
     return recording
+
+
+def _taken(layer: keras.layers.Layer, kwargs: dict) -> dict:
+    """The arguments without `training`, where `call` does not take it: Keras leaves it out, too."""
+    parameters = inspect.signature(layer.call).parameters.values()
+    takes = any(each.name == "training" or each.kind is each.VAR_KEYWORD for each in parameters)
+    return kwargs if takes else {name: value for name, value in kwargs.items() if name != "training"}
 
 
 def _refuse_state(layer, args, kwargs) -> None:
@@ -66,14 +79,14 @@ def _refuse_state(layer, args, kwargs) -> None:
         raise RecordError("its input carries a mask, which its parts could treat otherwise")
 
 
-def _record_twice(layer, args, kwargs, batch) -> Recording:
+def _record_twice(layer, args, kwargs, trial=None) -> Recording:
     """The recording for inference, after checking that training makes the same calls."""
     takes_training = "training" in inspect.signature(layer.call).parameters
     if not takes_training or kwargs.get("training") is not None:
-        return _record(layer, args, kwargs, batch)
-    recording = _record(layer, args, {**kwargs, "training": None}, batch)
+        return _record(layer, args, kwargs, trial)
+    recording = _record(layer, args, {**kwargs, "training": None}, trial)
     try:
-        in_training = _record(layer, args, {**kwargs, "training": True}, batch)
+        in_training = _record(layer, args, {**kwargs, "training": True}, trial)
     except RecordError as error:
         raise RecordError(f"it computes otherwise in training: {error}") from error
     if _outline(recording) != _outline(in_training):
@@ -81,14 +94,15 @@ def _record_twice(layer, args, kwargs, batch) -> Recording:
     return recording
 
 
-def _record(layer, args, kwargs, batch) -> Recording:
+def _record(layer, args, kwargs, trial) -> Recording:
     stand_ins = []
 
     def stand_in(leaf):
         if not isinstance(leaf, keras.KerasTensor):
             return leaf
         dtype = layer.input_dtype if needs_cast(layer, leaf) else leaf.dtype
-        stand_ins.append(keras.KerasTensor((batch, *leaf.shape[1:]), dtype=dtype, sparse=leaf.sparse))
+        shape = (None, *leaf.shape[1:]) if trial is None else at_trial(leaf.shape, trial)
+        stand_ins.append(keras.KerasTensor(shape, dtype=dtype, sparse=leaf.sparse))
         return stand_ins[-1]
 
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
@@ -106,20 +120,56 @@ def _record(layer, args, kwargs, batch) -> Recording:
     return Recording(tuple(stand_ins), tuple(found), outputs)
 
 
-def _for_any_batch(recording: Recording) -> Recording:
-    """The recording with reshapes that take any batch in place of those that were told the size of the batch."""
-    sizes = {tensor.shape[0] for tensor in recording.inputs}
-    return dataclasses.replace(recording, calls=tuple(_without_batch(call, sizes) for call in recording.calls))
+def stand_in_calls(
+    layer: keras.layers.Layer, args: tuple, kwargs: dict, weights_too: bool
+) -> tuple[list[keras.KerasTensor], list[Call]]:
+    """The calls that a layer makes of its parts, whatever they use, for what they cost.
+
+    Args:
+        layer: A layer; it is left as it was.
+        args: The positional arguments of the call, with `KerasTensor`s of known shapes. kwargs: the others.
+        weights_too: Whether the weights among its attributes are tensors, so that what is made of weights alone counts.
+
+    Returns:
+        The tensors that no call makes, and the calls in the order of execution.
+
+    Raises:
+        RecordError: The call fails on symbolic tensors.
+    """
+    given = symbolic_leaves((args, kwargs))
+    with _untouched(layer) as parts, keras.StatelessScope():
+        for part in parts:
+            if part is not layer and is_opaque(part):
+                vars(part)["compute_output_spec"] = functools.partial(_specification, part)
+        if weights_too:
+            held = {name: value for name, value in vars(layer).items() if isinstance(value, keras.Variable)}
+            tensors = {name: keras.KerasTensor(value.shape, dtype=layer.compute_dtype) for name, value in held.items()}
+            vars(layer).update(tensors)
+            given += tensors.values()
+        try:
+            outputs = layer.call(*args, **_taken(layer, kwargs))
+        except Exception as error:  # the user's code may raise anything
+            raise RecordError(_first_line(error)) from error
+        made = symbolic_leaves(outputs)
+        return given, calls_between(given, made)
 
 
-def _without_batch(call: Call, batch_sizes: set) -> Call:
+def _without_batch(call: Call) -> Call:
+    """The call, with a reshape that takes any batch in place of one that was told None for its size."""
     shape = getattr(call.operation, "newshape", None)
-    if shape is not None and shape[0] in batch_sizes and call.inputs[0].shape[0] in batch_sizes:
-        return dataclasses.replace(call, operation=keras.layers.Reshape(shape[1:], name="reshape"))
+    if shape is not None and shape[0] is None and call.inputs[0].shape[0] is None:
+        return dataclasses.replace(call, operation=keras.layers.Reshape(_with_one_open(shape[1:]), name="reshape"))
     for given in vars(call.operation).values() if not isinstance(call.operation, keras.layers.Layer) else ():
         if isinstance(given, (tuple, list)) and None in given:
             raise RecordError(f"{type(call.operation).__name__} is given a size that is not known: {given}")
     return call
+
+
+def _with_one_open(shape: tuple) -> tuple:
+    """A target shape with -1 for the one size that is not known."""
+    if shape.count(None) + shape.count(-1) > 1:
+        raise RecordError(f"Reshape is given several sizes that are not known: {shape}")
+    return tuple(-1 if size is None else size for size in shape)
 
 
 def _refuse_outputs(outputs) -> None:
@@ -209,9 +259,12 @@ def _sizes_are_known(arguments) -> bool:
     return all(None not in tensor.shape[1:] for tensor in symbolic_leaves(arguments))
 
 
-def _compare_on_two_samples(layer, recording: Recording, args, kwargs) -> None:
+def _compare_at_third_sizes(layer, recording: Recording, args, kwargs, unknown: str) -> None:
     rng = np.random.default_rng(0)
-    arrays = [_random(rng, tensor) for tensor in recording.inputs]
+    given = symbolic_leaves((args, kwargs))
+    arrays = [
+        _random(rng, at_trial(own.shape, 2), tensor.dtype) for own, tensor in zip(given, recording.inputs, strict=True)
+    ]
     left = iter(arrays)
     args, kwargs = keras.tree.map_structure(
         lambda leaf: next(left) if isinstance(leaf, keras.KerasTensor) else leaf, (args, kwargs)
@@ -221,16 +274,15 @@ def _compare_on_two_samples(layer, recording: Recording, args, kwargs) -> None:
         expected = keras.tree.flatten(layer(*args, **kwargs))
         actual = [env[id(tensor)] for tensor in keras.tree.flatten(recording.outputs)]
         same = all(np.allclose(*map(_array, pair), rtol=1e-4, atol=1e-4) for pair in zip(expected, actual, strict=True))
-    except Exception as error:  # a size of one sample was written into a call
-        raise RecordError(f"its calls depend on the batch size ({_first_line(error)})") from error
+    except Exception as error:  # a size of one trial was written into a call
+        raise RecordError(f"its calls depend on {unknown} ({_first_line(error)})") from error
     if not same:
-        raise RecordError("its calls depend on the batch size")
+        raise RecordError(f"its calls depend on {unknown}")
 
 
-def _random(rng: np.random.Generator, tensor: keras.KerasTensor):
-    shape = (2, *tensor.shape[1:])
-    values = rng.standard_normal(shape) if keras.backend.is_float_dtype(tensor.dtype) else rng.integers(0, 2, shape)
-    return keras.ops.convert_to_tensor(values, dtype=tensor.dtype)
+def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: str):
+    values = rng.standard_normal(shape) if keras.backend.is_float_dtype(dtype) else rng.integers(0, 2, shape)
+    return keras.ops.convert_to_tensor(values, dtype=dtype)
 
 
 def _array(tensor) -> np.ndarray:

@@ -1,79 +1,15 @@
 """One interpreter of a model's graph, with the behaviour passed in: slimming, masking and gating replay the model."""
 
-import inspect
 from collections.abc import Callable, Sequence
 
 import keras
 
-from kerasprune.core import GraphError
 from kerasprune.graph.call import Call, Env, run
 from kerasprune.graph.walk import calls_of, functional, is_graph, join
 
 Make = Callable[[str, keras.Operation], keras.Operation]
 # Makes one call of the new model: gets the old call, the new operation and the new arguments, returns the outputs.
 AtCall = Callable[[Call, keras.Operation, tuple, dict], object]
-
-
-def clone_operation(path: str, operation: keras.Operation, changes: dict | None = None) -> keras.Operation:
-    """A new layer or operation of the same class and name, without the weights.
-
-    Args:
-        path: Where it stands; not used, so that this function can serve as `make` in `replay`.
-        operation: What to clone; it is not touched.
-        changes: Entries of the configuration that get other values; "layer/config/units" is the entry `units` in the
-            configuration of the layer inside.
-    """
-    if isinstance(operation, keras.layers.Layer):
-        return _clone_layer(path, operation, changes or {})
-    if changes:
-        clone = type(operation)(**{**_constructor_arguments(operation), **changes})
-    else:
-        clone = object.__new__(type(operation))  # copy.copy would write the operation to a file and read it
-        vars(clone).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
-    clone.name = operation.name
-    return clone
-
-
-def _clone_layer(path: str, layer: keras.layers.Layer, changes: dict) -> keras.layers.Layer:
-    """From its configuration; entries that the constructor does not take are left out where nothing is lost."""
-    try:
-        changed = layer.get_config()
-        if any(layer._flatten_layers(include_self=False)):
-            changed = _unbuilt(changed)
-        for key, value in changes.items():
-            changed = _changed(changed, key.split("/"), value)
-        try:
-            return type(layer).from_config(changed)
-        except (TypeError, ValueError):
-            taken = {"name", "trainable", "dtype", *inspect.signature(type(layer).__init__).parameters}
-            clone = type(layer).from_config({key: value for key, value in changed.items() if key in taken})
-            if clone.get_config() == changed:
-                return clone
-            raise
-    except (NotImplementedError, TypeError, ValueError) as error:
-        raise GraphError(
-            f"`{path}` is a {type(layer).__name__}, which cannot be made anew from its configuration: "
-            "its `get_config` must return every argument of its `__init__`, and nothing else."
-        ) from error
-
-
-def replay(
-    model: keras.Model, make: Make = clone_operation, at_call: AtCall | None = None, *, nested: bool = True
-) -> keras.Model:
-    """Build a new model by running through the calls of `model`.
-
-    Args:
-        model: A Functional or Sequential model; it is not touched.
-        make: Gives the operation that stands for one of the model's own, asked once for each. The path is that of
-            its first call; nested models are not asked for.
-        at_call: Makes one call of the new model. By default the operation is called with the arguments.
-        nested: Whether nested models stay nested; else the result is flat, and layers of nested models are named
-            by their path with "_" for "/".
-
-    Returns:
-        A model with the same names and structure of inputs and outputs. A Sequential stays one where `at_call` is None.
-    """
-    return Replay(make, at_call, nested).model(model, "")
 
 
 class Replay:
@@ -154,25 +90,3 @@ def new_input(tensor: keras.KerasTensor, sizes: Sequence, axes: Sequence[int] | 
         sparse=tensor.sparse,
         optional=getattr(layer, "optional", False),
     )
-
-
-def _unbuilt(config):
-    """A copy of the configuration in which no layer inside is to be built for the shape that it has now."""
-    if isinstance(config, dict):
-        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
-    return [_unbuilt(item) for item in config] if isinstance(config, list) else config
-
-
-def _changed(config: dict | list, path: list[str], value: object) -> dict | list:
-    """A copy of the configuration with another value at the end of the path; lists are entered by number."""
-    copy = list(config) if isinstance(config, (list, tuple)) else dict(config)
-    key = int(path[0]) if isinstance(copy, list) else path[0]
-    copy[key] = value if len(path) == 1 else _changed(copy[key], path[1:], value)
-    return copy
-
-
-def _constructor_arguments(operation: keras.Operation) -> dict:
-    """The arguments that make an operation of `keras.ops`, read from its attributes of the same names."""
-    config = operation.get_config()
-    config.pop("name", None)
-    return config

@@ -8,18 +8,19 @@ from kerasprune.core import Labels
 from kerasprune.graph.site import Shape, Site
 
 
-def reshape_labels(site: Site, labels: Labels, shape: Shape, new_shape: Shape) -> Labels:
+def reshape_labels(site: Site, labels: Labels, shape: Shape, new_shape: Shape, preferred: int | None = None) -> Labels:
     """The labels after a reshape that keeps the order of the entries.
 
     The two shapes are cut, from the last axis to the first, into the smallest blocks of equal size. Within a block,
     axes that merge repeat or tile their labels. Where a channel axis is split, either the labels vary along one of
-    the new axes only, which then carries them, or whole slices of the first new axis live or die together.
+    the new axes only, which then carries them, or whole slices of one new axis live or die together.
 
     Args:
         site: The call, for ties and reasons.
         labels: One vector or None per axis of `shape`.
         shape: The shape before, None for unknown dimensions.
         new_shape: The shape after.
+        preferred: The new axis whose slices go as a whole, if there is a choice; the first one by default.
     """
     outputs: list[np.ndarray | None] = [None] * len(new_shape)
     i, j = len(shape), len(new_shape)
@@ -27,7 +28,8 @@ def reshape_labels(site: Site, labels: Labels, shape: Shape, new_shape: Shape) -
         start_i, start_j = _block(shape, new_shape, i, j)
         if start_i is None:
             break
-        block = _reshape_block(site, labels[start_i:i], shape[start_i:i], new_shape[start_j:j])
+        inside = None if preferred is None or not start_j <= preferred < j else preferred - start_j
+        block = _reshape_block(site, labels[start_i:i], shape[start_i:i], new_shape[start_j:j], inside)
         outputs[start_j:j] = block
         i, j = start_i, start_j
     site.freeze(labels[:i], f"{site.name} folds these channels into an axis of unknown length")
@@ -50,7 +52,7 @@ def _block(shape: Shape, new_shape: Shape, i: int, j: int) -> tuple[int | None, 
     return (None, None) if old is None or new is None else (i, j)
 
 
-def _reshape_block(site: Site, labels: Labels, shape: Shape, new_shape: Shape) -> Labels:
+def _reshape_block(site: Site, labels: Labels, shape: Shape, new_shape: Shape, preferred: int | None) -> Labels:
     labelled = [axis for axis, vector in enumerate(labels) if vector is not None]
     if not labelled:
         return (None,) * len(new_shape)
@@ -65,6 +67,8 @@ def _reshape_block(site: Site, labels: Labels, shape: Shape, new_shape: Shape) -
     if len(wide) <= 1:
         return tuple(flat if axis == carrier else None for axis in range(len(new_shape)))
     table = flat.reshape(new_shape)
+    if preferred in wide:
+        carrier = preferred
     carrier = next((axis for axis in wide if _varies_along(table, axis)), carrier)
     rows = np.moveaxis(table, carrier, 0).reshape(new_shape[carrier], math.prod(new_shape) // new_shape[carrier])
     site.tie(rows[:, :1], rows, f"{site.name} splits them into blocks, which go as a whole")

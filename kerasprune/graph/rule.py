@@ -1,9 +1,12 @@
 """Which rule speaks for which layer or operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import keras
+
+from kerasprune.core import OptionError
+from kerasprune.core.registry import known
 
 BEHAVIOURS = ("source", "carry", "channelwise", "move", "join", "composite", "barrier")
 
@@ -41,7 +44,7 @@ def rule(*targets: type | str, behaviour: str = "source") -> Callable:
             "join", "composite" or "barrier".
 
     Raises:
-        ValueError: The behaviour is unknown, or a target is neither a class nor a name.
+        OptionError: The behaviour is unknown, or a target is neither a class nor a name.
 
     Example:
 
@@ -55,10 +58,12 @@ def rule(*targets: type | str, behaviour: str = "source") -> Callable:
     ...     return site.labels
     """
     if behaviour not in BEHAVIOURS:
-        raise ValueError(f"`behaviour` must be one of {', '.join(BEHAVIOURS)}. Received: behaviour={behaviour!r}.")
+        raise OptionError(f"There is no behaviour {behaviour!r}. {known(behaviour, BEHAVIOURS)}")
     for target in targets:
         if not isinstance(target, (type, str)):
-            raise ValueError(f"A rule is for classes or names of operations. Received: {target!r}.")
+            raise OptionError(
+                f"A rule is for classes of layers or names of operations, as in @rule(MyLayer). Received: {target!r}."
+            )
 
     def decorate(function):
         for target in targets:
@@ -73,8 +78,12 @@ def find_rule(operation: keras.Operation) -> Rule | None:
     if not isinstance(operation, keras.layers.Layer):
         return RULES.get(type(operation).__name__)
     cls = type(operation)
-    for base in cls.__mro__:
-        if base in RULES:
-            same = cls is base or (cls.call is base.call and cls.build is base.build)
-            return RULES[base] if same else None
+    if any(base in RULES for base in cls.__mro__):
+        return RULES.get(speaker(cls, RULES))
     return RULES.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
+
+
+def speaker(cls: type, known: Collection) -> type | None:
+    """Who speaks for a class of layers: its nearest base in `known`, if it inherits `call` and `build` from it."""
+    base = next((base for base in cls.__mro__ if base in known), None)
+    return base if base is not None and cls.call is base.call and cls.build is base.build else None

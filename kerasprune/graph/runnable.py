@@ -10,9 +10,9 @@ import numpy as np
 from kerasprune.core import CallLabels, ChannelGraph, GraphError, Labels, WeightLabels
 from kerasprune.graph.call import Call, Carried, Env, make, run
 from kerasprune.graph.channels_last import Move, Twin, twin_of
+from kerasprune.graph.clone import replay
 from kerasprune.graph.follow import is_channels_first, order
 from kerasprune.graph.rebuild import Clones, compile_like
-from kerasprune.graph.replay import replay
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.walk import calls_of, functional, is_graph, operations
 
@@ -53,7 +53,7 @@ class Runnable:
         """
         if self.twin is None:
             return changed
-        clones = Clones()
+        clones = Clones(self.twin.source)
         with clones.building():
             new = replay(self.twin.source, clones.make)
         moves = {move.path: move for move in self.twin.moves}

@@ -103,8 +103,8 @@ class Site:
         if variable is None:
             return
         axes = tuple(axes)
-        if self.path in self._ledger.declined:
-            self.freeze(axes, self._ledger.declined[self.path])
+        if id(variable) in self._ledger.held:
+            self.freeze(axes, self._ledger.held[id(variable)])
         known = self._ledger.weights.get(id(variable))
         if known is None:
             index = next(i for i, weight in enumerate(self.layer.weights) if weight is variable)
@@ -181,7 +181,8 @@ class Site:
         for labels in self.inputs:
             self.freeze(labels, why)
         self._ledger.declined.setdefault(self.path, why)
-        for variable in getattr(self.layer, "weights", ()):  # an earlier call of the layer may have given them labels
+        for variable in getattr(self.layer, "weights", ()):  # other calls and layers may give them labels
+            self._ledger.held.setdefault(id(variable), why)
             self.freeze(self.labels_of(variable), why)
         return [self.unlabelled(index) for index in range(len(self.output_shapes))]
 

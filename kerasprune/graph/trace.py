@@ -10,6 +10,7 @@ from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
 from kerasprune.graph.call import Call, Carried, Env, run, symbolic_leaves
 from kerasprune.graph.ledger import Ledger
+from kerasprune.graph.price import calls_inside, macs_of_operation, repeats
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.rules.norms import INEXACT
 from kerasprune.graph.site import Site, symbolic
@@ -20,6 +21,8 @@ from kerasprune.graph.walk import calls_of, functional, is_graph, operations
 # What an unknown dimension counts as, by the rank of the input; see `trace`.
 _UNKNOWN = {4: 224, 5: 32}
 _UNKNOWN_ELSE = 64
+# By what it is multiplied, where a model cannot take it: a first kernel may be longer.
+_TRIED = (1, 2, 4, 16, 64, 256, 1024)
 
 
 def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: Collection[str] = ()) -> ChannelGraph:
@@ -30,7 +33,7 @@ def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: C
             rule, the parts are traced; see `unroll`.
         input_shape: The shape of one sample at which multiply-accumulates are counted, where the model leaves
             dimensions open; a list of shapes for several inputs. By default an open dimension counts as 224 in images,
-            32 in volumes and 64 elsewhere.
+            32 in volumes and 64 elsewhere, or a multiple where the model needs more.
         inexact: Names of normalisations over channels, of "LayerNormalization" and "RMSNormalization", that shall lose
             channels all the same. Their statistics are then those of the channels that remain, so these change a
             little; `measure_inexact` says by how much. By default such channels stay.
@@ -67,9 +70,9 @@ def trace_flat(
         inexact: As there.
     """
     graph = functional(model)
-    sizes = _input_sizes(graph.inputs, input_shape)
     if isinstance(inexact, str) or not set(inexact) <= INEXACT:
         raise GraphError(f"`inexact` must be a collection of names from {sorted(INEXACT)}. Received: {inexact!r}.")
+    sizes = _sizes_that_work(model, input_shape)
     tracer = _Tracer(reasons, inexact)
     inputs = [(None,) * len(tensor.shape) for tensor in graph.inputs]
     outputs = tracer.run(model, "", inputs, sizes)
@@ -85,8 +88,9 @@ def trace_flat(
 class _Tracer:
     """Runs the rules over all calls of a model, the nested ones included."""
 
-    def __init__(self, reasons: Mapping[str, str], inexact: Collection[str]):
+    def __init__(self, reasons: Mapping[str, str], inexact: Collection[str], probing: bool = True):
         self.reasons = reasons
+        self.probing = probing
         self.ledger = Ledger(inexact)
         self.paths: dict[int, str] = {}
         self.first_inputs: dict[int, list[Labels]] = {}
@@ -132,10 +136,9 @@ class _Tracer:
 
     def _apply_rule(self, site: Site) -> list[Labels]:
         rule = find_rule(site.layer)
+        counted = len(self.ledger.macs)
         if rule is None:
-            kind = type(site.layer).__name__
-            why = self.reasons.get(site.path, f"{site.name} is a {kind}")
-            outputs = probe(site) or site.decline(f"{why}; there is no rule for it: teach it with `@rule`")
+            outputs = self._without_rule(site)
         elif getattr(site.layer, "quantization_mode", None) or getattr(site.layer, "lora_enabled", False):
             outputs = site.decline(f"{site.name} is quantized or carries LoRA weights; prune before that")
         else:
@@ -144,9 +147,29 @@ class _Tracer:
                 for labels in site.inputs[1:]:
                     site.freeze(labels, f"{site.name} takes them beside the tensor that it changes, as a mask")
         outputs = outputs if isinstance(outputs, list) else [outputs]
+        if rule is not None and site.path in self.ledger.declined and len(self.ledger.macs) == counted:
+            self._count(site, _macs(site), None)
         outputs = [_tidy(labels) for labels in outputs]
         site.close(outputs)
         return outputs
+
+    def _without_rule(self, site: Site) -> Labels | list[Labels]:
+        """Try whether it treats every channel alone, else leave it whole; count what it computes."""
+        macs = _macs(site)
+        passed = probe(site) if self.probing else None
+        self._count(site, macs, passed)
+        if passed is not None:
+            return passed
+        why = self.reasons.get(site.path, f"{site.name} is a {type(site.layer).__name__}")
+        uncounted = "; what it multiplies is not counted" if macs is None else ""
+        return site.decline(f"{why}; there is no rule for it: teach it with `@rule`{uncounted}")
+
+    def _count(self, site: Site, macs: float | None, passed: Labels | None) -> None:
+        """File what a layer computes that stays whole, or that treats every channel in `passed` alone."""
+        channels = next((vector for vector in passed or () if vector is not None), None)
+        if macs:
+            whole = (macs, ()) if channels is None else (macs / len(channels), (channels,))
+            self.ledger.macs.append(Term(site.path, *whole))
 
     def count_params(self, model: keras.Model) -> None:
         """A term for every weight: labelled axes by what is kept, all else by its size."""
@@ -160,6 +183,24 @@ class _Tracer:
                 axes = known.axes if known else (None,) * len(variable.shape)
                 rest = math.prod(size for size, vector in zip(variable.shape, axes, strict=True) if vector is None)
                 self.ledger.params.append(Term(path, rest, tuple(vector for vector in axes if vector is not None)))
+
+
+def _macs(site: Site) -> float | None:
+    """The multiply-accumulates of a call, found by looking at the calls that it makes; None where these are unknown."""
+    if not isinstance(site.layer, keras.layers.Layer):
+        return macs_of_operation(site)
+    once, times = repeats(site)
+    inside = calls_inside(once)
+    if inside is None:
+        return None
+    given, calls = inside
+    tracer = _Tracer({}, (), probing=False)
+    env = {id(tensor): Carried((None,) * len(tensor.shape), tuple(tensor.shape)) for tensor in given}
+    try:
+        run(calls, env, tracer._perform)
+    except Exception:  # a part of the user's own may not tell its sizes
+        return None
+    return times * sum(term.factor * math.prod(map(len, term.axes)) for term in tracer.ledger.macs)
 
 
 def _tidy(labels: Labels) -> Labels:
@@ -184,7 +225,36 @@ def _without_none(shape: tuple, like: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(other if size is None else size for size, other in zip(shape, like, strict=True))
 
 
-def _input_sizes(tensors: Sequence[keras.KerasTensor], input_shape) -> list[tuple[int, ...]]:
+def _sizes_that_work(model: keras.Model, input_shape) -> list[tuple[int, ...]]:
+    """The input shapes at which a model is priced: those given, or the first multiple of the usual ones that it takes.
+
+    Raises:
+        GraphError: The model takes no input of the given shape, or of any that was tried.
+    """
+    inputs = functional(model).inputs
+    if all(None not in tensor.shape[1:] for tensor in inputs):
+        return _input_sizes(inputs, input_shape)
+    for times in (1,) if input_shape is not None else _TRIED:
+        sizes = _input_sizes(inputs, input_shape, times)
+        try:
+            _carry_sizes(model, sizes)
+            return sizes
+        except Exception as raised:  # the layers of Keras, and those of users, raise what they like
+            error = raised
+    given = f"input_shape={input_shape}" if input_shape is not None else f"sizes up to {sizes}"
+    raise GraphError(
+        f"{model.name!r} cannot take an input of this size. Tried: {given}. "
+        f"Pass `input_shape=`, the shape of one sample that it can take. It says: {str(error).strip().splitlines()[-1]}"
+    ) from error
+
+
+def _carry_sizes(model: keras.Model, sizes: list[tuple]) -> None:
+    """Carry the sizes of the inputs alone through all calls."""
+    env = {id(tensor): Carried((), size) for tensor, size in zip(functional(model).inputs, sizes, strict=True)}
+    run(calls_of(model), env, lambda call, env: [Carried((), size) for size in _output_sizes(call, env)])
+
+
+def _input_sizes(tensors: Sequence[keras.KerasTensor], input_shape, times: int = 1) -> list[tuple[int, ...]]:
     shapes = [None] * len(tensors)
     if input_shape is not None:
         several = isinstance(input_shape[0], (tuple, list)) if len(input_shape) else False
@@ -194,7 +264,7 @@ def _input_sizes(tensors: Sequence[keras.KerasTensor], input_shape) -> list[tupl
     sizes = []
     for tensor, shape in zip(tensors, shapes, strict=True):
         rank = len(tensor.shape)
-        shape = tuple(shape) if shape is not None else (_UNKNOWN.get(rank, _UNKNOWN_ELSE),) * (rank - 1)
+        shape = tuple(shape) if shape is not None else (times * _UNKNOWN.get(rank, _UNKNOWN_ELSE),) * (rank - 1)
         if len(shape) != rank - 1:
             raise GraphError(f"Input `{tensor.name}` has shape {tensor.shape[1:]}. Received: input_shape={shape}.")
         sizes.append((1, *(given if own is None else own for own, given in zip(tensor.shape[1:], shape, strict=True))))

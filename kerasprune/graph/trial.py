@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import Labels
-from kerasprune.graph.replay import clone_operation
+from kerasprune.graph.clone import clone_operation
 from kerasprune.graph.site import Site
 
 _LARGEST = 1 << 20  # entries of a tensor that is tried

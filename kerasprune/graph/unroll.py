@@ -61,7 +61,7 @@ class _Unroll(Replay):
     """A replay in which the calls of some layers are replaced by those of their parts."""
 
     def __init__(self, model: keras.Model):
-        self.clones = Clones()
+        self.clones = Clones(model)
         super().__init__(self._make, self._in_parts, nested=True)
         self.source = model
         self.reasons: dict[str, str] = {}

@@ -43,6 +43,21 @@ def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return list(layer._flatten_layers())
 
 
+def held_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """All layers that the layer holds, at any depth, without itself."""
+    return layer._flatten_layers(include_self=False) if layer._layers else []
+
+
+def shared_layers(model: keras.Model) -> set[int]:
+    """The `id` of every layer that more than one layer or model holds."""
+    holders: dict[int, set[int]] = {}
+    for holder in model._flatten_layers():
+        graph = getattr(holder, "_functional", None) or holder  # a Sequential and the model inside it are one
+        for part in holder._layers:
+            holders.setdefault(id(part), set()).add(id(graph))
+    return {part for part, found in holders.items() if len(found) > 1}
+
+
 def join(prefix: str, name: str) -> str:
     """The path of `name` inside `prefix`."""
     return f"{prefix}/{name}" if prefix else name
@@ -104,6 +119,19 @@ def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTens
             Call(name, name, node.operation, tuple(node.arguments.keras_tensors), tuple(node.outputs), arguments)
         )
     return found
+
+
+def calls_on(tensor: keras.KerasTensor) -> list[tuple[keras.Operation, list[keras.KerasTensor]]]:
+    """The operations that are called on a tensor, each with what the call returns."""
+    maker = getattr(tensor, "_keras_history", None)
+    if maker is None:
+        return []
+    nodes = maker.operation._outbound_nodes
+    return [
+        (node.operation, list(node.outputs))
+        for node in nodes
+        if any(each is tensor for each in node.arguments.keras_tensors)
+    ]
 
 
 def number_of_calls(operation: keras.Operation) -> tuple[int, int]:

@@ -3,16 +3,7 @@
 from kerasprune.recoveries.merge import Merge
 from kerasprune.recoveries.recalibrate import recalibrate
 from kerasprune.recoveries.reconstruct import Reconstruct, RepayBias, reconstruct
-from kerasprune.recoveries.recovery import (
-    RECOVERIES,
-    Damage,
-    Recalibrate,
-    Recovery,
-    Repair,
-    recovery,
-    repair,
-    resolve_recovery,
-)
+from kerasprune.recoveries.recovery import RECOVERIES, Damage, Recalibrate, Recovery, Repair, repair, resolve_recovery
 from kerasprune.recoveries.refit import Refit
 
 __all__ = [
@@ -25,9 +16,14 @@ __all__ = [
     "Refit",
     "Repair",
     "RepayBias",
+    "names",
     "recalibrate",
     "reconstruct",
-    "recovery",
+    "register",
     "repair",
     "resolve_recovery",
 ]
+
+names = RECOVERIES.names
+register = RECOVERIES.register
+RECOVERIES.collect(__name__)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph
-from kerasprune.evidence.linear_parts import PARTS, Product, Windows
+from kerasprune.core import ChannelGraph, WeightLabels
 from kerasprune.evidence.moments import Moments, pooled, read_moments
-from kerasprune.graph import Program, operations
+from kerasprune.graph import LinearLayer, Program, find_linear_layer, operations
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
 
@@ -19,11 +18,12 @@ class Merge:
     """The weights of a removed channel go to the kept one of its group that is most correlated with it.
 
     With `x_j = a x_i + b` by least squares on the data, a reader's weights for `i` get `a` times those for `j`, and its
-    bias gets `b` times them; without a bias, `b` is 0. For a Dense layer and a convolution without padding that is as
-    good as the fit of `x_j`; where a convolution pads with zeros the constant is too much at the border, and the
-    repair says so. The weights of the readers are made from those of the model before the cut, so that several cuts
-    in a row end where one does; what training in between did to them is lost. It is the compensation for the criterion
-    "correlation"; "reconstruct" does more, with all kept channels in the place of one.
+    bias gets `b` times them; without a bias, and for a transposed convolution, which makes of a constant something else
+    at every position, `b` is 0. For a Dense layer and a convolution without padding that is as good as the fit of
+    `x_j`; where a convolution pads with zeros the constant is too much at the border, and the repair says so. The
+    weights of the readers are made from those of the model before the cut, so that several cuts in a row end where one
+    does; what training in between did to them is lost. It is the compensation for the criterion "correlation";
+    "reconstruct" does more, with all kept channels in the place of one.
 
     Reference:
         Babaeizadeh, Smaragdis and Campbell, NoiseOut, arXiv 1611.06211.
@@ -31,64 +31,73 @@ class Merge:
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         keep = damage.graph.complete(damage.keep)
-        before, after = damage.before.program(PARTS), Program(damage.after.flat, damage.after.graph, PARTS)
+        before, after = damage.before.program, Program(damage.after.flat, damage.after.graph, apart=True)
         moments = read_moments(damage.before.flat, damage.graph, damage.sampling.batches())
         tensors = {reader: tensor for tensor in moments for reader in tensor.readers}
         new = damage.after.copy()
         found = operations(new)
         repairs = []
         for path in changed_layers(after, damage.graph, keep):
-            labels = _labels(damage.graph, path)
-            if labels is None or keep[labels[0]].all():
+            kernel = _kernel(damage.graph, path)
+            if kernel is None or all(keep[kernel.axes[axis]].all() for axis in kernel.reads):
                 continue  # it reads nothing that was removed
-            reason = _obstacle(before, path)
+            old, kept = find_linear_layer(before.layers[path]), find_linear_layer(found[path])
+            reason = _obstacle(before, path, old)
             if reason:
                 repairs.append(Repair(path, None, None, reason))
                 continue
-            repairs.append(_merged(path, before.layers[path], found[path], tensors[path], labels, damage.graph, keep))
+            repairs.append(_merged(path, old, kept, tensors[path], kernel, damage.graph, keep))
         return new, tuple(repairs)
 
 
-def _labels(graph: ChannelGraph, path: str) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """What a layer's kernel is labelled with where it reads, and where it makes channels; None if it reads none."""
+def _kernel(graph: ChannelGraph, path: str) -> WeightLabels | None:
+    """The labels of a layer's kernel; None if it reads no channels."""
     for weight in graph.weights:
-        if weight.layer == path and weight.index == 0 and weight.reads == (len(weight.shape) - 2,):
-            return weight.axes[-2], weight.axes[-1]
+        if weight.layer == path and weight.index == 0 and any(weight.axes[axis] is not None for axis in weight.reads):
+            return weight
     return None
 
 
-def _obstacle(before: Program, path: str) -> str:
-    layer = before.layers[path]
-    if PARTS.get(type(layer)) not in (Product, Windows):
-        return f"there is no merging for {type(layer).__name__}"
+def _obstacle(before: Program, path: str, linear: LinearLayer | None) -> str:
+    if linear is None or not linear.is_plain:
+        return f"there is no merging for {type(before.layers[path]).__name__}"
     if len(before.places[path]) > 1:
         return f"it is called {len(before.places[path])} times"
-    return "it has several groups" if getattr(layer, "groups", 1) > 1 else ""
+    return "it has several groups" if linear.groups > 1 else ""
 
 
-def _merged(path: str, old, new, tensor: Moments, labels, graph: ChannelGraph, keep: np.ndarray) -> Repair:
+def _merged(
+    path: str,
+    old: LinearLayer,
+    new: LinearLayer,
+    tensor: Moments,
+    labels: WeightLabels,
+    graph: ChannelGraph,
+    keep: np.ndarray,
+) -> Repair:
     """Give the new layer the weights of the old one, folded; the error is what it makes of the fit of its inputs."""
-    reads, makes = labels
+    reads, makes = (labels.axes[axis] for axes in (old.reads, old.makes) for axis in axes)
     made = slice(None) if makes is None else keep[makes]
-    kernel = keras.ops.convert_to_numpy(old.kernel).astype(float)[..., made]
-    kernel = kernel.reshape(-1, *kernel.shape[-2:])  # (taps, entries, outputs)
-    mean = tensor.mean if old.bias is not None else np.zeros(len(reads))
+    kernel = old.matrix[0][:, made]
+    kernel = kernel.reshape(-1, len(reads), kernel.shape[-1])  # (taps, entries, outputs)
+    spreads = old.windows is not None and old.windows.spreads
+    movable = old.bias is not None and old.bias_axes is not None and not spreads
+    mean = tensor.mean if movable else np.zeros(len(reads))
     products = tensor.covariance + np.outer(tensor.mean - mean, tensor.mean - mean)
     fold = _fold(products, reads, graph, keep)
-    folded = np.einsum("ke,teo->tko", fold, kernel).reshape(new.kernel.shape)
-    if old.bias is None:
-        new.set_weights([folded])
-    else:
+    folded = np.einsum("ke,teo->tko", fold, kernel)
+    new.assign(folded.reshape(new.shape))
+    if movable:
         constant = mean - mean[keep[reads]] @ fold
-        bias = keras.ops.convert_to_numpy(old.bias)[made]
-        new.set_weights([folded, bias + np.einsum("e,teo->o", constant, kernel)])
+        bias = old.bias_row[:, 0, made] + np.einsum("e,teo->o", constant, kernel)
+        new.shift_bias(bias - new.bias_row[:, 0])
     squares = np.einsum("teo,tfo->ef", kernel, kernel)
     scale = float(np.sum(squares * products)) or 1.0
     lost = np.diag(1.0 - keep[reads])
     left = np.eye(len(reads))
     left[keep[reads]] -= fold
     before, after = (float(np.sum(squares * (moves.T @ products @ moves))) / scale for moves in (lost, left))
-    padded = getattr(old, "padding", "valid") != "valid" and old.bias is not None
+    padded = old.windows is not None and old.windows.padding != "valid" and movable
     return Repair(path, before, after, "the constant is too much where zeros are padded" if padded else "")
 
 

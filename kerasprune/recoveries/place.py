@@ -4,8 +4,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, DataError
-from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.graph import Program
+from kerasprune.graph import Program, find_linear_layer
 
 SMALLEST_SCALE = 1e-2  # of the largest of a batch norm: a channel below it is not asked to repay what others lost
 
@@ -21,30 +20,22 @@ class Place:
         keep: bool (num_ids,), completed.
 
     Attributes:
-        part: The product in the model after.
+        part: The layer in the model after.
         positions: How many calls of both models are to be made for `evidence`: with this layer's own in the model
             before, without it in the model after.
     """
 
     def __init__(self, path: str, before: Program, after: Program, graph: ChannelGraph, keep: np.ndarray):
         self.path = path
-        self.part = PARTS[type(after.layers[path])](after.layers[path])
+        self.part = find_linear_layer(after.layers[path])
         (first,), (second,) = before.places[path], after.places[path]
         self.positions = (first + 1, second)
         self._calls = before.calls[first], after.calls[second]
-        self._kept = _kept_outputs(self._calls[0].key, self.part.axis, graph, keep)
-        norm = _norm_behind(after, second, self.part.axis)
+        self._kept = _kept_outputs(self._calls[0].key, self.part.outputs, graph, keep)
+        norm = _norm_behind(after, second, self.part.outputs)
         self._norm = None if norm is None else after.calls[norm]
-        old, new = _addends(before, first, self.part.axis), _addends(after, second, self.part.axis)
+        old, new = _addends(before, first, self.part.outputs), _addends(after, second, self.part.outputs)
         self._others = list(zip(old, new, strict=True)) if len(old) == len(new) else []
-
-    @property
-    def bias(self) -> np.ndarray:
-        """The bias as it is now: float64 (blocks, 1, outputs of a block); zeros where there is none."""
-        blocks, _, outputs = self.part.shape
-        if self.part.bias is None:
-            return np.zeros((blocks, 1, outputs))
-        return keras.ops.convert_to_numpy(self.part.bias).astype(float).reshape(blocks, 1, outputs)
 
     @property
     def bias_is_movable(self) -> bool:
@@ -73,35 +64,38 @@ class Place:
         old, new = self._calls
         (inputs,) = new.inputs
         wanted = _array(before[id(old.outputs[0])])
-        chosen = choose(wanted.size // wanted.shape[self.part.axis])
-        target = self.part.outputs(wanted, chosen)[:, self._kept]
+        chosen = choose(self.part.positions(wanted))
+        target = self.part.made(wanted, chosen, self._kept)
         if self._others:
             lost = sum(
-                self.part.outputs(_array(before[first]), chosen)[:, self._kept]
-                - self.part.outputs(_array(after[second]), chosen)
+                self.part.made(_array(before[first]), chosen, self._kept)
+                - self.part.made(_array(after[second]), chosen)
                 for first, second in self._others
             )
             target = target + lost * self._per_sum()
         seen = self.part.rows(_array(after[id(inputs)]), chosen)
         if not (np.isfinite(seen).all() and np.isfinite(target).all()):
             raise DataError(f"What `{self.path}` reads holds NaN or infinity. Check the weights and the data.")
-        return seen, self.part.in_blocks(target)
+        return seen, target
 
     def move(self, matrix: np.ndarray, shift: np.ndarray) -> None:
         """Give the layer another kernel, and add to its bias or take from the mean of the norm behind it.
 
         Args:
-            matrix: As in `Product`.
+            matrix: As in `LinearLayer`.
             shift: float (blocks, outputs of a block).
         """
         self.part.assign(matrix)
         if self.part.bias is not None:
-            self.part.bias.assign_add(shift.reshape(-1))
+            self.part.shift_bias(shift)
         elif self._norm is not None:
             self._norm.operation.moving_mean.assign_sub(shift.reshape(-1))
 
     def _per_sum(self) -> np.ndarray:
-        """What the layer must put out for 1 more in the sum: (channels,); 0 where that would be very much."""
+        """What the layer must put out for 1 more in the sum: (blocks, 1, outputs of a block), or one number for all.
+
+        0 where that would be very much.
+        """
         if self._norm is None:
             return np.ones(1)
         norm = self._norm.operation
@@ -109,30 +103,29 @@ class Place:
         if norm.gamma is not None:
             scale = scale * keras.ops.convert_to_numpy(norm.gamma)
         large = np.abs(scale) > SMALLEST_SCALE * np.abs(scale).max()
-        return np.divide(1, scale, out=np.zeros_like(scale), where=large)
+        return np.divide(1, scale, out=np.zeros_like(scale), where=large).reshape(self.part.shape[0], 1, -1)
 
 
-def _kept_outputs(key: str, axis: int, graph: ChannelGraph, keep: np.ndarray) -> np.ndarray:
-    """bool (channels before,), which channels of what a call makes are left."""
-    call = next(call for call in graph.calls if call.key == key)
-    labels = call.outputs[0][axis]
-    return keep[labels]
+def _kept_outputs(key: str, axes: tuple[int, ...], graph: ChannelGraph, keep: np.ndarray) -> list[np.ndarray | None]:
+    """For each axis bool (length before,), which channels of what a call makes are left; None for all."""
+    (labels,) = next(call for call in graph.calls if call.key == key).outputs
+    return [None if labels[axis] is None else keep[labels[axis]] for axis in axes]
 
 
-def _norm_behind(program: Program, position: int, axis: int) -> int | None:
-    """The position of the batch norm that alone reads what a call makes and scales the channels of that axis."""
+def _norm_behind(program: Program, position: int, axes: tuple[int, ...]) -> int | None:
+    """The position of the batch norm that alone reads what a call makes and scales the channels of its one axis."""
     reader = program.only_reader(position)
     if reader is None or type(program.calls[reader].operation) is not keras.layers.BatchNormalization:
         return None
     call = program.calls[reader]
     rank = len(call.inputs[0].shape)
-    same = call.operation.axis % rank == axis % rank
+    same = [call.operation.axis % rank] == [axis % rank for axis in axes]
     return reader if same and len(program.places[call.path]) == 1 else None
 
 
-def _addends(program: Program, position: int, axis: int) -> list[int]:
+def _addends(program: Program, position: int, axes: tuple[int, ...]) -> list[int]:
     """The ids of the tensors that are added to what a layer or the norm behind it makes, if they are there already."""
-    norm = _norm_behind(program, position, axis)
+    norm = _norm_behind(program, position, axes)
     end = position if norm is None else norm
     reader = program.only_reader(end)
     if reader is None or type(program.calls[reader].operation) is not keras.layers.Add:

@@ -24,6 +24,12 @@ def recalibrate(model: keras.Model, data, *, batch_size: int = 128, limit: int |
 
     Raises:
         DataError: The data is empty or does not fit the model.
+
+    Example:
+
+    >>> recalibrated = recalibrate(small, x)
+    >>> recalibrated.count_params() == small.count_params()
+    True
     """
     opened = Opened.of(model)
     return opened.back(recalibrated(opened.runs, Sampling(data, batch_size=batch_size, limit=limit)))

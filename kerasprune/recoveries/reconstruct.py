@@ -7,10 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph
+from kerasprune.core import ChannelGraph, OptionError
 from kerasprune.evidence import Sampling
 from kerasprune.evidence.frontier import Frontier
-from kerasprune.evidence.linear_parts import PARTS
 from kerasprune.graph import Program, operations
 from kerasprune.recoveries.least_squares import Sums
 from kerasprune.recoveries.place import Place
@@ -27,7 +26,9 @@ def reconstruct(
     *,
     batch_size: int = 32,
     limit: int | None = None,
-    **options,
+    damping: float = 1e-4,
+    places: int | None = 64,
+    memory: float = 1024,
 ) -> keras.Model:
     """Change the weights of a slimmed model so that its layers put out again what they put out before the cut.
 
@@ -39,7 +40,9 @@ def reconstruct(
         data: Any data that `kerasprune.core.batches` takes; labels are not used.
         batch_size: Samples that are run together, for arrays.
         limit: Samples that are used at most; None for all.
-        **options: Those of `Reconstruct`, which says what is done.
+        damping: As in `Reconstruct`, which says what is done.
+        places: As there.
+        memory: As there.
 
     Returns:
         A new model with the architecture of `small`.
@@ -49,10 +52,10 @@ def reconstruct(
 
     Example:
 
-    >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)  # doctest: +SKIP
+    >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)
     """
-    sampling = Sampling(data, batch_size=batch_size, limit=limit)
-    return repair(Reconstruct(**options), Damage.of(model, graph, keep, small, sampling))[0]
+    damage = Damage.of(model, graph, keep, small, Sampling(data, batch_size=batch_size, limit=limit))
+    return repair(Reconstruct(damping, places, memory), damage)[0]
 
 
 @recovery("reconstruct")
@@ -60,12 +63,13 @@ def reconstruct(
 class Reconstruct:
     """Kernels and biases repay the loss by least squares.
 
-    Layer by layer, in the order of execution, the kernel and the bias of every Dense layer and every plain, grouped,
-    depthwise or separable convolution that reads something that the cut has changed minimise the squared difference
-    between what they make of the slimmed model's own activations and what the layer made in the model before, before
-    its activation function: `min |P (W + D) + b + d - Y|^2 + damping * s * |D|^2`, where the rows of `P` are what the
-    layer sees, `s` is the mean square of its columns, and the change `D`, `d` is zero where nothing is lost. Later
-    layers see what the repaired ones put out, so errors do not add up. The normal equations are summed batch by batch.
+    Layer by layer, in the order of execution, the kernel and the bias of every Dense and EinsumDense layer and every
+    plain, grouped, depthwise, separable or transposed convolution that reads something that the cut has changed
+    minimise the squared difference between what they make of the slimmed model's own activations and what the layer
+    made in the model before, before its activation function: `min |P (W + D) + b + d - Y|^2 + damping * s * |D|^2`,
+    where the rows of `P` are what the layer sees, `s` is the mean square of its columns, and the change `D`, `d` is
+    zero where nothing is lost. Later layers see what the repaired ones put out, so errors do not add up. The normal
+    equations are summed batch by batch.
 
     The bias of a layer without one goes into the moving mean of a batch norm that alone reads it. A layer whose output
     is added to what another branch has put out already aims at the sum, so that the last layer of a residual branch
@@ -88,9 +92,9 @@ class Reconstruct:
 
     def __post_init__(self):
         if not self.damping > 0:
-            raise ValueError(f"`damping` must be above 0: 1e-4 is usual. Received: damping={self.damping!r}.")
+            raise OptionError(f"`damping` must be above 0: 1e-4 is usual. Received: damping={self.damping!r}.")
         if self.places is not None and self.places < 1:
-            raise ValueError(f"`places` must be at least 1, or None for all. Received: places={self.places!r}.")
+            raise OptionError(f"`places` must be at least 1, or None for all. Received: places={self.places!r}.")
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         return _repaired(damage, self.places, self.memory, lambda sums, movable: sums.change(self.damping, movable))
@@ -117,7 +121,7 @@ class RepayBias:
 
 
 def _repaired(damage: Damage, places: int | None, memory: float, change) -> tuple[keras.Model, tuple[Repair, ...]]:
-    before, after = damage.before.program(PARTS), Program(damage.after.flat, damage.after.graph, PARTS)
+    before, after = damage.before.program, Program(damage.after.flat, damage.after.graph, apart=True)
     keep = damage.graph.complete(damage.keep)
     frontier = Frontier((before, after), damage.sampling, memory)
     repairs, touched = [], []
@@ -139,7 +143,7 @@ def _repaired(damage: Damage, places: int | None, memory: float, change) -> tupl
 
 def _repair(place: Place, frontier: Frontier, places: int | None, change) -> Repair:
     part = place.part
-    matrix, bias = part.matrix.astype("float32"), place.bias.astype("float32")
+    matrix, bias = part.matrix.astype("float32"), part.bias_row.astype("float32")
     sums = Sums(*part.shape)
     for number, (first, second) in enumerate(frontier.at(place.positions)):
         choose = partial(_chosen, most=frontier.samples(number) * places if places else None, seed=number)

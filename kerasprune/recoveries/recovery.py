@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Registry
+from kerasprune.core import ChannelGraph, OptionError, Registry
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened
 from kerasprune.recoveries.recalibrate import recalibrated
@@ -88,13 +88,12 @@ def resolve_recovery(chosen: str | Recovery) -> Recovery:
     """The recovery of a name, or the callable itself, which brings its own options.
 
     Raises:
-        TypeError: It is neither a name nor callable.
-        ValueError: There is none of that name.
+        OptionError: It is neither a name nor callable, or there is none of that name.
     """
     if isinstance(chosen, str):
         return RECOVERIES[chosen]()
     if not callable(chosen):
-        raise TypeError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
+        raise OptionError(f"A recovery must be a name ({', '.join(RECOVERIES)}) or a callable. Received: {chosen!r}.")
     return chosen
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, as_arrays
-from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.evidence.offset import Offset, Slopes
-from kerasprune.evidence.output_error import output_error
+from kerasprune.core import DataError, OptionError, as_arrays
+from kerasprune.evidence.directions import directions
+from kerasprune.evidence.losses import LOSSES, KnownLoss
+from kerasprune.evidence.offset import Offset
+from kerasprune.evidence.pullback import pullback
 from kerasprune.graph import Call, Program, Rebuild, operations
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
@@ -55,10 +56,10 @@ class Refit:
     def __post_init__(self):
         for name in ("temperature", "sweeps", "samples", "damping"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}.")
+                raise OptionError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}.")
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-        whole, layers = damage.before.program(PARTS), operations(damage.after.flat)
+        whole, layers = damage.before.program, operations(damage.after.flat)
         reasons = {
             path: _obstacle(whole, path, layers[path])
             for path in changed_layers(whole, damage.graph, damage.graph.complete(damage.keep))
@@ -80,6 +81,15 @@ class Refit:
             for path, reason in reasons.items()
         )
         return new, tuple(repairs)
+
+
+def loss_of_outputs(targets: np.ndarray, temperature: float) -> KnownLoss:
+    """How outputs are compared: by a cross-entropy where those that are wanted are probabilities, no less than 0 and 1
+    in sum; else by the squared error."""
+    sums = targets.sum(axis=1)
+    if targets.shape[1] > 1 and targets.min() >= 0 and np.abs(sums - 1).max() < 1e-3:
+        return LOSSES["categorical_crossentropy"](temperature=temperature)
+    return LOSSES["mean_squared_error"]()
 
 
 def _obstacle(model: Program, path: str, layer: keras.layers.Layer) -> str:
@@ -117,17 +127,21 @@ class _Fit:
             shapes = ", ".join(str(output.shape) for output in flat.outputs)
             raise DataError(f"'refit' needs a model with one output (batch, outputs). Received outputs: {shapes}.")
         whole = keras.Model(before.inputs, before.outputs)
-        self.error = output_error(self._outputs(whole), temperature)
+        self.targets = self._outputs(whole)
+        self.loss = loss_of_outputs(self.targets, temperature)
+        self.scale = self._distance(np.broadcast_to(self.loss.centre(self.targets), self.targets.shape))
+        for layer in flat.layers:
+            layer.trainable = isinstance(layer, Offset)
         self.model = flat
-        self.reading = {path: keras.Model(flat.inputs, [tensor, flat.outputs[0]]) for path, tensor in inputs.items()}
-        self.slopes = Slopes(flat, list(self.offsets.values()), self.error.coordinates)
+        self.distance = self._value()
+        self.pullbacks = {path: self._pullback(flat, path, tensor) for path, tensor in inputs.items()}
 
     def step(self, path: str, damping: float) -> tuple[float, float]:
         """Solve for the weights of one layer; returns the error before and after, as a share of its scale."""
         layer = self.layers[path]
         old = layer.get_weights()
         matrix, descent = self._normal_equations(path)
-        before = self._value()
+        before = self.distance
         held = damping * np.trace(matrix) / len(matrix)
         if layer.bias is None:  # the last of the unknowns of every unit
             movable = np.arange(len(matrix)).reshape(layer.units, -1)[:, :-1].ravel()
@@ -144,22 +158,24 @@ class _Fit:
             )
             after = self._value()
             if after < before:
-                return before / self.error.scale, after / self.error.scale
+                self.distance = after
+                return before / self.scale, after / self.scale
         layer.set_weights(old)
-        return before / self.error.scale, before / self.error.scale
+        return before / self.scale, before / self.scale
+
+    def _pullback(self, flat: keras.Model, path: str, tensor: keras.KerasTensor):
+        """From a batch to the outputs and what a layer reads, and the way back to what it makes."""
+        model = keras.Model(flat.inputs, [flat.outputs[0], tensor])
+        return pullback(model, [self.offsets[path].offset])
 
     def _normal_equations(self, path: str) -> tuple[np.ndarray, np.ndarray]:
         """The Gauss-Newton matrix of the weights, unit by unit with the bias last, and the direction of descent."""
         units, inputs = self.layers[path].units, self.layers[path].kernel.shape[0] + 1
-        number = list(self.offsets).index(path)
         matrix, descent = np.zeros((units, inputs, units, inputs)), np.zeros((units, inputs))
         for x, part in self._batches():
             count = part.stop - part.start
-            seen, outputs = (values[:count] for values in self.reading[path].predict_on_batch(x))
-            slopes = np.stack([found[number][:count] for found in self.slopes(x)], axis=1)  # (count, outputs, units)
-            felt, wanted = self.error.normal(outputs.astype(float), slopes, part)
+            seen, wanted, weights = self._felt(path, x, part)
             rows = np.concatenate([seen, np.ones((count, 1), seen.dtype)], axis=1)
-            weights = np.einsum("ncu,ncv->nuv", felt, felt, optimize=True).astype("float32")
             descent += wanted.T @ rows
             for unit in range(units):  # the matrix is symmetric: those before this unit are done
                 weighted = weights[:, unit, unit:, None] * rows[:, None, :]  # (count, units left, inputs)
@@ -169,8 +185,30 @@ class _Fit:
             matrix[unit:, :, unit] = matrix[unit, :, unit:].transpose(1, 2, 0)
         return matrix.reshape(units * inputs, -1), descent.reshape(-1)
 
+    def _felt(self, path: str, x: Any, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What a layer reads, and for each sample of a batch what the outputs feel of what the layer makes.
+
+        Returns:
+            (count, inputs), the direction of descent (count, units) and the Gauss-Newton matrix (count, units, units).
+        """
+        count, read = part.stop - part.start, []
+
+        def rows(outputs: list[np.ndarray]) -> Iterator[np.ndarray]:
+            output, seen = outputs
+            read.append(seen[:count])
+            targets = np.resize(self.targets[part], output.shape)  # what fills the batch up is cut off
+            slope = self.loss.derivatives(output.astype(float), targets)[0]
+            return directions(self.loss, output, first=[-slope])
+
+        felt = np.concatenate([found[:, :count] for (found,) in self.pullbacks[path](x, rows)])  # (rows, count, units)
+        return read[0], felt[0], np.einsum("dnu,dnv->nuv", felt[1:], felt[1:], optimize=True)
+
     def _value(self) -> float:
-        return self.error.value(self._outputs(self.model))
+        return self._distance(self._outputs(self.model))
+
+    def _distance(self, outputs: np.ndarray) -> float:
+        """The mean over the samples of the loss beyond that of the outputs that are wanted."""
+        return float((self.loss.values(outputs, self.targets) - self.loss.values(self.targets, self.targets)).mean())
 
     def _outputs(self, model: keras.Model) -> np.ndarray:
         parts = []

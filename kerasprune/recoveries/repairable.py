@@ -3,8 +3,7 @@
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.graph import Program
+from kerasprune.graph import Program, find_linear_layer, is_linear_layer
 
 MOST_UNKNOWNS = 8192  # per output of a layer; the normal equations hold the square of it
 
@@ -27,7 +26,7 @@ def changed_layers(after: Program, graph: ChannelGraph, keep: np.ndarray) -> lis
     for call in after.calls:
         if call.path in lost or any(id(tensor) in changed for tensor in call.inputs):
             changed.update(map(id, call.outputs))
-            if type(call.operation) in PARTS or getattr(call.operation, "kernel", None) is not None:
+            if is_linear_layer(call.operation) or getattr(call.operation, "kernel", None) is not None:
                 found[call.path] = None
     return list(found)
 
@@ -35,9 +34,12 @@ def changed_layers(after: Program, graph: ChannelGraph, keep: np.ndarray) -> lis
 def obstacle(after: Program, path: str) -> str:
     """Why a layer cannot be repaired; empty if it can."""
     layer, calls = after.layers[path], after.places[path]
-    if type(layer) not in PARTS:
+    linear = find_linear_layer(layer)
+    if linear is None:
         return f"there is no least squares for {type(layer).__name__}"
+    if linear.bias_axes is None:
+        return "its bias does not lie along what it makes"
     if len(calls) > 1:
         return f"it is called {len(calls)} times"
-    _, unknowns, _ = PARTS[type(layer)](layer).shape
+    _, unknowns, _ = linear.shape
     return f"{unknowns} unknowns are more than {MOST_UNKNOWNS}" if unknowns > MOST_UNKNOWNS else ""

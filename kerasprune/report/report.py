@@ -65,7 +65,8 @@ class Report:
 
     Example:
 
-    >>> print(compress(model, Budget(flops=0.5)).report)  # doctest: +SKIP
+    >>> report = compress(model, Budget(flops=0.5)).report
+    >>> report.save("small.report.json")
     """
 
     settings: Mapping[str, str]
@@ -120,7 +121,7 @@ class Report:
         """Write the JSON to a file, which is replaced whole or not at all.
 
         Raises:
-            FileNotFoundError: The folder does not exist.
+            FolderError: The folder does not exist.
         """
         write_text(path, self.to_json())
 

@@ -43,8 +43,11 @@ class Trajectory:
 
     Example:
 
-    >>> result = compress(model, Budget(channels=0.5), "oracle", Serial(), data=(x, y))  # doctest: +SKIP
-    >>> result.trajectory.save("oracle.json")  # doctest: +SKIP
+    >>> from kerasprune.strategies import Serial
+    >>> result = compress(model, Budget(channels=0.5), "oracle", Serial(), data=(x, y))
+    >>> result.trajectory.save("oracle.json")
+    >>> len(Trajectory.load("oracle.json").removals) == len(result.trajectory.removals)
+    True
     """
 
     criterion: str
@@ -72,7 +75,7 @@ class Trajectory:
         """Write the JSON to a file, which is replaced whole or not at all.
 
         Raises:
-            FileNotFoundError: The folder does not exist.
+            FolderError: The folder does not exist.
         """
         write_text(path, self.to_json())
 

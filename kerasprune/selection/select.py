@@ -52,7 +52,9 @@ def select(
 
     Example:
 
-    >>> keep = select(graph, scores, Budget(flops=0.5), round_to=8, protect=["stem*"])  # doctest: +SKIP
+    >>> keep = select(graph, scores, Budget(flops=0.5), round_to=2, protect=["hidden*"])
+    >>> int(keep.sum()) < graph.num_ids
+    True
     """
     require_budget(budget)
     order_by = RANKINGS[ranking]
@@ -98,14 +100,15 @@ def _unreachable(graph, smallest, budget, limits, leeways: list[Leeway]) -> str:
     measure = MEASURES[name]
     least, whole = measure.value(graph, smallest), measure.value(graph)
     reasons = {leeway.group.name: leeway.reason for leeway in leeways}
-    blockers = []
+    blockers = _left_alone(graph, smallest, name)
+    groups = []
     for group in graph.groups:
         without = smallest.copy()
         without[group.ids[smallest[group.ids]][1:]] = False
         share = 1 - measure.value(graph, without) / least
         if share > 0:
-            blockers.append((share, group.name, group.frozen or reasons[group.name]))
-    blockers.sort(key=lambda blocker: -blocker[0])
+            groups.append((share, group.name, group.frozen or reasons[group.name]))
+    blockers += sorted(groups, key=lambda blocker: -blocker[0])
     named = "; ".join(f"{group!r} holds {100 * share:.1f} % ({why})" for share, group, why in blockers[:NAMED_GROUPS])
     more = f"; and {len(blockers) - NAMED_GROUPS} more" if len(blockers) > NAMED_GROUPS else ""
     return (
@@ -113,3 +116,14 @@ def _unreachable(graph, smallest, budget, limits, leeways: list[Leeway]) -> str:
         f"{name}={least:,.0f}, {100 * least / whole:.1f} % of the model. Raise the budget, or free what is in the way: "
         f"{named}{more}."
     )
+
+
+def _left_alone(graph: ChannelGraph, keep: np.ndarray, name: str) -> list[tuple[float, str, str]]:
+    """The share of the measure that the layers hold which stay whole, the largest first, with their reasons."""
+    table = graph.cost_table.per_layer(keep)
+    column = {"params": 0, "flops": 1}.get(name)
+    if column is None:
+        return []
+    least = MEASURES[name](graph, keep)
+    shares = [(table[path][column] / least, path, why) for path, why in graph.declined.items() if path in table]
+    return sorted((each for each in shares if each[0] > 0), key=lambda each: -each[0])

@@ -7,17 +7,8 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph
 from kerasprune.evidence.random_inputs import random_inputs
-from kerasprune.graph import Call, Env, Program, find_rule, run
+from kerasprune.graph import Call, Env, LinearLayer, Program, find_linear_layer, find_rule, run
 
-_LINEAR = (
-    keras.layers.Dense,
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-)
 _CHUNK = 32  # ids whose responses are computed at once
 _EQUAL = 1e-6  # differences over positions that are rounding, relative to the largest response
 
@@ -100,8 +91,9 @@ class _Flow:
             if vector is not None:
                 present[vector] = True
         layer = call.operation
-        if type(layer) in _LINEAR:
-            return present & self._made_constant(call, flags[0])
+        linear = takes_constants(layer)
+        if linear is not None:
+            return present & self._made_constant(call, linear, flags[0])
         rule = find_rule(layer)
         if rule is None or rule.behaviour not in ("carry", "channelwise", "move", "join"):
             return np.zeros_like(present)
@@ -114,52 +106,48 @@ class _Flow:
             present &= constant | (~held if rule.behaviour == "move" else False)
         return present
 
-    def _made_constant(self, call: Call, read: np.ndarray) -> np.ndarray:
+    def _made_constant(self, call: Call, linear: LinearLayer, read: np.ndarray) -> np.ndarray:
         """The ids of the outputs all of whose weights are zero where the input is no constant."""
         flags = np.ones(self.graph.num_ids, bool)
-        layer, kernel = call.operation, self.kernels.get(call.path)
-        out_axis = -2 if "Transpose" in type(layer).__name__ else -1
-        if kernel is None or kernel.axes[out_axis] is None:
+        kernel, axes = self.kernels.get(call.path), (*linear.reads, *linear.makes)
+        if kernel is None or kernel.axes[axes[1]] is None:
             return ~flags
-        value = np.moveaxis(keras.ops.convert_to_numpy(layer.kernel), out_axis, -1) != 0  # (..., in, out)
-        labels = kernel.axes[-3 - out_axis]
+        value = np.moveaxis(keras.ops.convert_to_numpy(linear.kernel), axes, (-2, -1)) != 0  # (..., in, out)
+        labels, made = (kernel.axes[axis] for axis in axes)
         if labels is not None and len(labels) == value.shape[-2]:
             value = value & ~read[labels][:, None]
         constant = ~value.any(axis=tuple(range(value.ndim - 1)))
-        np.logical_and.at(flags, kernel.axes[out_axis], constant)
+        np.logical_and.at(flags, made, constant)
         return flags
+
+
+def takes_constants(layer: keras.Operation) -> LinearLayer | None:
+    """The description of a layer whose bias can take a constant over; None where there is no such layer."""
+    linear = find_linear_layer(layer)
+    return linear if linear is not None and linear.is_plain and linear.bias_axes is not None else None
 
 
 def _measure(read: _Read, value: np.ndarray, several: bool) -> ConstantReads:
     layer, nothing = read.layer, np.zeros((0, len(read.ids)))
     never = np.zeros(len(read.ids), bool)
-    if type(layer) not in _LINEAR:
+    linear = takes_constants(layer)
+    if linear is None:
         return ConstantReads(read.ids, nothing, never, f"a {type(layer).__name__} cannot take them over")
     if several:
         return ConstantReads(read.ids, nothing, never, "it is called several times")
-    probe = _linear(layer)
-    out_axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+    matrix = linear.matrix
     parts = []
     for start in range(0, len(read.ids), _CHUNK):
         ids = read.ids[start : start + _CHUNK]
         shape = [len(ids)] + [1] * (value.ndim - 1)
         shape[read.axis] = len(read.labels)
         alone = value[:1] * (read.labels == ids[:, None]).reshape(shape)  # one sample per id, all else zero
-        response = np.moveaxis(keras.ops.convert_to_numpy(probe(alone.astype("float32"))), out_axis, -1)
+        response = np.moveaxis(linear.product(alone, matrix), linear.outputs[0], -1)
         parts.append(response.reshape(len(ids), -1, response.shape[-1]))
     response = np.concatenate(parts)  # (ids, positions, width)
     spread = np.ptp(response, axis=1).max(axis=-1)
     uniform = spread <= _EQUAL * max(np.abs(response).max(), 1.0)
     silent = ~response.any(axis=(1, 2))
-    if layer.bias is None and not silent.all():
+    if linear.bias is None and not silent.all():
         return ConstantReads(read.ids, response.mean(axis=1).T, silent, None if silent.any() else "it has no bias")
     return ConstantReads(read.ids, response.mean(axis=1).T, uniform)
-
-
-def _linear(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer without bias and activation, in single precision."""
-    config = {**layer.get_config(), "activation": None, "use_bias": False, "dtype": "float32"}
-    clone = type(layer).from_config(config)
-    clone.build(layer.get_build_config()["input_shape"])
-    clone.set_weights([keras.ops.convert_to_numpy(layer.kernel)])
-    return clone

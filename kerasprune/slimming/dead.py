@@ -30,7 +30,7 @@ def find_dead(model: keras.Model, graph: ChannelGraph) -> Dead:
     """Find the channels that no weight reads, and those that are constants and can move into the next bias.
 
     A channel is a constant where all weights that make it are zero, or have constants as their inputs. It can move
-    where each of its readers is a dense or convolutional layer with a bias, called once, and adds the same for it at
+    where each of its readers is a layer with one product and a bias, called once, and adds the same for it at
     every position: a constant other than zero in front of a convolution that pads does not.
 
     Args:
@@ -70,7 +70,8 @@ def without_dead(opened: Opened) -> keras.Model:
             return copy
         found = operations(copy)
         for path, bias in dead.biases.items():
-            found[opened.name(path)].bias.assign_add(bias.astype("float32"))
+            own = found[opened.name(path)].bias
+            own.assign_add(bias.astype("float32").reshape(own.shape))
         opened = opened.changed(copy).cut(dead.keep)
 
 

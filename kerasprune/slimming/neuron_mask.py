@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kerasprune.core import OptionError
+
 
 @keras.saving.register_keras_serializable(package="kerasprune")
 class NeuronMask(keras.layers.Layer):
@@ -15,7 +17,7 @@ class NeuronMask(keras.layers.Layer):
         axis: The axis of the channels, never the batch axis.
 
     Raises:
-        ValueError: The keep does not fit the axis, or the axis is the batch axis.
+        OptionError: The keep does not fit the axis, or the axis is the batch axis.
 
     Example:
 
@@ -27,7 +29,7 @@ class NeuronMask(keras.layers.Layer):
     def __init__(self, keep=None, axis: int = -1, **kwargs):
         super().__init__(**kwargs)
         if axis == 0:
-            raise ValueError("`axis` must not be the batch axis. Received: axis=0. For the last axis use -1.")
+            raise OptionError("`axis` must not be the batch axis. Received: axis=0. For the last axis use -1.")
         self.keep = None if keep is None else [bool(entry) for entry in keep]
         self.axis = axis
         self.supports_masking = True
@@ -35,7 +37,7 @@ class NeuronMask(keras.layers.Layer):
     def build(self, input_shape):
         width = input_shape[self.axis]
         if self.keep is not None and len(self.keep) != width:
-            raise ValueError(f"`keep` must have {width} entries for input shape {input_shape}. Got {len(self.keep)}.")
+            raise OptionError(f"`keep` must have {width} entries for input shape {input_shape}. Got {len(self.keep)}.")
         values = np.ones(width) if self.keep is None else np.array(self.keep)
         self.factor = self.add_weight(
             shape=(width,),

@@ -52,8 +52,17 @@ def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.M
         graph: Its trace.
         keep: bool (num_ids,), True = stays.
 
+    Returns:
+        A new model of stock layers and `NeuronMask`s.
+
     Raises:
         GraphError: As in `slim`.
+
+    Example:
+
+    >>> expected = masked(model, graph, keep).predict(x, verbose=0)
+    >>> np.allclose(slim(model, graph, keep).predict(x, verbose=0), expected, atol=1e-5)
+    True
     """
     keep = graph.complete(keep)
     return Rebuild(graph, silent=keep).run(Opened.of(model, graph).flat, _masking(graph, keep))
@@ -77,7 +86,7 @@ def run_masked(opened: Opened, keep: np.ndarray, x) -> tuple[list, dict[str, lis
         if call.operation in graph.inexact:
             shape = layers[call.operation].get_build_config()["input_shape"]
             kept = np.count_nonzero(keep[call.inputs[0][-1]])
-            others[call.operation] = rebuild.layer(call.operation, layers[call.operation], (*shape[:-1], kept))
+            others[call.operation] = rebuild.layer(opened.flat, call.operation, (*shape[:-1], kept))
     for weight in graph.weights:
         if any(weight.axes[axis] is not None and not keep[weight.axes[axis]].all() for axis in weight.inner):
             value = keras.ops.convert_to_numpy(layers[weight.layer].weights[weight.index])

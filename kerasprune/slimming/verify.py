@@ -44,6 +44,11 @@ def verify(
     Raises:
         VerificationError: The difference is larger than the tolerance or not a number; the message has the difference
             and the layer where it first appears.
+
+    Example:
+
+    >>> verify(model, graph, keep, slim(model, graph, keep)) < 1e-5
+    True
     """
     opened = Opened.of(model, graph)
     x = samples_for(opened, inputs, seed)

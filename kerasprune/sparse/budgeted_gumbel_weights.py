@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from kerasprune.core import OptionError
 from kerasprune.core.schedule import SCHEDULES
 from kerasprune.sparse.scheduled_weights import ScheduledWeights
 from kerasprune.sparse.sparse_weights import hard_gates, logistic_noise
@@ -54,9 +55,9 @@ class BudgetedGumbelWeights(ScheduledWeights):
     ):
         super().__init__(layer, kept, steps, ramp, settle, every, gated, seed, **kwargs)
         if not 0 < start < 1:
-            raise ValueError(f"`start` must be in (0, 1). Received: start={start}.")
+            raise OptionError(f"`start` must be in (0, 1). Received: start={start}.")
         if noise <= 0:
-            raise ValueError(f"`noise` must be above 0. Received: noise={noise}.")
+            raise OptionError(f"`noise` must be above 0. Received: noise={noise}.")
         self.start = start
         self.noise = noise
         self.temperature = temperature

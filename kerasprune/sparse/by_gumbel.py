@@ -2,6 +2,7 @@
 
 import keras
 
+from kerasprune.core import OptionError
 from kerasprune.sparse.budgeted_gumbel_weights import BudgetedGumbelWeights
 from kerasprune.sparse.gumbel_weights import GumbelWeights
 from kerasprune.sparse.method import sparsifier
@@ -15,12 +16,12 @@ def gumbel(model: keras.Model, kept: int | None, steps: int | None, seed: int, *
     See `BudgetedGumbelWeights` and `GumbelWeights` for their options.
 
     Raises:
-        ValueError: There is a target, but no number of steps.
+        OptionError: There is a target, but no number of steps.
     """
     if kept is None:
         return GumbelWeights(model, seed=seed, **options)
     if steps is None:
-        raise ValueError(
+        raise OptionError(
             "The target is reached by a schedule, which needs the length of training: pass `steps=` (epochs times "
             "batches per epoch). Without a target, the published penalty needs no schedule."
         )

@@ -2,6 +2,7 @@
 
 import keras
 
+from kerasprune.core import OptionError
 from kerasprune.sparse.magnitude_weights import MagnitudeWeights
 from kerasprune.sparse.method import sparsifier
 
@@ -11,10 +12,10 @@ def magnitude(model: keras.Model, kept: int | None, steps: int | None, seed: int
     """Keep the largest weights over all layers, along a cubic curve; see `MagnitudeWeights`.
 
     Raises:
-        ValueError: There is no target, or no number of steps.
+        OptionError: There is no target, or no number of steps.
     """
     if kept is None or steps is None:
-        raise ValueError(
+        raise OptionError(
             "The method 'magnitude' needs a target and the length of training. Pass `sparsity=` or `weights=`, and "
             f"`steps=` (epochs times batches per epoch). Received: steps={steps}."
         )

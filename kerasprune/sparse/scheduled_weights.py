@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasprune.core import OptionError
 from kerasprune.sparse.sparse_weights import SparseWeights, largest
 
 
@@ -23,7 +24,7 @@ class ScheduledWeights(SparseWeights):
         seed: Of what is drawn at random.
 
     Raises:
-        ValueError: `kept`, `steps`, `ramp`, `settle` or `every` is out of range.
+        OptionError: `kept`, `steps`, `ramp`, `settle` or `every` is out of range.
     """
 
     def __init__(
@@ -41,9 +42,9 @@ class ScheduledWeights(SparseWeights):
         super().__init__(layer, gated, seed, **kwargs)
         for name, value in (("kept", kept), ("steps", steps), ("every", every)):
             if int(value) != value or value < 1:
-                raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}.")
+                raise OptionError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}.")
         if not 0 < ramp <= settle <= 1:
-            raise ValueError(f"It must hold that 0 < `ramp` <= `settle` <= 1. Received: ramp={ramp}, settle={settle}.")
+            raise OptionError(f"It must hold that 0 < `ramp` <= `settle` <= 1. Received: ramp={ramp}, settle={settle}.")
         self.kept = kept
         self.steps = steps
         self.ramp = ramp
@@ -52,7 +53,7 @@ class ScheduledWeights(SparseWeights):
 
     def build_gates(self) -> None:
         if self.kept > self.size:
-            raise ValueError(f"`kept` must be at most the number of weights, {self.size}. Received: kept={self.kept}.")
+            raise OptionError(f"`kept` must be at most the number of weights, {self.size}. Received: kept={self.kept}.")
         self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
         self.keep = self.add_weight(shape=(self.size,), initializer="ones", trainable=False, name="keep")
 

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasprune.core import OptionError
+
 
 class SparseWeights(keras.layers.Wrapper):
     """Calls a layer, or a whole model, with every kernel multiplied by a gate of 0 or 1 per entry.
@@ -23,7 +25,7 @@ class SparseWeights(keras.layers.Wrapper):
         origin: The architecture that `strip` gives back, as JSON, where it is not that of `layer`.
 
     Raises:
-        ValueError: There is nothing to gate.
+        OptionError: There is nothing to gate.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class SparseWeights(keras.layers.Wrapper):
         if self.gated is None:
             self.gated = kernel_positions(self.layer)
         if not self.gated:
-            raise ValueError(
+            raise OptionError(
                 f"{self.layer.name!r} has no trainable kernels, so there is nothing to gate. "
                 "Give it a Dense, convolutional or recurrent layer, or set `trainable = True`."
             )

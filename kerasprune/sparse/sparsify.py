@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from kerasprune.core import OptionError
 from kerasprune.graph import Rebuild, functional, runnable, trace, unrolled
 from kerasprune.sparse.method import METHODS
 from kerasprune.sparse.sparse_weights import SparseWeights, kernel_positions
@@ -40,7 +41,7 @@ def sparsify(
         A model with the inputs, the outputs (same names, same order) and the weights of `model`. It is not compiled.
 
     Raises:
-        ValueError: The method is unknown, the target is out of range or given twice, `steps` is missing, the model has
+        OptionError: The method is unknown, the target is out of range or given twice, `steps` is missing, the model has
             no kernels or is sparse already.
         GraphError: The model cannot be traced.
 
@@ -54,7 +55,7 @@ def sparsify(
     build = METHODS[method]
     flat, _ = unrolled(model)
     if any(isinstance(layer, SparseWeights) for layer in flat.layers):
-        raise ValueError(f"{model.name!r} is sparse already. Call `strip` on it first, or go on training it.")
+        raise OptionError(f"{model.name!r} is sparse already. Call `strip` on it first, or go on training it.")
     opened = runnable(Rebuild(trace(flat)).run(flat))
     copy = opened.runs
     gated = kernel_positions(copy)
@@ -69,11 +70,11 @@ def sparsify(
 def _kept(size: int, sparsity: float | None, weights: int | None) -> int | None:
     """How many of `size` weights shall be left; None without a target."""
     if sparsity is not None and weights is not None:
-        raise ValueError(f"Pass `sparsity` or `weights`, not both. Received: {sparsity=}, {weights=}.")
+        raise OptionError(f"Pass `sparsity` or `weights`, not both. Received: {sparsity=}, {weights=}.")
     if sparsity is not None and not 0 <= sparsity < 1:
-        raise ValueError(f"`sparsity` must be in [0, 1). Received: {sparsity=}. For 90 % zeros use 0.9.")
+        raise OptionError(f"`sparsity` must be in [0, 1). Received: {sparsity=}. For 90 % zeros use 0.9.")
     if size and weights is not None and not 1 <= weights <= size:
-        raise ValueError(f"`weights` must be between 1 and {size:,}, all that there are. Received: {weights=}.")
+        raise OptionError(f"`weights` must be between 1 and {size:,}, all that there are. Received: {weights=}.")
     return weights if sparsity is None else max(round((1 - sparsity) * size), 1)
 
 

@@ -4,6 +4,7 @@ import warnings
 
 import keras
 
+from kerasprune.core import OptionError
 from kerasprune.graph import Plain, Rebuild, compile_like, opener, restored, trace
 from kerasprune.sparse.scheduled_weights import ScheduledWeights
 from kerasprune.sparse.sparse_weights import SparseWeights
@@ -19,16 +20,19 @@ def strip(sparse: keras.Model) -> keras.Model:
         A model of the layers of the model that was given to `sparsify`. It is compiled if `sparse` is.
 
     Raises:
-        ValueError: The model is not one from `sparsify`.
+        OptionError: The model is not one from `sparsify`.
 
     Example:
 
-    >>> plain = strip(sparse)  # doctest: +SKIP
-    >>> small = slim(plain)  # doctest: +SKIP
+    >>> sparse = sparsify(dense, sparsity=0.5, method="magnitude", steps=4)
+    >>> sparse.compile("adam", "mse")
+    >>> history = sparse.fit(samples, np.zeros((16, 3)), batch_size=8, epochs=2, verbose=0)
+    >>> plain = strip(sparse)
+    >>> small = slim(plain)
     """
     found = [layer for layer in sparse.layers if isinstance(layer, SparseWeights)]
     if not found:
-        raise ValueError(f"{sparse.name!r} is no model from `sparsify`, so there is nothing to strip.")
+        raise OptionError(f"{sparse.name!r} is no model from `sparsify`, so there is nothing to strip.")
     (layer,) = found
     if isinstance(layer, ScheduledWeights) and int(layer.step) <= layer.last_ranking:
         warnings.warn(

@@ -5,7 +5,7 @@ from kerasprune.strategies.iterative import Iterative
 from kerasprune.strategies.one_shot import OneShot
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.serial import Serial
-from kerasprune.strategies.strategy import STRATEGIES, strategy
+from kerasprune.strategies.strategy import STRATEGIES
 
 __all__ = [
     "STRATEGIES",
@@ -16,5 +16,10 @@ __all__ = [
     "Serial",
     "State",
     "compress",
-    "strategy",
+    "names",
+    "register",
 ]
+
+names = STRATEGIES.names
+register = STRATEGIES.register
+STRATEGIES.collect(__name__)

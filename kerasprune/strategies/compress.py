@@ -1,6 +1,5 @@
 """From a model and a budget to a verified smaller model and the report on it."""
 
-import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError
+from kerasprune.core import DataError, OptionError, accepted
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
@@ -105,23 +104,25 @@ def compress(
         BudgetError: The budget cannot be reached.
         DataError: The criterion needs data or a loss that is missing or does not fit.
         GraphError: The model cannot be traced.
+        OptionError: There is no criterion, strategy, recovery or option of that name.
         VerificationError: The slimmed model differs from the masked one.
 
     Example:
 
-    >>> result = compress(model, Budget(flops=0.5), "taylor", "iterative", data=(x, y), train=fit)  # doctest: +SKIP
-    >>> result.model.save("small.keras")  # doctest: +SKIP
-    >>> print(result.report)  # doctest: +SKIP
+    >>> result = compress(model, Budget(flops=0.5), "taylor", "iterative", data=(x, y), train=fit)
+    >>> trace(result.model).macs() <= 0.5 * trace(model).macs()
+    True
+    >>> result.model.save("small.keras")
     """
     require_budget(budget)
-    inspect.signature(select).bind(None, None, budget, **selection)  # a misspelt option fails before any work
+    accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
+    if layout not in LAYOUTS:
+        raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
     recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too
     if recover and data is None:
         raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
-    if layout not in LAYOUTS:
-        raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     opened = Opened.of(channels_last(unroll(model)) if layout == "channels_last" else model)
     rounds = Rounds(
         opened=opened,

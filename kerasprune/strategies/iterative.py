@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from kerasprune.core import OptionError
 from kerasprune.core.schedule import SCHEDULES
 from kerasprune.selection import Budget
 from kerasprune.strategies.rounds import Rounds, State
@@ -23,7 +24,7 @@ class Iterative:
 
     def __post_init__(self):
         if not isinstance(self.steps, int) or self.steps < 1:
-            raise ValueError(f"`steps` must be a whole number of at least 1. Received: steps={self.steps!r}.")
+            raise OptionError(f"`steps` must be a whole number of at least 1. Received: steps={self.steps!r}.")
         SCHEDULES[self.schedule]
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:

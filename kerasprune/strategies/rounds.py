@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, cut
+from kerasprune.core import ChannelGraph, OptionError, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, operations
@@ -171,7 +171,7 @@ class Rounds:
         trained = self.trainer(given)
         trained = given if trained is None else trained
         if not isinstance(trained, keras.Model):
-            raise TypeError(
+            raise OptionError(
                 "`train` must train the model it is given and return None, or return the trained model. "
                 f"It returned: {type(trained).__name__}."
             )

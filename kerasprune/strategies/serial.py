@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import MEASURES, BudgetError, DataError
+from kerasprune.core import MEASURES, BudgetError, DataError, OptionError
 from kerasprune.criteria import ranking
 from kerasprune.evidence import Probe
 from kerasprune.evidence.progress import countdown
@@ -45,7 +45,8 @@ class Serial:
     Example:
 
     >>> serial = Serial(max_drop=0.01)
-    >>> compress(model, Budget(channels=0.3), "gauss_newton", serial, data=(x, y)).trajectory  # doctest: +SKIP
+    >>> trajectory = compress(model, Budget(channels=0.8), "gauss_newton", serial, data=(x, y)).trajectory
+    >>> trajectory.save("serial.json")
     """
 
     rerank: bool = True
@@ -59,7 +60,7 @@ class Serial:
         for name in ("max_drop", "max_loss", "max_removals"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
-                raise ValueError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
+                raise OptionError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         walk = _Walk(self, rounds, budget)

@@ -2,26 +2,19 @@
 
 from kerasprune.tflite.exporter import ExportResult, export
 from kerasprune.tflite.latency import BenchmarkResult, Latency, benchmark
-from kerasprune.tflite.recipe import Recipe, recipe, recipes
-from kerasprune.tflite.recipes.dynamic import Dynamic
-from kerasprune.tflite.recipes.float16 import Float16
-from kerasprune.tflite.recipes.float32 import Float32
-from kerasprune.tflite.recipes.int8 import Int8
+from kerasprune.tflite.processor import Processor, this_processor
+from kerasprune.tflite.requirements import assert_installed
 from kerasprune.tflite.runner import Runner, run_tflite
 
 __all__ = [
     "BenchmarkResult",
-    "Dynamic",
     "ExportResult",
-    "Float16",
-    "Float32",
-    "Int8",
     "Latency",
-    "Recipe",
+    "Processor",
     "Runner",
+    "assert_installed",
     "benchmark",
     "export",
-    "recipe",
-    "recipes",
     "run_tflite",
+    "this_processor",
 ]

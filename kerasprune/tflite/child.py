@@ -18,9 +18,9 @@ import keras
 import numpy as np
 
 from kerasprune.core.errors import ExportError
+from kerasprune.recipes import RECIPES, Recipe
 from kerasprune.tflite.captured_output import captured_output
 from kerasprune.tflite.convert import convert
-from kerasprune.tflite.recipe import Recipe, recipes
 from kerasprune.tflite.signature import InputSpec
 
 
@@ -59,7 +59,7 @@ def main(name: str) -> int:
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     try:
         importlib.import_module(request["module"])
-        recipe = recipes[request["recipe"]](**request["options"])
+        recipe = RECIPES[request["recipe"]](**request["options"])
         specs = [InputSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in request["specs"]]
         with np.load(folder / "samples.npz", allow_pickle=False) as archive:
             samples = [archive[f"arr_{i}"] for i in range(len(specs))]

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from kerasprune.core.errors import ExportError
+from kerasprune.recipes import Recipe
 from kerasprune.tflite.captured_output import captured_output
 from kerasprune.tflite.flatbuffer import custom_operators, operators, parse
-from kerasprune.tflite.recipe import Recipe
 from kerasprune.tflite.signature import InputSpec
 
 _log = logging.getLogger(__name__)

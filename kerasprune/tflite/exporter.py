@@ -9,16 +9,16 @@ from typing import Any
 import keras
 import numpy as np
 
-import kerasprune.tflite.recipes  # noqa: F401  (registers the recipes)
 from kerasprune.core.errors import DataError, ExportError
 from kerasprune.core.files import atomic_path
+from kerasprune.recipes import RECIPES, Recipe
 from kerasprune.tflite.child import convert_in_child
 from kerasprune.tflite.convert import convert
 from kerasprune.tflite.flatbuffer import count_operators, parse, with_signature
 from kerasprune.tflite.in_float32 import in_float32, unrolled
 from kerasprune.tflite.layout import laid_out
 from kerasprune.tflite.parity import check_parity
-from kerasprune.tflite.recipe import Recipe, recipes
+from kerasprune.tflite.requirements import assert_installed
 from kerasprune.tflite.samples import draw_samples, random_samples
 from kerasprune.tflite.signature import input_names, input_specs, output_names
 
@@ -90,17 +90,19 @@ def export(
         An `ExportResult`.
 
     Raises:
-        ExportError: The model cannot be converted; the sentence names the layer and op, or the open dimension.
+        ExportError: The model cannot be converted; the sentence names the layer and op, or the open dimension. Or
+            TensorFlow is not installed.
         DataError: Data is missing or does not fit the model.
         VerificationError: The file differs from Keras by more than the recipe's tolerance; nothing is written.
-        OSError: The folder does not exist or cannot be written to.
+        FolderError: The folder does not exist.
+        OSError: It cannot be written to.
 
     Example:
 
-    >>> export(small, "small.tflite", recipe="int8", data=images).ops
-    {'CONV_2D': 9, 'DEQUANTIZE': 1, 'FULLY_CONNECTED': 1, 'MEAN': 1, 'QUANTIZE': 1}
+    >>> export(dense, "dense.tflite", recipe="int8", data=samples).ops
+    {'DEQUANTIZE': 1, 'FULLY_CONNECTED': 2, 'QUANTIZE': 1}
     """
-    chosen = recipes[recipe]() if isinstance(recipe, str) else recipe
+    chosen = RECIPES[recipe]() if isinstance(recipe, str) else recipe
     _check(model, path, chosen, data, batch_size)
     with atomic_path(path) as temporary:
         model = in_float32(model) if chosen.loops else unrolled(in_float32(model))
@@ -137,6 +139,7 @@ def _first(samples: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def _check(model, path, recipe: Recipe, data, batch_size) -> None:
     """Refuse what cannot work before the slow part begins."""
+    assert_installed()
     if Path(path).suffix != ".tflite":
         raise ExportError(f"An exported file must end in '.tflite'. Received: {str(path)!r}.")
     if batch_size is not None and batch_size < 1:

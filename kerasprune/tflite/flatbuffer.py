@@ -1,26 +1,47 @@
 """Reading and editing the TFLite file format (a flatbuffer) without running it."""
 
+import functools
 import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
-import flatbuffers
-from ai_edge_litert import schema_py_generated as schema
-
 from kerasprune.core.errors import ModelFileError
+from kerasprune.tflite.requirements import needed
 
 _IDENTIFIER = b"TFL3"
-_OP_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _TRANSLATORS = ("DEQUANTIZE", "QUANTIZE")
-_FLOATS = (schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64)
 
 
-class _AlignedBuilder(flatbuffers.Builder):
-    """Writes byte vectors, which hold the weights, at multiples of 16 as the schema asks; kernels rely on it."""
+@functools.cache
+def _schema() -> ModuleType:
+    """The classes of the file format."""
+    return needed("ai_edge_litert.schema_py_generated")
 
-    def StartVector(self, elemSize, numElems, alignment):  # noqa: N802, N803 (the base class's names)
-        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+@functools.cache
+def _op_names() -> dict[int, str]:
+    """The built-in ops: code to name."""
+    return {code: name for name, code in vars(_schema().BuiltinOperator).items() if isinstance(code, int)}
+
+
+@functools.cache
+def _floats() -> tuple[int, ...]:
+    """The codes of the floating types."""
+    types = _schema().TensorType
+    return types.FLOAT16, types.FLOAT32, types.FLOAT64
+
+
+@functools.cache
+def _aligned_builder() -> type:
+    """A builder that writes byte vectors, which hold the weights, at multiples of 16 as the schema asks."""
+
+    class AlignedBuilder(needed("flatbuffers").Builder):
+        def StartVector(self, elemSize, numElems, alignment):  # noqa: N802, N803 (the base class's names)
+            return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+    return AlignedBuilder
 
 
 def parse(content: bytes, origin: str = "the TFLite model") -> Any:
@@ -37,12 +58,13 @@ def parse(content: bytes, origin: str = "the TFLite model") -> Any:
     """
     if content[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{origin} is no TFLite model: it lacks the identifier 'TFL3' ({len(content)} bytes).")
+    schema = _schema()  # before `try`: that it is missing is no damage of the file
     try:
         model = schema.ModelT.InitFromPackedBuf(content)
-        if not model.subgraphs or not model.operatorCodes:
-            raise ValueError("it has no graph")
     except (struct.error, IndexError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"{origin} is a damaged TFLite model ({len(content)} bytes): {error}.") from error
+    if not model.subgraphs or not model.operatorCodes:
+        raise ModelFileError(f"{origin} is a damaged TFLite model ({len(content)} bytes): it has no graph.")
     return model
 
 
@@ -56,12 +78,12 @@ def with_signature(content: bytes, inputs: Sequence[str], outputs: Sequence[str]
     """
     model = parse(content)
     graph = model.subgraphs[0]
-    signature = schema.SignatureDefT()
+    signature = _schema().SignatureDefT()
     signature.signatureKey = "serving_default"
     signature.inputs = _rename(graph, graph.inputs, inputs)
     signature.outputs = _rename(graph, graph.outputs, outputs)
     model.signatureDefs = [signature]
-    builder = _AlignedBuilder(len(content) + 4096)
+    builder = _aligned_builder()(len(content) + 4096)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
 
@@ -78,7 +100,7 @@ def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
         for operator in graph.operators or ():
             tensor = graph.tensors[operator.outputs[0]] if len(operator.outputs) else None
             name = _op_name(model, operator)
-            floating = name not in _TRANSLATORS and tensor is not None and tensor.type in _FLOATS
+            floating = name not in _TRANSLATORS and tensor is not None and tensor.type in _floats()
             yield name, _text(tensor.name) if tensor else "", floating
 
 
@@ -89,7 +111,7 @@ def count_operators(model: Any) -> dict[str, int]:
 
 def custom_operators(model: Any) -> list[tuple[str, str]]:
     """Name and output tensor of each op that the TFLite runtime does not have built in."""
-    known = set(_OP_NAMES.values())
+    known = set(_op_names().values())
     return [(name, tensor) for name, tensor, _ in operators(model) if name not in known]
 
 
@@ -122,9 +144,9 @@ def output_steps(model: Any) -> dict[str, float]:
 def _op_name(model, operator) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill the deprecated field only
-    if builtin == schema.BuiltinOperator.CUSTOM:
+    if builtin == _schema().BuiltinOperator.CUSTOM:
         return _text(code.customCode)
-    return _OP_NAMES.get(builtin, f"BUILTIN_{builtin}")
+    return _op_names().get(builtin, f"BUILTIN_{builtin}")
 
 
 def _step(tensor) -> float:
@@ -136,7 +158,7 @@ def _rename(graph, indices, names) -> list:
     entries = []
     for index, name in zip(indices, names, strict=True):
         graph.tensors[index].name = name
-        entry = schema.TensorMapT()
+        entry = _schema().TensorMapT()
         entry.name, entry.tensorIndex = name, int(index)
         entries.append(entry)
     return entries

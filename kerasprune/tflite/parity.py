@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from kerasprune.core.errors import VerificationError
+from kerasprune.recipes import Recipe
 from kerasprune.tflite.flatbuffer import output_steps, parse
-from kerasprune.tflite.recipe import Recipe
 from kerasprune.tflite.runner import Runner
 from kerasprune.tflite.signature import input_names, output_names
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from kerasprune.core.errors import DataError, ExportError, ModelFileError
+from kerasprune.core.errors import DataError, ExportError, ModelFileError, OptionError
 from kerasprune.tflite.captured_output import captured_output
 from kerasprune.tflite.flatbuffer import custom_operators, parse, signature_tensors
+from kerasprune.tflite.requirements import needed
 
 
 class Runner:
@@ -30,8 +31,8 @@ class Runner:
     Example:
 
     >>> runner = Runner("small.tflite")
-    >>> runner(images)["probabilities"].shape
-    (500, 10)
+    >>> runner(samples)["classes"].shape
+    (16, 3)
     """
 
     def __init__(self, model: str | os.PathLike | bytes, threads: int = 1):
@@ -132,13 +133,12 @@ def _read(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
 
 def _interpreter(content: bytes, origin: str, threads: int) -> Any:
     """An interpreter that is ready to run, built without remarks on the terminal."""
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
-
     if threads < 1:
-        raise ValueError(f"`threads` must be at least 1. Received: threads={threads}.")
+        raise OptionError(f"`threads` must be at least 1. Received: threads={threads}. For one thread use 1.")
+    litert = needed("ai_edge_litert.interpreter")
     with captured_output():
         try:
-            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter = litert.Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"{origin} cannot be run: {str(error).splitlines()[0]}") from error

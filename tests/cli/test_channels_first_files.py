@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
+pytestmark = pytest.mark.processor
+
 FIRST = {"data_format": "channels_first"}
 
 

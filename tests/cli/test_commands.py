@@ -1,12 +1,13 @@
 """Every command does its work on files, prints for people or as JSON, and repeats itself exactly."""
 
+import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
 
-from kerasprune.tflite import run_tflite
+from kerasprune.tflite import run_tflite, this_processor
 
 
 def answer_of(run, *arguments):
@@ -135,7 +136,9 @@ def test_benchmark_compares_two_files_in_one_run(run, dense):
     told = answer_of(run, "benchmark", dense, "--baseline", dense, "--runs", "5", "--warmup", "1")
     assert told["runs"] == 5 and told["threads"] == 1
     assert told["speedup"] == pytest.approx(told["baseline"]["median_ms"] / told["model"]["median_ms"])
+    assert told["processor"] == json.loads(json.dumps(dataclasses.asdict(this_processor())))
     shown = run("benchmark", dense, "--runs", "5").stdout
+    assert str(this_processor()) in " ".join(shown.split())
     assert "median" in shown and "5 timed runs" in shown and "times as fast" not in shown
 
 
@@ -150,7 +153,7 @@ def test_list_shows_what_is_registered(run, command, words):
 
 
 @pytest.mark.slow
-def test_demo_measures_the_shipped_network(run, tmp_path, monkeypatch):
+def test_demo_measures_the_shipped_network(run, tmp_path, monkeypatch, capsys):
     import kerasprune_cli.demo as demo
 
     monkeypatch.setattr(demo, "EPOCHS", 1)
@@ -164,6 +167,8 @@ def test_demo_measures_the_shipped_network(run, tmp_path, monkeypatch):
     assert tuned["accuracy"] > 0.9 and abs(int8["accuracy"] - tuned["accuracy"]) < 0.02
     assert int8["size"] < tuned["size"] < dense["size"]
     assert told["masked_versus_slimmed"] < 1e-5
+    demo._print(told)
+    assert str(this_processor()) in " ".join(capsys.readouterr().out.split())
     for row in rows.values():
         assert (tmp_path / "kept" / row["file"]).stat().st_size == row["size"]
     assert keras.saving.load_model(tmp_path / "kept" / "small.keras").count_params() == tuned["params"]

@@ -70,6 +70,15 @@ def test_an_error_of_the_library_is_one_sentence_and_exit_code_2(failing):
     assert answer.stderr == "Error: The budget cannot be reached: the smallest is 7.\n"
 
 
+def test_a_missing_backend_is_one_sentence_that_says_what_to_install(failing):
+    failing(ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow"))
+    answer = run("inspect")
+    assert answer.exit_code == 2
+    assert "Keras needs tensorflow, which is missing. Run: pip install 'kerasprune[tflite]'" in answer.stderr
+    failing(ModuleNotFoundError("No module named 'nonsense'", name="nonsense"))
+    assert run("inspect").exit_code == 1
+
+
 def test_an_unexpected_error_is_exit_code_1(failing):
     failing(RuntimeError("boom"))
     answer = run("inspect")

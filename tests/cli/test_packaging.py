@@ -1,7 +1,11 @@
 """What a new user runs first."""
 
+import configparser
 import re
+import runpy
 from pathlib import Path
+
+import setuptools
 
 PROJECT = Path(__file__).parents[2]
 
@@ -12,7 +16,25 @@ def test_the_readme_has_two_commands_and_ci_runs_the_second():
     assert test in (PROJECT / ".ci" / "run").read_text().splitlines()
 
 
-def test_every_package_of_the_tree_is_installed():
-    listed = re.search(r"^packages =\n((?:    .*\n)+)", (PROJECT / "setup.cfg").read_text(), re.MULTILINE)[1].split()
-    found = {".".join(path.parent.relative_to(PROJECT).parts) for path in PROJECT.glob("kerasprune/**/__init__.py")}
-    assert sorted(listed) == sorted({*found, "kerasprune_cli", "kerasprune_models"})
+def test_every_package_of_the_tree_is_installed(monkeypatch):
+    given = {}
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setattr(setuptools, "setup", given.update)
+    runpy.run_path("setup.py")
+    found = {path.parent.relative_to(PROJECT).as_posix() for path in PROJECT.glob("kerasprune/**/__init__.py")}
+    for folder, name in (("cli", "kerasprune_cli"), ("saved_models", "kerasprune_models")):
+        assert given["package_dir"][name] == folder
+        packages = {path.parent.relative_to(PROJECT).as_posix() for path in PROJECT.glob(f"{folder}/**/__init__.py")}
+        found |= {package.replace(folder, name, 1) for package in packages}
+    assert sorted(given["packages"]) == sorted(name.replace("/", ".") for name in found)
+
+
+def test_the_core_needs_no_tensorflow():
+    config = configparser.ConfigParser()
+    config.read(PROJECT / "setup.cfg", encoding="utf-8")
+    names = {
+        part: re.findall(r"^[\w-]+", text, re.MULTILINE) for part, text in config["options.extras_require"].items()
+    }
+    core = re.findall(r"^[\w-]+", config["options"]["install_requires"], re.MULTILINE)
+    assert "keras" in core and not {"tensorflow", "ai-edge-litert", "jax", "torch", "matplotlib"} & set(core)
+    assert {"tensorflow", "ai-edge-litert", "flatbuffers"} <= set(names["tflite"])

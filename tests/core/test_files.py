@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from kerasprune.core import atomic_path, write_text
+from kerasprune.core import FolderError, atomic_path, write_text
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -28,10 +28,10 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Create it"), atomic_path(tmp_path / "no" / "a.txt"):
+    with pytest.raises(FolderError, match="Create it"), atomic_path(tmp_path / "no" / "a.txt"):
         pass
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError, match="not a folder"), atomic_path(tmp_path / "file" / "a.txt"):
+    with pytest.raises(FolderError, match="not a folder"), atomic_path(tmp_path / "file" / "a.txt"):
         pass
 
 

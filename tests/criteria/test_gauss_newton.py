@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.criteria import GaussNewton, gauss_newton, score
+from kerasprune.criteria import GaussNewton, score
 from kerasprune.evidence import Evidence, Sampling, pullback
-from kerasprune.evidence.directions import DIRECTIONS, combination, directions
-from kerasprune.evidence.gains import GainModel
+from kerasprune.evidence.directions import directions
+from kerasprune.evidence.losses import LOSSES
 from tests.laws.random_models import randomize
+
+pytestmark = pytest.mark.processor
 
 layers = keras.layers
 
@@ -37,7 +39,7 @@ def metric(p: np.ndarray) -> np.ndarray:
 def test_the_directions_make_up_the_metric_of_a_softmax(logits):
     z = 3 * np.random.default_rng(0).normal(size=(5, 4))
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    (rows,) = directions("categorical_crossentropy", {"from_logits": logits}, z if logits else p)
+    (rows,) = directions(LOSSES["categorical_crossentropy"]({"from_logits": logits}), z if logits else p)
     assert rows.shape == (3, 5, 4)  # one less than there are classes
     change = metric(p) if not logits else np.broadcast_to(np.eye(4), (5, 4, 4))  # of the outputs, for one of the logits
     rows = np.einsum("knc,ncd->knd", rows, change)
@@ -46,63 +48,65 @@ def test_the_directions_make_up_the_metric_of_a_softmax(logits):
 
 def test_every_position_counts_as_its_share():
     outputs = np.zeros((2, 5, 3))
-    rows = np.concatenate(list(directions("mean_squared_error", {}, outputs)))
+    rows = np.concatenate(list(directions(LOSSES["mean_squared_error"](), outputs)))
     assert rows.shape == (15, 2, 5, 3)
     np.testing.assert_allclose(np.square(rows).sum(axis=0), 2 / 3 / 5, rtol=1e-6)
 
 
 def test_a_certain_softmax_gives_finite_directions():
     p = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    (rows,) = directions("sparse_categorical_crossentropy", {}, p)
+    (rows,) = directions(LOSSES["sparse_categorical_crossentropy"](), p)
     assert np.isfinite(rows).all()
 
 
-@pytest.mark.parametrize("name", DIRECTIONS)
-def test_a_slope_is_put_together_from_the_directions(name):
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(5, 4))
-    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    slope = p - np.eye(4)[rng.integers(0, 4, 5)]
-    slope[2] = 0.0  # a sample without weight
-    (rows,) = directions(name, {"from_logits": True}, z)
-    rows[:, 2] = 0.0
-    np.testing.assert_allclose(np.einsum("kn,knc->nc", combination(rows, slope), rows), slope, atol=1e-5)
+def test_rows_may_come_first():
+    outputs, first = np.zeros((2, 3)), np.full((2, 3), 5.0)
+    (rows,) = directions(LOSSES["mean_squared_error"](), outputs, first=[first])
+    np.testing.assert_array_equal(rows[0], first)
+    assert rows.shape == (4, 2, 3)
 
 
-def test_a_slope_out_of_reach_is_not_put_together():
-    (rows,) = directions("categorical_crossentropy", {"from_logits": True}, np.zeros((2, 3)))
-    assert combination(rows, np.ones((2, 3))) is None  # logits that all rise by the same change no probability
-
-
-def test_every_backend_pulls_back_as_training_steps_do():
-    model = convolutional()
-    graph = kp.trace(model)
-    x, _ = images()
-    rows = np.random.default_rng(2).normal(size=(3, len(x), 3)).astype("float32")
-    outputs, pull = pullback.pullback(GainModel(model, graph, len(x)))(x)
-    expected, slowly = pullback.by_training_steps(GainModel(model, graph, len(x)))(x)
-    np.testing.assert_allclose(outputs, expected, atol=1e-5)
-    np.testing.assert_allclose(pull(rows), slowly(rows), atol=1e-5)
-    np.testing.assert_allclose(pull(2 * rows[:1]), 2 * slowly(rows[:1]), atol=1e-5)  # of another number of rows
-
-
-@pytest.mark.parametrize(
-    ("where", "what", "instead"),
-    [(pullback.PULLBACKS, "_entries", {}), (gauss_newton, "combination", lambda rows, slope: None)],
-)
-def test_the_scores_do_not_depend_on_the_way(monkeypatch, where, what, instead):
-    model = convolutional("softmax")
+@pytest.mark.parametrize("logits", [False, True])
+def test_the_scores_do_not_depend_on_the_way(monkeypatch, logits):
+    model = convolutional(None if logits else "softmax")
     graph = kp.trace(model)
     x, y = images()
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.3)
-    data = (x, np.eye(3)[y].astype("float32"))
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.3, from_logits=logits)
+    data = (x, np.eye(3)[y].astype("float32"), np.linspace(0, 2, len(x)))
     found = score(model, graph, "gauss_newton", data, loss=loss, batch_size=4)
     linear = score(model, graph, "linear", data, loss=loss, batch_size=4)
-    monkeypatch.setattr(where, what, instead)
+    monkeypatch.setattr(pullback.PULLBACKS, "_entries", {})
     expected = score(model, graph, "gauss_newton", data, loss=loss, batch_size=4)
     free = ~graph.frozen
     np.testing.assert_allclose(found[free], expected[free], atol=1e-5)
     assert (found[free] >= linear[free] - 1e-6).all()  # what the curvature adds is not negative
+
+
+@pytest.mark.parametrize("loss", [keras.losses.Huber(delta=2.0), keras.losses.MeanSquaredError()])
+def test_in_front_of_a_linear_head_it_is_the_exact_change_of_a_parabola(loss):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(5, "tanh", name="hidden"), layers.Dense(3)])
+    randomize(model, np.random.default_rng(0))
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel / np.abs(kernel).max(), bias])  # one channel is not 2 in any output
+    graph = kp.trace(model)
+    x = np.random.default_rng(1).normal(size=(9, 4)).astype("float32")
+    y = model.predict(x, verbose=0) + np.random.default_rng(2).uniform(-1, 1, (9, 3))
+    found, exact = (score(model, graph, name, (x, y), loss=loss) for name in ("gauss_newton", "oracle"))
+    np.testing.assert_allclose(found[~graph.frozen], exact[~graph.frozen], rtol=1e-3, atol=1e-6)
+    far = score(model, graph, "gauss_newton", (x, y + 9), loss=loss)[~graph.frozen]
+    slopes = score(model, graph, "linear", (x, y + 9), loss=loss)[~graph.frozen]
+    bent = far - slopes > 1e-3  # a straight line far from the label
+    assert not bent.any() if isinstance(loss, keras.losses.Huber) else bent.all()
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_a_binary_cross_entropy_has_the_curvature_of_a_sigmoid(logits):
+    z = np.random.default_rng(0).normal(size=(5, 3))
+    p = 1 / (1 + np.exp(-z))
+    (rows,) = directions(LOSSES["binary_crossentropy"]({"from_logits": logits}), z if logits else p)
+    in_logits = rows if logits else rows * p * (1 - p)
+    expected = np.einsum("nc,cd->ncd", p * (1 - p) / 3, np.eye(3))
+    np.testing.assert_allclose(np.einsum("knc,knd->ncd", in_logits, in_logits), expected, atol=1e-6)
 
 
 def test_a_gain_of_zero_is_the_slimmed_model():

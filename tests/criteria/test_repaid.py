@@ -9,12 +9,14 @@ import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import elimination, ranking, score
 from kerasprune.criteria.elimination import Share, eliminate
-from kerasprune.criteria.gauss_newton import output_coordinates
-from kerasprune.evidence import Evidence, Sampling
-from kerasprune.evidence.offset import Offset, Slopes
+from kerasprune.evidence import Sampling
+from kerasprune.evidence.directions import directions
+from kerasprune.evidence.losses import known_loss
 from kerasprune.graph import Opened
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
+
+pytestmark = pytest.mark.processor
 
 RNG = np.random.default_rng
 
@@ -192,8 +194,10 @@ def test_obs_says_what_it_lacks():
     model, x = tanh_net()
     with pytest.raises(DataError, match="needs a loss"):
         score(model, kp.trace(model), "obs", x)
-    with pytest.raises(DataError, match="'obs' knows the curvature of"):
+    with pytest.raises(DataError, match="'obs' knows the curvature of .*_absolute_error', which has no curvature"):
         score(model, kp.trace(model), "obs", x, loss="mae")
+    with pytest.raises(DataError, match="'huber', whose curvature depends on labels"):
+        score(model, kp.trace(model), "obs", x, loss="huber")
     inputs = keras.Input((None, 2))
     loose = keras.Model(inputs, layers.GlobalAveragePooling1D()(layers.Conv1D(2, 3)(layers.Conv1D(3, 3)(inputs))))
     with pytest.raises(DataError, match="'obs' needs tensors of a fixed size"):
@@ -202,20 +206,16 @@ def test_obs_says_what_it_lacks():
 
 @pytest.mark.parametrize("logits", [False, True])
 def test_the_curvature_is_that_of_the_loss_at_a_temperature(logits):
-    rng, offset = RNG(0), Offset(2)
-    z = rng.normal(size=(2, 4)).astype("float32")
-    inputs = keras.Input((4,))
-    shifted = offset(inputs)
-    model = keras.Model(inputs, shifted if logits else layers.Softmax()(shifted))
+    z = RNG(0).normal(size=(2, 4))
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    slopes = Slopes(
-        model, [offset], output_coordinates(Evidence(model, kp.trace(model), Sampling(loss=loss)), "obs", 3.0)
-    )
-    rows = np.stack([found[0] for found in slopes(z)], axis=1)  # (samples, coordinates, logits)
-    powers = np.exp(z / 3)
-    flat = powers / powers.sum(axis=1, keepdims=True)
+    model, _ = tanh_net()
+    (rows,) = directions(known_loss(model, loss, "obs", labels=False, temperature=3.0), z if logits else p)
+    if not logits:  # the change of the probabilities for one of the logits
+        rows = np.einsum("knc,ncd->knd", rows, np.einsum("nc,cd->ncd", p, np.eye(4)) - np.einsum("nc,nd->ncd", p, p))
+    flat = np.cbrt(p) / np.cbrt(p).sum(axis=1, keepdims=True)
     for sample in range(2):
         metric = np.diag(flat[sample]) - np.outer(flat[sample], flat[sample])
-        np.testing.assert_allclose(rows[sample].T @ rows[sample], metric, atol=1e-6)
+        np.testing.assert_allclose(rows[:, sample].T @ rows[:, sample], metric, atol=1e-6)
     with pytest.raises(ValueError, match="`temperature` must be above 0"):
         score(model, kp.trace(model), "obs", np.zeros((2, 4)), temperature=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.core import DataError
+from kerasprune.core import DataError, OptionError
 from kerasprune.criteria import CRITERIA, Magnitude, score
 from tests.small_models import conv_model, dense_model, images
 
@@ -39,8 +39,15 @@ def test_options_reach_the_criterion_that_is_named(model, graph):
 
 
 def test_options_beside_an_object_are_refused(model, graph):
-    with pytest.raises(TypeError, match="give them to the object itself.*p"):
+    with pytest.raises(OptionError, match="give them to the object itself.*p"):
         score(model, graph, Magnitude(), p=1)
+
+
+def test_a_misspelt_option_is_answered_with_the_nearest(model, graph):
+    with pytest.raises(
+        OptionError, match="The criterion 'taylor' has no option 'normalisation'. Did you mean 'normalization'"
+    ):
+        score(model, graph, "taylor", normalisation="l2")
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest(model, graph):
@@ -49,7 +56,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest(model, graph):
 
 
 def test_what_is_no_criterion_is_refused(model, graph):
-    with pytest.raises(TypeError, match="must be a name"):
+    with pytest.raises(OptionError, match="must be a name"):
         score(model, graph, 3)
 
 

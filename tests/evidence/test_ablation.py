@@ -9,10 +9,12 @@ import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import Oracle, score
 from kerasprune.evidence import Ablation, Probe, Sampling
-from kerasprune.evidence.ablation.steps import Repeat, Update
-from kerasprune.evidence.ablation.updates import update_of
+from kerasprune.evidence.ablation.steps import Update
+from kerasprune.evidence.ablation.updates import contribution, updatable
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
+
+pytestmark = pytest.mark.processor
 
 SPARSE = "sparse_categorical_crossentropy"
 
@@ -127,7 +129,9 @@ def test_pictures_of_several_sizes():
     "layer",
     [
         layers.Dense(3),
+        layers.EinsumDense("ab,cb->ac", 3, bias_axes="c"),
         layers.Conv1D(3, 3, padding="same", dilation_rate=2),
+        layers.Conv1D(3, 3, padding="causal"),
         layers.Conv2D(3, 3, strides=2, padding="same"),
         layers.Conv2D(3, (2, 3), padding="valid"),
         layers.Conv3D(3, 2, padding="same"),
@@ -135,11 +139,11 @@ def test_pictures_of_several_sizes():
     ids=lambda layer: type(layer).__name__,
 )
 def test_a_contribution_is_what_is_missing_without_it(layer):
-    rank = 3 if isinstance(layer, layers.Dense) else len(layer.kernel_size) + 2
+    rank = {layers.Dense: 3, layers.EinsumDense: 2}.get(type(layer)) or len(layer.kernel_size) + 2
     x = np.random.default_rng(0).normal(size=(2, *[5] * (rank - 2), 6)).astype("float32")
     whole = np.asarray(layer(x))
     members, factors = np.array([[1, 4], [0, 0]]), np.array([[1.0, 1.0], [0.5, 0.0]], "float32")
-    found = np.asarray(update_of(layer)(layer, x, members, factors))  # (candidates, batch, ..., outputs)
+    found = np.asarray(contribution(updatable(layer), x, members, factors))  # (candidates, batch, ..., outputs)
     for row, factor, lost in zip(members, factors, found, strict=True):
         less = x.copy()
         for member, share in zip(row, factor, strict=True):
@@ -148,10 +152,10 @@ def test_a_contribution_is_what_is_missing_without_it(layer):
 
 
 @pytest.mark.parametrize(
-    "layer", [layers.Conv2D(4, 3, groups=2), layers.Conv1D(4, 3, padding="causal"), layers.Dense(3, dtype="float16")]
+    "layer", [layers.Conv2D(4, 3, groups=2), layers.Conv1DTranspose(4, 3), layers.Dense(3, dtype="float16")]
 )
 def test_other_layers_run_whole(layer):
-    assert update_of(layer) is None
+    assert updatable(layer) is None
 
 
 def test_what_does_not_fit_is_computed_again():
@@ -175,7 +179,7 @@ def test_only_what_depends_on_a_channel_runs_again():
     graph = kp.trace(model)
     data = np.zeros((4, 4), "float32"), np.zeros((4, 3), "float32")
     first, second = Ablation(model, graph, Sampling(data, "mse", batch_size=4), memory=1).plans
-    assert [type(step) for step in second.steps] == [Update, Repeat]  # and the activation of the output
+    assert [type(step) for step in second.steps] == [Update]
     assert not any(step.call.path.startswith("dense0") for step in first.steps)
 
 

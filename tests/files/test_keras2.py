@@ -10,6 +10,8 @@ from kerasprune.files import load_model
 from kerasprune.files.keras2 import modernize
 from tests.files.keras2_file import write_keras2_h5
 
+pytestmark = pytest.mark.processor
+
 _OLD_UNIFORM = {
     "class_name": "VarianceScaling",
     "config": {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform", "seed": None, "dtype": "float32"},

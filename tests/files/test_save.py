@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from kerasprune.core.errors import ModelFileError
+from kerasprune.core.errors import FolderError, ModelFileError
 from kerasprune.files import save_model
 
 
@@ -32,5 +32,5 @@ def test_the_suffix_is_checked(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FolderError, match="nowhere"):
         save_model(keras.Sequential([layers.Input((4,)), layers.Dense(2)]), tmp_path / "nowhere" / "m.keras")

@@ -9,6 +9,8 @@ from kerasprune.gates import Gated, GatedKernel, GumbelGate
 from kerasprune.gates.channel_gate import _priced
 from tests.small_models import conv_model, dense_model
 
+pytestmark = pytest.mark.processor
+
 ops = keras.ops
 
 

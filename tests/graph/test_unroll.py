@@ -225,19 +225,3 @@ def test_a_model_that_cannot_be_unrolled_is_refused_in_one_sentence():
     model.built = True
     with pytest.raises(kp.GraphError, match=r"Loop 'loop' is subclassed and cannot be unrolled: .*functional API"):
         kp.unroll(model, keras.Input((3,)))
-
-
-def test_a_layer_that_cannot_be_made_anew_is_named():
-    class Silent(layers.Layer):
-        def __init__(self, function):
-            super().__init__(name="silent")
-            self.function = function
-
-        def call(self, x):
-            return self.function(ops.convert_to_numpy(x))
-
-        def compute_output_shape(self, shape):
-            return shape
-
-    with pytest.raises(kp.GraphError, match="`silent` is a Silent, .*get_config"):
-        kp.slim(in_model(Silent(np.tanh)))

@@ -14,6 +14,8 @@ from kerasprune.gates.strip_gates import kept_by_gates, strip_gates
 from tests.laws.random_models import from_generator, random_model, randomize
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.processor
+
 KINDS = list(GATES)
 HALF = kp.Budget(flops=0.5)
 

@@ -13,6 +13,8 @@ from kerasprune.graph.channels_last import twin_of
 from kerasprune.graph.follow import is_channels_first
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 FIRST = {"data_format": "channels_first"}
 TOLERANCE = 1e-5
 # The arguments of the layers that need some.

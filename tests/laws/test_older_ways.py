@@ -9,6 +9,8 @@ import kerasprune as kp
 from tests.files.keras2_file import write_keras2_h5
 from tests.laws.check_slim import assert_slims_right
 
+pytestmark = pytest.mark.processor
+
 FIRST = {"data_format": "channels_first"}
 CHANNELS_FIRST = {
     "plain": lambda x: layers.Conv2D(6, 3, **FIRST)(x),

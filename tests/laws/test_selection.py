@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kerasprune.core import BudgetError
+from kerasprune.core import BudgetError, ChannelGraph
 from kerasprune.selection import RANKINGS, Budget, select
 from tests.hand_graphs import dense_chain
 
@@ -23,15 +23,39 @@ def random_scores(graph, seed):
     return scores
 
 
-def attempt(*args, **kwargs):
-    try:
-        return select(*args, **kwargs)
-    except BudgetError as error:
-        assert "cannot be reached" in str(error)
-        return None
-
-
 measures = st.sampled_from(["params", "flops", "channels"])
+MEASURES = {"params": ChannelGraph.params, "flops": ChannelGraph.macs, "channels": ChannelGraph.channels}
+
+
+def smallest(graph, scores, round_to: int = 1, min_width: int = 1) -> np.ndarray:
+    """The least that any budget can leave; in these graphs all channels of a group cost the same."""
+    keep = graph.keep_all()
+    for group in graph.free_groups:
+        least = max(min(min_width, group.width), np.isposinf(scores[group.ids]).sum(), 1)
+        width = min(-(-least // round_to) * round_to, group.width)
+        keep[group.ids[width:]] = False
+    return keep
+
+
+def attempt(graph, scores, budget, **options):
+    """What `select` returns, after a check that it refuses exactly the budgets that nothing reaches; None then."""
+    limits = {key: options[key] for key in ("round_to", "min_width") if key in options}
+    least = smallest(graph, scores, **limits)
+    ((name, limit),) = budget.limits(graph).items()
+    if MEASURES[name](graph, least) > limit * (1 + 1e-9):
+        with pytest.raises(BudgetError, match="cannot be reached"):
+            select(graph, scores, budget, **options)
+        return None
+    return select(graph, scores, budget, **options)
+
+
+@pytest.mark.parametrize("ranking", RANKINGS)
+@settings(deadline=None, max_examples=60)
+@given(graph=graphs, seed=seeds, options=options, fraction=st.floats(0.01, 1.0), measure=measures)
+def test_a_budget_is_refused_if_and_only_if_nothing_reaches_it(ranking, graph, seed, options, fraction, measure):
+    scores = random_scores(graph, seed)
+    keep = attempt(graph, scores, Budget(**{measure: fraction}), ranking=ranking, **options)
+    assert keep is None or MEASURES[measure](graph, keep) <= fraction * MEASURES[measure](graph) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("ranking", RANKINGS)
@@ -41,21 +65,16 @@ def test_the_keep_is_valid_and_within_the_budget(ranking, graph, seed, options, 
     scores = random_scores(graph, seed)
     budget = Budget(**{measure: fraction})
     keep = attempt(graph, scores, budget, ranking=ranking, **options)
-    if keep is None:
-        return
+    assume(keep is not None)
     assert keep.dtype == bool
     np.testing.assert_array_equal(graph.complete(keep), keep)
     assert keep[np.isposinf(scores)].all()
     for name, limit in budget.limits(graph).items():
-        cost = {"params": graph.params, "flops": graph.macs, "channels": graph.channels}[name](keep)
-        assert cost <= limit * (1 + 1e-9)
+        assert MEASURES[name](graph, keep) <= limit * (1 + 1e-9)
     for group in graph.free_groups:
         kept = int(keep[group.ids].sum())
         assert kept >= min(options["min_width"], group.width)
         assert kept == group.width or kept % options["round_to"] == 0
-
-
-measures = st.sampled_from(["params", "flops", "channels"])
 
 
 @pytest.mark.parametrize("ranking", RANKINGS)
@@ -64,11 +83,8 @@ measures = st.sampled_from(["params", "flops", "channels"])
 def test_a_smaller_budget_keeps_nothing_that_a_larger_one_removed(ranking, graph, seed, options, pair):
     scores = random_scores(graph, seed)
     small, large = (attempt(graph, scores, Budget(flops=f), ranking=ranking, **options) for f in sorted(pair))
-    if small is not None:
-        assert not (small & ~large).any()
-
-
-measures = st.sampled_from(["params", "flops", "channels"])
+    assume(small is not None)
+    assert not (small & ~large).any()
 
 
 @pytest.mark.parametrize("ranking", RANKINGS)
@@ -77,8 +93,7 @@ measures = st.sampled_from(["params", "flops", "channels"])
 def test_within_a_group_what_goes_is_below_what_stays_and_ties_go_by_id(ranking, graph, seed, options, fraction):
     scores = random_scores(graph, seed)
     keep = attempt(graph, scores, Budget(params=fraction), ranking=ranking, **options)
-    if keep is None:
-        return
+    assume(keep is not None)
     for group in graph.free_groups:
         order = group.ids[np.lexsort((group.ids, scores[group.ids]))]
         assert (np.diff(keep[order].astype(int)) >= 0).all()
@@ -89,8 +104,7 @@ def test_within_a_group_what_goes_is_below_what_stays_and_ties_go_by_id(ranking,
 def test_one_removal_less_would_miss_the_budget(graph, seed, fraction):
     scores = random_scores(graph, seed)
     keep = attempt(graph, scores, Budget(params=fraction))
-    if keep is None or keep.all():
-        return
+    assume(keep is not None and not keep.all())
     removed = np.flatnonzero(~keep)
     last = removed[np.lexsort((removed, scores[removed]))][-1]
     keep[last] = True

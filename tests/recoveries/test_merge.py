@@ -10,6 +10,8 @@ from kerasprune.evidence import Sampling
 from kerasprune.recoveries import Damage, Merge
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 RNG = np.random.default_rng
 
 

@@ -6,6 +6,8 @@ import pytest
 
 import kerasprune as kp
 
+pytestmark = pytest.mark.processor
+
 layers = keras.layers
 
 

@@ -9,12 +9,13 @@ import pytest
 from keras import layers
 
 import kerasprune as kp
-from kerasprune.core import DataError
+from kerasprune.core import DataError, OptionError
 from kerasprune.evidence import Sampling, frontier
-from kerasprune.evidence.linear_parts import PARTS
-from kerasprune.graph import run
+from kerasprune.graph import LINEAR_LAYERS, find_linear_layer, run
 from kerasprune.recoveries import RECOVERIES, Damage, Reconstruct, RepayBias, place, reconstruct, resolve_recovery
 from tests.laws.random_models import random_keep, randomize
+
+pytestmark = pytest.mark.processor
 
 PRODUCTS = [
     layers.Conv1D(4, 3, padding="causal", dilation_rate=2),
@@ -29,31 +30,85 @@ PRODUCTS = [
     layers.SeparableConv2D(6, (2, 3), padding="same", dilation_rate=2),
     layers.Dense(4),
 ]
+TRANSPOSED = [
+    layers.Conv1DTranspose(4, 4, strides=3, padding="same"),
+    layers.Conv1DTranspose(3, 3, dilation_rate=2, padding="same"),
+    layers.Conv2DTranspose(4, (3, 2), strides=(2, 3)),
+    layers.Conv2DTranspose(4, 3, strides=2, padding="same", output_padding=1),
+    layers.Conv2DTranspose(4, 2, strides=3, output_padding=(1, 2)),
+    layers.Conv3DTranspose(2, 2, strides=2, padding="same"),
+]
 FIRST = [
+    layers.Conv2DTranspose(3, 3, strides=2, padding="same", data_format="channels_first"),
     layers.Conv2D(4, 2, strides=2, padding="same", data_format="channels_first"),
     layers.DepthwiseConv2D(3, data_format="channels_first"),
 ]
 
 
-@pytest.mark.parametrize("layer", [*PRODUCTS, *FIRST], ids=lambda layer: layer.name)
+EINSUMS = {
+    "ab,bc->ac": (4,),
+    "...x,xy->...y": (3,),
+    "abc,cde->abde": (7, 3, 2),
+    "abc,ebcd->ade": (3, 2),
+    "abc,bcd->abd": (7, 5),
+    "abc,dc->adb": (6, 7),
+    "ab...,bc->ac...": (5,),
+    "abc,c->abc": (7, 4),
+}
+
+
+def einsums():
+    for equation, shape in EINSUMS.items():
+        kernel, _, made = equation.partition(",")[2].partition("->")
+        axes = "".join(letter for letter in made if letter in kernel)
+        yield layers.EinsumDense(equation, shape, bias_axes=axes)
+
+
+@pytest.mark.parametrize("layer", [*PRODUCTS, *TRANSPOSED, *einsums(), *FIRST], ids=lambda layer: layer.name)
 def test_the_rows_times_the_matrix_are_what_the_layer_makes(layer):
-    rank = getattr(layer, "rank", 2)
-    x = np.random.default_rng(0).normal(size=(2, *range(7, 7 + rank), 4)).astype("float32")
-    if layer in FIRST:
-        if keras.backend.backend() == "tensorflow":
-            pytest.skip("TensorFlow has no convolution with channels first on a CPU")
-        x = np.moveaxis(x, -1, 1)
+    x = input_of(layer)
     layer.build(x.shape)
     randomize_layer(layer)
-    outputs = keras.ops.convert_to_numpy(layer(x))
-    part = PARTS[type(layer)](layer)
-    chosen = np.random.default_rng(0).permutation(outputs.size // outputs.shape[part.axis])[:9]
-    bias = keras.ops.convert_to_numpy(part.bias).reshape(part.blocks, 1, -1)
-    found = part.rows(x, chosen) @ part.matrix + bias
-    np.testing.assert_allclose(found, part.in_blocks(part.outputs(outputs, chosen)), atol=1e-5)
-    kernel = keras.ops.convert_to_numpy(part.kernel)
+    outputs = made_by(layer, x)
+    part = find_linear_layer(layer)
+    chosen = np.random.default_rng(0).permutation(part.positions(outputs))[:9]
+    found = part.rows(x, chosen) @ part.matrix + part.bias_row
+    np.testing.assert_allclose(found, part.made(outputs, chosen), atol=1e-5)
+    kernel, bias = [keras.ops.convert_to_numpy(part.kernel), keras.ops.convert_to_numpy(part.bias)]
     part.assign(part.matrix)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(part.kernel), kernel)
+    part.shift_bias(part.bias_row[:, 0])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(part.bias), 2 * bias)
+
+
+def input_of(layer):
+    rank = getattr(layer, "rank", 2)
+    shape = (2, *range(7, 7 + rank), 4)
+    if isinstance(layer, layers.EinsumDense):
+        shape = (2, 4) if layer.equation.startswith("ab,") else (2, 7, 4)
+        shape = (2, 4, 7) if layer.equation.startswith("ab...") else shape
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    return np.moveaxis(x, -1, 1) if layer in FIRST else x
+
+
+def made_by(layer, x) -> np.ndarray:
+    """What the layer makes; TensorFlow has no convolution with channels first on every processor."""
+    if layer not in FIRST:
+        return keras.ops.convert_to_numpy(layer(x))
+    last = type(layer).from_config({**layer.get_config(), "data_format": "channels_last"})
+    x = np.moveaxis(x, 1, -1)
+    last.build(x.shape)
+    last.set_weights(layer.get_weights())
+    return np.moveaxis(keras.ops.convert_to_numpy(last(x)), -1, 1)
+
+
+@pytest.mark.parametrize("layer", [layers.EinsumDense("abc,cd->bad", (2, 5)), layers.EinsumDense("abc,b->ab", 7)])
+def test_an_equation_that_is_no_such_product_is_left_alone(layer):
+    assert find_linear_layer(layer) is None
+
+
+def test_every_linear_layer_is_tried():
+    assert {type(layer) for layer in (*PRODUCTS, *TRANSPOSED, *einsums())} == set(LINEAR_LAYERS)
 
 
 def randomize_layer(layer):
@@ -110,19 +165,21 @@ def test_least_squares_do_more_than_the_bias(damage):
 
 
 def test_what_cannot_be_repaired_is_said():
-    inputs = keras.Input((6, 2))
+    inputs = keras.Input((6, 3, 2))
     x = layers.Dense(4, "relu", name="first")(inputs)
-    x = layers.Conv1DTranspose(5, 3, name="transposed")(x)
+    x = layers.EinsumDense("abcd,de->acbe", (3, 6, 5), name="swaps")(x)
+    x = layers.EinsumDense("abcd,de->abce", (3, 6, 5), bias_axes="be", name="shifts")(x)
     twice = layers.Dense(5, "relu", name="twice")
     model = keras.Model(inputs, twice(twice(x)))
     graph = kp.trace(model)
     keep = graph.keep_all()
     keep[next(group.ids[0] for group in graph.groups if group.name == "first")] = False
     small = kp.slim(model, graph, keep)
-    x = np.random.default_rng(0).normal(size=(8, 6, 2)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(8, 6, 3, 2)).astype("float32")
     _, repairs = RECOVERIES["reconstruct"]()(Damage.of(model, graph, keep, small, Sampling(x)))
     assert {repair.layer: repair.note for repair in repairs} == {
-        "transposed": "there is no least squares for Conv1DTranspose",
+        "swaps": "there is no least squares for EinsumDense",
+        "shifts": "its bias does not lie along what it makes",
         "twice": "it is called 2 times",
     }
 
@@ -230,7 +287,7 @@ def test_a_batch_norm_takes_the_bias_that_a_layer_lacks():
 def test_the_last_layer_of_a_branch_repays_what_the_shortcut_has_lost(monkeypatch):
     inputs = keras.Input((4, 5))
     x = layers.Dense(8, "relu", name="first")(inputs)
-    shortcut = layers.Conv1DTranspose(3, 1, name="shortcut")(x)  # for which there is no least squares
+    shortcut = layers.EinsumDense("abc,cd->abd", (4, 3), bias_axes="bd", name="shortcut")(x)  # no least squares for it
     x = layers.Dense(3, name="last")(layers.Dense(12, "relu", name="hidden")(x))
     model = keras.Model(inputs, layers.Add()([shortcut, layers.BatchNormalization()(x)]))
     randomize(model, np.random.default_rng(0))
@@ -288,7 +345,7 @@ def test_options_that_make_no_sense_are_refused(options):
 
 
 def test_what_is_no_recovery_is_refused():
-    with pytest.raises(TypeError, match="must be a name .*reconstruct"):
+    with pytest.raises(OptionError, match="must be a name .*reconstruct"):
         resolve_recovery(3)
     assert resolve_recovery("reconstruct") == Reconstruct()
 

@@ -10,9 +10,12 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.evidence import Sampling
-from kerasprune.evidence.output_error import SquaredError, TemperedDivergence, output_error
+from kerasprune.evidence.directions import directions
+from kerasprune.evidence.losses import CategoricalCrossentropy, MeanSquaredError
 from kerasprune.recoveries import RECOVERIES, Damage, Refit, refit
 from tests.laws.random_models import randomize
+
+pytestmark = pytest.mark.processor
 
 RNG = np.random.default_rng
 
@@ -88,8 +91,9 @@ def test_the_gauss_newton_matrix_is_that_of_all_weights_of_a_layer():
             columns.append((outputs[0] - outputs[1]) / 1e-2)
     error = target - outputs[1]
     jacobian = np.stack(columns, axis=-1).reshape(-1, len(columns))  # (samples * outputs, weights)
-    np.testing.assert_allclose(matrix, jacobian.T @ jacobian, rtol=2e-2, atol=2e-2)
-    np.testing.assert_allclose(descent, jacobian.T @ error.reshape(-1), rtol=2e-2, atol=2e-2)
+    curvature = 2 / target.shape[1]  # of the mean squared error
+    np.testing.assert_allclose(matrix, curvature * jacobian.T @ jacobian, rtol=2e-2, atol=2e-2)
+    np.testing.assert_allclose(descent, curvature * jacobian.T @ error.reshape(-1), rtol=2e-2, atol=2e-2)
 
 
 def test_a_step_that_raises_the_error_is_not_made(monkeypatch):
@@ -141,22 +145,37 @@ def test_outputs_that_are_no_numbers_are_refused():
 
 def test_probabilities_are_known_by_their_sum():
     probabilities = RNG(0).dirichlet(np.ones(4), 9)
-    assert isinstance(output_error(probabilities, 2.0), TemperedDivergence)
-    assert isinstance(output_error(probabilities * 1.1, 2.0), SquaredError)
-    assert isinstance(output_error(np.ones((9, 1)), 2.0), SquaredError)
+    assert isinstance(refit.loss_of_outputs(probabilities, 2.0), CategoricalCrossentropy)
+    assert isinstance(refit.loss_of_outputs(probabilities * 1.1, 2.0), MeanSquaredError)
+    assert isinstance(refit.loss_of_outputs(np.ones((9, 1)), 2.0), MeanSquaredError)
 
 
 def test_an_answer_without_doubt_has_a_finite_divergence():
-    error = output_error(np.eye(3), 4.0)
-    assert np.isfinite(error.value(np.eye(3)[[1, 2, 0]])) and error.value(np.eye(3)) == 0
+    loss, sure = refit.loss_of_outputs(np.eye(3), 4.0), np.eye(3)
+    assert np.isfinite(loss.values(sure[[1, 2, 0]], sure) - loss.values(sure, sure)).all()
+    rows, (slope, _) = directions(loss, sure[[1, 2, 0]]), loss.derivatives(sure[[1, 2, 0]], sure)
+    assert all(np.isfinite(part).all() for part in rows) and np.isfinite(slope.astype("float32")).all()
 
 
 def test_the_metric_is_that_of_a_softmax_at_its_temperature():
     probabilities, wanted = RNG(0).dirichlet(np.ones(3), 2), RNG(1).dirichlet(np.ones(3), 2)
-    error = TemperedDivergence(wanted, 3.0)
-    felt, descent = error.normal(probabilities, np.tile(np.eye(3), (2, 1, 1)), slice(0, 2))
+    loss = CategoricalCrossentropy(temperature=3.0)
+    (rows,) = directions(loss, probabilities)
+    in_logits = rows * probabilities
     flat, aim = (np.cbrt(rows) / np.cbrt(rows).sum(axis=1, keepdims=True) for rows in (probabilities, wanted))
     for sample in range(2):
         metric = np.diag(flat[sample]) - np.outer(flat[sample], flat[sample])
-        np.testing.assert_allclose(felt[sample].T @ felt[sample], metric, atol=1e-12)
-    np.testing.assert_allclose(descent, 3 * (aim - flat))
+        np.testing.assert_allclose(in_logits[:, sample].T @ in_logits[:, sample], metric, atol=1e-6)
+    slope = loss.derivatives(probabilities, wanted)[0] * probabilities
+    np.testing.assert_allclose(slope, 3 * (flat - aim))
+    moved = (np.exp(np.log(probabilities) + step * np.eye(3)[0]) for step in (1e-4, -1e-4))
+    up, down = (loss.values(p, wanted) for p in moved)
+    np.testing.assert_allclose(slope[:, 0], (up - down) / 2e-4, rtol=1e-5)
+
+
+def test_no_constant_is_nearer_than_the_centre():
+    wanted = RNG(1).dirichlet(np.ones(3), 5)
+    for loss in (CategoricalCrossentropy(temperature=3.0), MeanSquaredError()):
+        best = loss.values(np.tile(loss.centre(wanted), (5, 1)), wanted).mean()
+        for other in RNG(2).dirichlet(np.ones(3), 20):
+            assert best < loss.values(np.tile(other, (5, 1)), wanted).mean()

@@ -65,7 +65,7 @@ def test_json_says_all_and_equal_reports_give_equal_text(report, tmp_path):
 
 
 def test_a_folder_that_does_not_exist_is_an_error_and_leaves_nothing(report, tmp_path):
-    with pytest.raises(FileNotFoundError, match="does not exist"):
+    with pytest.raises(kp.FolderError, match="does not exist"):
         report.save(tmp_path / "nowhere" / "report.json")
     assert list(tmp_path.iterdir()) == []
 

@@ -8,6 +8,8 @@ import kerasprune as kp
 from kerasprune.slimming import measure_inexact
 from tests.laws.random_models import random_keep, randomize
 
+pytestmark = pytest.mark.processor
+
 layers = keras.layers
 KINDS = ("LayerNormalization", "RMSNormalization")
 

@@ -12,6 +12,8 @@ from kerasprune.graph import runnable
 from kerasprune.graph.channels_last import channels_last
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 runnable_module = importlib.import_module("kerasprune.graph.runnable")
 FIRST = {"data_format": "channels_first"}
 

@@ -103,7 +103,7 @@ def test_a_trained_model_may_be_returned_instead(model):
 
 
 def test_train_that_returns_something_else_is_told_so(model):
-    with pytest.raises(TypeError, match="`train` must train.*It returned: dict"):
+    with pytest.raises(OptionError, match="`train` must train.*It returned: dict"):
         compress(model, kp.Budget(flops=0.5), train=lambda small: {})
 
 
@@ -170,7 +170,7 @@ def test_an_unreachable_budget_fails_before_any_training(model):
 
 
 def test_a_misspelt_option_fails_before_any_work(model):
-    with pytest.raises(TypeError, match="min_widht"):
+    with pytest.raises(OptionError, match="min_widht.*Did you mean .min_width"):
         compress(model, kp.Budget(flops=0.5), criterion=lambda evidence: pytest.fail("scored"), min_widht=3)
 
 

@@ -7,7 +7,7 @@ import pytest
 import kerasprune as kp
 from kerasprune.strategies import Serial
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.processor]
 
 
 @pytest.fixture(scope="module")

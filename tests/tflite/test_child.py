@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from kerasprune.core.errors import ExportError
-from kerasprune.tflite import Int8
+from kerasprune.recipes import Int8
 from kerasprune.tflite.child import convert_in_child
 from kerasprune.tflite.convert import convert
 from kerasprune.tflite.signature import input_specs

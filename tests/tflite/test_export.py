@@ -9,19 +9,22 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerasprune.core.errors import DataError, ExportError, VerificationError
-from kerasprune.tflite import Dynamic, Float32, Int8, Runner, export, exporter, recipes, run_tflite
+from kerasprune.core.errors import DataError, ExportError, FolderError, VerificationError
+from kerasprune.recipes import RECIPES, Dynamic, Float32, Int8
+from kerasprune.tflite import Runner, export, exporter, run_tflite
 from tests.tflite.small_models import cnn, normal, recurrent, two_by_two
 
+pytestmark = pytest.mark.processor
 
-@pytest.mark.parametrize("recipe", recipes)
+
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_agrees_with_keras_and_keeps_the_names(recipe, tmp_path):
     model = cnn()
     result = export(model, tmp_path / "m.tflite", recipe, normal(32, 16, 16, 3))
     runner = Runner(result.path)
     assert result.recipe == recipe
     assert result.size == result.path.stat().st_size
-    assert result.difference <= recipes[recipe]().tolerance
+    assert result.difference <= RECIPES[recipe]().tolerance
     assert list(runner.inputs) == ["image"] and list(runner.outputs) == ["probabilities"]
     assert [runner.inputs["image"]["name"], runner.outputs["probabilities"]["name"]] == ["image", "probabilities"]
 
@@ -40,7 +43,7 @@ def test_int8_is_integer_inside_and_drops_in_outside(tmp_path):
     np.testing.assert_allclose(inside(x)["probabilities"], outside(x)["probabilities"], atol=1.01 / 256)
 
 
-@pytest.mark.parametrize("recipe", recipes)
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_the_same_model_data_and_seed_give_the_same_bytes(recipe, tmp_path):
     model, x = cnn(), normal(300, 16, 16, 3)
     files = [export(model, tmp_path / f"{i}.tflite", recipe, x, seed=3).path.read_bytes() for i in range(2)]
@@ -228,7 +231,7 @@ class TestRefusals:
             export(cnn(), self.path.with_suffix(".bin"))
 
     def test_a_missing_folder_before_the_work_begins(self):
-        with pytest.raises(FileNotFoundError, match="nowhere"):
+        with pytest.raises(FolderError, match="nowhere"):
             export(cnn(), self.path.parent / "nowhere" / "m.tflite")
 
 

@@ -9,6 +9,8 @@ import kerasprune as kp
 from kerasprune.tflite import run_tflite
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.processor
+
 FIRST = {"data_format": "channels_first"}
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kerasprune.core.errors import ModelFileError
-from kerasprune.tflite import benchmark, export, latency
+from kerasprune.tflite import benchmark, export, latency, this_processor
 from tests.tflite.small_models import cnn, normal
 
 
@@ -18,6 +18,7 @@ def test_one_file(files):
     assert 0 < result.model.median_ms <= result.model.p90_ms
     assert (result.threads, result.warmup, result.runs) == (1, 1, 5)
     assert result.baseline is None and result.speedup is None
+    assert result.processor == this_processor()
 
 
 def test_with_a_baseline_the_ratio_is_of_the_medians(files):

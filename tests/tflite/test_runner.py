@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from kerasprune.core.errors import DataError, ExportError, ModelFileError
-from kerasprune.tflite import Int8, Runner, export, run_tflite, runner
+from kerasprune.recipes import Int8
+from kerasprune.tflite import Runner, export, run_tflite, runner
 from kerasprune.tflite.flatbuffer import parse
 from tests.tflite.small_models import cnn, normal, two_by_two
 

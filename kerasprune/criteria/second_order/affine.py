@@ -1,23 +1,35 @@
-"""Dense layers, and layers that scale and shift every channel."""
+"""Linear layers, and layers that scale and shift every channel."""
 
+import keras
+import numpy as np
 from keras import layers
 
 from kerasprune.criteria.second_order.activations import activation
 from kerasprune.criteria.second_order.step import Step, array, linear, step, then
-from kerasprune.graph import Call
+from kerasprune.graph import Call, LinearLayer, find_linear_layer
 
 
-@step(layers.Dense)
-def dense(call: Call) -> Step:
-    """The last axis times the kernel."""
+@step(LinearLayer)
+def linear_layer(call: Call) -> Step:
+    """One product with a kernel, or two in a row, a bias and an activation."""
     layer = call.operation
-    product = linear(
-        lambda x, kernel: x @ kernel,
-        lambda derivative, kernel, shape: derivative @ kernel.T,
-        array(layer.kernel),
-        0.0 if layer.bias is None else array(layer.bias),
-    )
-    return then(product, activation(layer.activation, call.path))
+    described = find_linear_layer(layer)
+    bias = _along_outputs(described, len(call.outputs[0].shape))
+    product = linear(described.product, described.product_back, described.matrix, bias)
+    if described.first is not None:
+        first = described.first
+        product = then(linear(first.product, first.product_back, first.matrix), product)
+    return then(product, activation(getattr(layer, "activation", None) or keras.activations.linear, call.path))
+
+
+def _along_outputs(described: LinearLayer, rank: int) -> np.ndarray | float:
+    """The bias with the axes of what the layer makes."""
+    if described.bias is None:
+        return 0.0
+    bias = array(described.bias)
+    if described.outputs == (1,) and bias.ndim == 1:  # channels first
+        return bias.reshape(-1, *[1] * (rank - 2))
+    return bias
 
 
 @step(layers.BatchNormalization)

@@ -6,13 +6,11 @@ import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError
-from kerasprune.criteria.gauss_newton import known_loss
-from kerasprune.criteria.second_order.losses import LOSSES
 from kerasprune.criteria.second_order.step import Back, Step, find_step
 from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.losses import known_loss
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.sample_loss import sample_losses
-from kerasprune.evidence.sampling import feed
 from kerasprune.graph import Call, Env, align, calls_of, run
 
 
@@ -63,8 +61,7 @@ class Passes:
     """
 
     def __init__(self, evidence: Evidence):
-        name, self.options = known_loss(evidence, "quadratic", LOSSES)
-        self.loss = LOSSES[name]
+        self.loss = known_loss(evidence.model, evidence.loss, "quadratic")
         self.evidence = evidence
         flat = instrument(evidence.model, evidence.graph, lambda read: Mark(read.axis, read.labels)(read.tensor))
         if len(flat.outputs) != 1:
@@ -81,7 +78,7 @@ class Passes:
         """The data, checked."""
         evidence = self.evidence
         losses, _ = sample_losses(evidence.model, evidence.loss)
-        return feed(evidence.model, evidence.data, evidence.batch_size, evidence.limit, losses)
+        return evidence.sampling.feed(evidence.model, losses)
 
     def change(self, batch: Batch, gain: np.ndarray) -> np.ndarray:
         """The second-order change of the loss when each channel alone reads zero, summed over the samples.
@@ -128,5 +125,5 @@ class Passes:
         (labels,) = keras.tree.flatten(batch.y)
         weight = np.ones(len(outputs)) if batch.sample_weight is None else np.ravel(batch.sample_weight)
         weight = weight.reshape(-1, *[1] * (outputs.ndim - 1)) / np.prod(outputs.shape[1:-1])
-        first, second = self.loss(outputs, np.asarray(labels, float), self.options)
+        first, second = self.loss.derivatives(outputs, np.asarray(labels, float))
         return first * weight, second * weight

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import DataError
-from kerasprune.graph import Call
+from kerasprune.graph import Call, LinearLayer, find_linear_layer
 
 # From the first and second derivative of the loss in every entry of an output to those in the entries of every input.
 Back = Callable[[np.ndarray, np.ndarray], list[tuple[np.ndarray, np.ndarray]]]
@@ -20,17 +20,18 @@ STEPS: dict[type | str, Callable[[Call], Step]] = {}
 def step(*targets: type | str) -> Callable:
     """A decorator that teaches the "quadratic" criterion a layer.
 
-    The function gets the `Call` of a call and returns its step. A step gets the inputs as float64 arrays and returns
-    the output and a function from the first and second derivatives of the loss in the output, of its shape, to a list
-    of those in each input. With `y = f(x)` these are `first * f'` and `second * f'^2 + first * f''`, summed over the
-    entries of the output that an entry of the input has a part in.
+    What is described as a `linear_layer` it knows already. The function gets the `Call` of a call and returns its step.
+    A step gets the inputs as float64 arrays and returns the output and a function from the first and second derivatives
+    of the loss in the output, of its shape, to a list of those in each input. With `y = f(x)` these are `first * f'`
+    and `second * f'^2 + first * f''`, summed over the entries of the output that an entry of the input has a part in.
 
     Args:
-        targets: Classes of layers, subclasses not included, or class names of operations of `keras.ops`.
+        targets: Classes of layers, subclasses not included, or class names of operations of `keras.ops`; `LinearLayer`
+            stands for all that is described as such.
 
     Example:
 
-    >>> @step(keras.layers.GaussianNoise)  # doctest: +SKIP
+    >>> @step(keras.layers.GaussianNoise)
     ... def unchanged(call):
     ...     return lambda x: (x, lambda first, second: [(first, second)])
     """
@@ -50,6 +51,8 @@ def find_step(call: Call) -> Step:
     """
     kind = type(call.operation)
     make = STEPS.get(kind if isinstance(call.operation, keras.layers.Layer) else kind.__name__)
+    if make is None and find_linear_layer(call.operation) is not None:
+        make = STEPS[LinearLayer]
     if make is None or len(call.outputs) != 1:
         raise unknown(f"`{call.path}` is a {kind.__name__}")
     return make(call)

@@ -12,7 +12,6 @@ from kerasprune.core import ChannelGraph, DataError, quiet
 from kerasprune.evidence.ablation.plan import plan, size
 from kerasprune.evidence.ablation.segment import Judged, Segment
 from kerasprune.evidence.ablation.tail import Tail
-from kerasprune.evidence.ablation.updates import UPDATES
 from kerasprune.evidence.gains import Gained, GainModel, Gains
 from kerasprune.evidence.progress import tracked
 from kerasprune.evidence.sample_loss import output_losses, sample_losses
@@ -48,7 +47,7 @@ class Ablation:
         losses, weights = sample_losses(model, sampling.loss)
         self.losses = output_losses(model, losses, weights)
         self.names = functional(model).output_names
-        self.inner = GainModel(model, graph, 1, apart=tuple(UPDATES)).inner
+        self.inner = GainModel(model, graph, 1, apart=True).inner
         self.plans = [plan(self.inner, group.ids) for group in graph.free_groups]
         sampling = replace(sampling, batch_size=self._batch_size(sampling.batch_size))
         parts = list(sampling.feed(model, losses))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasprune.evidence.ablation.steps import Repeat, Silence, Step, Update
-from kerasprune.evidence.ablation.updates import channel_axis, update_of
+from kerasprune.evidence.ablation.updates import updatable
 from kerasprune.evidence.gains import Gained, Gains
 from kerasprune.graph import Call, calls_of
 
@@ -58,12 +58,10 @@ class _Planner:
             self.held[id(call.outputs[0])] = call
 
     def _is_update(self, call: Call) -> bool:
-        if len(call.inputs) != 1 or id(call.inputs[0]) not in self.held or update_of(call.operation) is None:
+        if len(call.inputs) != 1 or id(call.inputs[0]) not in self.held or size(call.inputs[0]) is None:
             return False
-        if size(call.inputs[0]) is None:
-            return False
-        gained = self.held[id(call.inputs[0])].operation
-        return gained.axis == channel_axis(call.operation, len(call.inputs[0].shape))
+        linear, gained = updatable(call.operation), self.held[id(call.inputs[0])].operation
+        return linear is not None and gained.axis == linear.inputs[0] % len(call.inputs[0].shape)
 
     def _update(self, call: Call) -> None:
         gained = self.held[id(call.inputs[0])]

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.evidence.ablation.updates import update_of
+from kerasprune.evidence.ablation.updates import contribution, updatable
 from kerasprune.evidence.gains import Gained
 from kerasprune.graph import Call, run
 
@@ -100,10 +100,9 @@ class Update:
         factors = ops.take(self.valid, trial.chosen, axis=0) * ops.reshape(
             ops.take(trial.gains, trial.ids, axis=1), (-1, 1)
         )
-        update = update_of(self.call.operation)
         made = trial.single[id(self.call.outputs[0])]
         read = ops.cast(trial.single[id(self.source)], made.dtype)  # as the layer casts what it is given
-        lost = update(self.call.operation, read, positions, factors)
+        lost = contribution(updatable(self.call.operation), read, positions, factors)
         trial.many[id(self.call.outputs[0])] = trial.together(ops.expand_dims(made, 0) - lost)
 
 

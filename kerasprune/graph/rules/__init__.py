@@ -1,35 +1,5 @@
 """What each kind of layer does to channels: one file per behaviour; importing this package registers them all."""
 
-from kerasprune.graph.rules import (
-    arrange,
-    attention,
-    channelwise,
-    contraction,
-    convolution,
-    dense,
-    join,
-    move,
-    norms,
-    preprocessing,
-    recurrent,
-    reductions,
-    slicing,
-    wrapper,
-)
+from kerasprune.core import import_modules
 
-__all__ = [
-    "arrange",
-    "attention",
-    "channelwise",
-    "contraction",
-    "convolution",
-    "dense",
-    "join",
-    "move",
-    "norms",
-    "preprocessing",
-    "recurrent",
-    "reductions",
-    "slicing",
-    "wrapper",
-]
+import_modules(__name__)

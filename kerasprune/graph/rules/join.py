@@ -12,7 +12,7 @@ layers = keras.layers
 _UNARY = (
     "Abs Absolute Angle Arccos Arccosh Arcsin Arcsinh Arctan Arctanh BitwiseInvert BitwiseNot Cast Cbrt Ceil Celu "
     "Conj Conjugate ConvertToTensor Copy Cos Cosh Deg2rad Elu Erf Erfc Erfinv Exp Exp2 Expm1 Fabs Floor Gelu "
-    "HardShrink HardSigmoid HardSilu HardTanh I0 Identity Imag Isfinite Isinf Isnan Isneginf Isposinf Isreal "
+    "HardShrink HardSigmoid HardSilu HardTanh I0 Imag Isfinite Isinf Isnan Isneginf Isposinf Isreal "
     "LeakyRelu Log Log10 Log1p Log2 LogSigmoid LogicalNot NanToNum Negative Rad2deg Real Reciprocal Relu Relu6 Round "
     "Rsqrt SaturateCast Selu Sigmoid Sign Signbit Silu Sin Sinc Sinh SoftShrink Softplus Softsign SparsePlus "
     "SparseSigmoid Sqrt Square Squareplus StopGradient Tan Tanh TanhShrink Threshold Trunc"

@@ -5,7 +5,9 @@ import numpy as np
 
 from kerasprune.core import Count, Labels
 from kerasprune.graph.operands import Operand, operands
+from kerasprune.graph.readers import channel_axis_behind
 from kerasprune.graph.reshape import reshape_labels
+from kerasprune.graph.reshape_like import ReshapeLike
 from kerasprune.graph.rule import rule
 from kerasprune.graph.site import Site
 
@@ -27,15 +29,25 @@ def flatten(site: Site) -> Labels:
 @rule(layers.Reshape, behaviour="move")
 def reshape(site: Site) -> Labels:
     """Entries stay in their order; a channel axis that is split keeps whole blocks."""
-    outputs = reshape_labels(site, site.labels, site.shapes[0], site.output_shapes[0])
+    outputs = _reshaped(site)
     site.set("target_shape", _counted(site.layer.target_shape, outputs[1:]))
+    return outputs
+
+
+@rule(ReshapeLike, behaviour="move")
+def reshape_like(site: Site) -> Labels:
+    """As a reshape; of the second tensor only sizes are read."""
+    for axis in site.layer.axes:
+        site.freeze(site.inputs[1][axis], f"{site.name} reads how many of these channels there are")
+    outputs = _reshaped(site)
+    site.set("target_shape", _counted(site.layer.target_shape, outputs))
     return outputs
 
 
 @rule("Reshape", behaviour="move")
 def reshape_operation(site: Site) -> Labels:
     """As the layer, with the batch axis in the shape."""
-    outputs = reshape_labels(site, site.labels, site.shapes[0], site.output_shapes[0])
+    outputs = _reshaped(site)
     site.set("newshape", _counted(site.layer.newshape, outputs))
     return outputs
 
@@ -128,6 +140,12 @@ def pad(site: Site) -> Labels:
             site.freeze(vector, f"{site.name} pads the axis of these channels")
     pairs = zip(site.labels, site.shapes[0], site.output_shapes[0], strict=True)
     return tuple(vector if before == after else None for vector, before, after in pairs)
+
+
+def _reshaped(site: Site) -> Labels:
+    """Where there is a choice, the axis that the layers behind it take for that of the channels carries them."""
+    preferred = channel_axis_behind(site.call.outputs[0])
+    return reshape_labels(site, site.labels, site.shapes[0], site.output_shapes[0], preferred)
 
 
 def _counted(shape, labels: Labels) -> tuple:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from kerasprune.tflite.recipe import Recipe, recipe
+from kerasprune.recipes.recipe import Recipe, register
 
 
-@recipe("dynamic")
+@register("dynamic")
 @dataclass(frozen=True)
 class Dynamic(Recipe):
     """A quarter of the file size without any data: 8-bit weights per channel, ranges of activations found at run time.

@@ -7,24 +7,28 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kerasprune.core.registry import Registry
+from kerasprune.core import Registry
 
-recipes: Registry = Registry("recipe")
+RECIPES = Registry("recipe")
 
 
-def recipe(name: str):
+def register(name: str):
     """A decorator that makes a `Recipe` class known to `export` and the command line under `name`.
 
     Example:
 
-    >>> @recipe("float16")
+    >>> @register("loose")
     ... @dataclass(frozen=True)
-    ... class Float16(Recipe): ...
+    ... class Loose(Recipe):
+    ...     tolerance: float = 0.5
+    ...     def configure(self, converter, samples, batch_size): ...
+    >>> RECIPES["loose"]()
+    Loose(tolerance=0.5, samples=128)
     """
 
     def decorate(entry: type[Recipe]) -> type[Recipe]:
         entry.name = name
-        return recipes.register(name)(entry)
+        return RECIPES.register(name)(entry)
 
     return decorate
 

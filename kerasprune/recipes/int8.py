@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kerasprune.core.errors import ExportError
-from kerasprune.tflite.recipe import Recipe, recipe
+from kerasprune.core import OptionError
+from kerasprune.recipes.recipe import Recipe, register
 
 
-@recipe("int8")
+@register("int8")
 @dataclass(frozen=True)
 class Int8(Recipe):
     """Every op in 8-bit integers: weights per channel, activations with ranges measured on representative data.
@@ -36,7 +36,7 @@ class Int8(Recipe):
 
     def __post_init__(self):
         if self.io not in ("float32", "int8", "uint8"):
-            raise ExportError(f"`io` must be 'float32', 'int8' or 'uint8'. Received: io={self.io!r}.")
+            raise OptionError(f"`io` must be 'float32', 'int8' or 'uint8'. Received: io={self.io!r}.")
 
     def configure(self, converter, samples, batch_size):
         """Calibrate on `samples` and allow integer kernels only."""

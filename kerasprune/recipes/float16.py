@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from kerasprune.tflite.recipe import Recipe, recipe
+from kerasprune.recipes.recipe import Recipe, register
 
 
-@recipe("float16")
+@register("float16")
 @dataclass(frozen=True)
 class Float16(Recipe):
     """Half the file size; weights are rounded to 11 significant bits and expanded again at load time on a CPU.

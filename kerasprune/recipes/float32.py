@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from kerasprune.tflite.recipe import Recipe, recipe
+from kerasprune.recipes.recipe import Recipe, register
 
 
-@recipe("float32")
+@register("float32")
 @dataclass(frozen=True)
 class Float32(Recipe):
     """The model as it is: constants folded, batch norms and activations fused into the layer before.

@@ -1,0 +1,145 @@
+"""Recordings at two trial sizes of what a model leaves open, the batch among it, joined into one for all sizes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from kerasprune.graph.call import Call
+from kerasprune.graph.reshape_like import ReshapeLike
+
+# The batch, and sizes of the open axes 1, 2, 3, ... of every tensor, in two trials, and in a third that checks what the
+# two gave. The sizes are multiples of usual strides and windows, and no two axes of one trial have the same.
+TRIALS = ((3, 48, 80, 112), (5, 96, 64, 32), (2, 64, 32, 48))
+
+
+class OpenSizeError(Exception):
+    """What two trials have in common says nothing about other sizes; the text says why."""
+
+
+_APART = object()
+
+
+def at_trial(shape: Sequence[int | None], trial: int) -> tuple[int, ...]:
+    """The shape of a stand-in for a tensor of this shape: the batch and the sizes of a trial for what is open."""
+    batch, *sizes = TRIALS[trial]
+    pairs = enumerate(shape[1:])
+    return (batch, *(sizes[axis % len(sizes)] if size is None else size for axis, size in pairs))
+
+
+def for_all_sizes(first, second):
+    """The recording that is `first` at the sizes of one trial and `second` at those of another.
+
+    Reshapes whose targets differ get a -1, or read the sizes of an input. Anything else that differs is refused.
+
+    Args:
+        first: The recording of the first trial.
+        second: The recording of the second trial, of the same call.
+
+    Raises:
+        OpenSizeError: The two make different calls, or a difference is not that of a reshape.
+    """
+    if len(first.calls) != len(second.calls):
+        raise OpenSizeError("it makes other calls at other sizes")
+    partners = dict(zip(map(id, first.inputs), second.inputs, strict=True))
+    calls = []
+    for one, other in zip(first.calls, second.calls, strict=True):
+        calls.append(_joined(one, other, partners, first.inputs))
+        partners.update(zip(map(id, one.outputs), other.outputs, strict=True))
+    tensors = [*first.inputs, *(tensor for call in first.calls for tensor in call.outputs)]
+    opened = {id(tensor): _opened(tensor, partners[id(tensor)]) for tensor in tensors}
+    return replace(
+        first,
+        inputs=tuple(opened[id(tensor)] for tensor in first.inputs),
+        calls=tuple(_with_tensors(call, opened) for call in calls),
+        outputs=keras.tree.map_structure(lambda tensor: opened.get(id(tensor), tensor), first.outputs),
+    )
+
+
+def _opened(one: keras.KerasTensor, other: keras.KerasTensor) -> keras.KerasTensor:
+    """A tensor whose sizes are open where those of two trials differ."""
+    if len(one.shape) != len(other.shape):
+        raise OpenSizeError("it makes other calls at other sizes")
+    shape = [size if size == also else None for size, also in zip(one.shape, other.shape, strict=True)]
+    return keras.KerasTensor(shape, dtype=one.dtype, sparse=one.sparse)
+
+
+def _with_tensors(call: Call, tensors: dict[int, keras.KerasTensor]) -> Call:
+    return replace(
+        call,
+        inputs=tuple(tensors[id(tensor)] for tensor in call.inputs),
+        outputs=tuple(tensors[id(tensor)] for tensor in call.outputs),
+        arguments=call.fill(tensors),
+    )
+
+
+def _joined(one: Call, other: Call, partners: dict, inputs: Sequence[keras.KerasTensor]) -> Call:
+    is_layer = isinstance(one.operation, keras.layers.Layer)
+    same = one.operation is other.operation if is_layer else type(one.operation) is type(other.operation)
+    leaves = [keras.tree.flatten(call.arguments) for call in (one, other)]
+    if not same or len(leaves[0]) != len(leaves[1]):
+        raise OpenSizeError("it makes other calls at other sizes")
+    agreed = [_agreed(*pair, partners) for pair in zip(*leaves, strict=True)]
+    if any(value is _APART for value in agreed):
+        raise OpenSizeError(f"a constant that it gives to {type(one.operation).__name__} depends on the size")
+    if any(value is not leaf for value, leaf in zip(agreed, leaves[0], strict=True)):
+        one = replace(one, arguments=keras.tree.pack_sequence_as(one.arguments, agreed))
+    if is_layer:
+        return one
+    settings = [_settings(call.operation) for call in (one, other)]
+    targets = [each.pop("newshape", None) for each in settings]
+    if repr(settings[0]) != repr(settings[1]):
+        raise OpenSizeError(f"what it asks of {type(one.operation).__name__} depends on the size")
+    return one if targets[0] == targets[1] else _reshape(one, other, partners, inputs)
+
+
+def _agreed(one: object, other: object, partners: dict) -> object:
+    """The argument that stands for the same one of two recordings.
+
+    A constant that is the same all along an axis whose length depends on the size has one entry there, to be spread.
+    """
+    if isinstance(one, keras.KerasTensor):
+        return one if partners.get(id(one)) is other else _APART
+    if not hasattr(one, "shape") or not hasattr(other, "shape"):
+        return one if type(one) is type(other) and repr(one) == repr(other) else _APART
+    arrays = [keras.ops.convert_to_numpy(value) for value in (one, other)]
+    if arrays[0].ndim != arrays[1].ndim:
+        return _APART
+    differ = [axis for axis in range(arrays[0].ndim) if arrays[0].shape[axis] != arrays[1].shape[axis]]
+    spread = [_spread(array, differ) for array in arrays]
+    if not np.array_equal(*spread):
+        return _APART
+    return keras.ops.convert_to_tensor(spread[0], one.dtype) if differ else one
+
+
+def _spread(array: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+    """The first entry along the axes on which all entries are the same."""
+    for axis in axes:
+        first = np.take(array, [0], axis) if array.shape[axis] else array
+        array = first if (array == first).all() else array
+    return array
+
+
+def _settings(operation: keras.Operation) -> dict:
+    return {key: value for key, value in vars(operation).items() if key != "name" and not key.startswith("_")}
+
+
+def _reshape(one: Call, other: Call, partners: dict, inputs: Sequence[keras.KerasTensor]) -> Call:
+    """A reshape in which the sizes that differ follow from all others, or from those of an input."""
+    (given,), (made,) = one.inputs, one.outputs
+    pairs = list(zip(made.shape, other.outputs[0].shape, strict=True))
+    differ = {axis for axis, (size, also) in enumerate(pairs) if size != also}
+    shape = tuple(-1 if axis in differ else size for axis, (size, _) in enumerate(pairs))
+    if pairs[0] == (given.shape[0], other.inputs[0].shape[0]) and len(differ) <= 2:
+        return replace(one, operation=keras.layers.Reshape(shape[1:], name="reshape"))
+    if len(differ) == 1:
+        return replace(one, operation=type(one.operation)(shape))
+    for tensor in inputs:
+        sizes = list(zip(tensor.shape, partners[id(tensor)].shape, strict=True))
+        found = {axis: sizes.index(pairs[axis]) for axis in sorted(differ) if pairs[axis] in sizes}
+        if len(differ) - len(found) <= 1:
+            target = [None if axis in found else size for axis, size in enumerate(shape)]
+            layer = ReshapeLike(target, list(found.values()), name="reshape_like")
+            return replace(one, operation=layer, inputs=(given, tensor), arguments=(([given, tensor],), {}))
+    raise OpenSizeError("a reshape needs several sizes that are not those of an input")

@@ -1,0 +1,128 @@
+"""Models that leave sizes open: what reads a size is traced for all sizes, and priced at one that works."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasprune as kp
+from kerasprune.graph.reshape_like import ReshapeLike
+from tests.laws.random_models import randomize
+
+layers, ops = keras.layers, keras.ops
+
+
+class Block(layers.Layer):
+    """A layer around a product with a kernel, made of `compute`."""
+
+    def __init__(self, width=8, inner=None, **options):
+        super().__init__(**options)
+        self.width = width
+        self.up, self.down = layers.Dense(12, "relu", name="up"), layers.Dense(width, name="down")
+        self.inner = inner
+
+    def build(self, shape):
+        self.up.build(shape)
+        self.down.build((*shape[:-1], 12))
+        if self.inner is not None:
+            self.inner.build(shape)
+
+    def call(self, x):
+        return self.compute(x)
+
+
+class PairsOfPositions(Block):
+    def compute(self, x):
+        shape = ops.shape(x)
+        y = ops.softmax(ops.reshape(self.down(self.up(x)), (shape[0], -1, self.width)), axis=1)
+        return x + ops.reshape(y, (shape[0], shape[1], shape[2], self.width))
+
+
+class ProductOfSizes(Block):
+    def compute(self, x):
+        batch, height, width = ops.shape(x)[:3]
+        y = ops.reshape(self.up(x), (-1, height * width, 12))
+        return x + self.down(ops.reshape(ops.tanh(y), (batch, height, width, 12)))
+
+
+class WithoutTheBatch(Block):
+    def compute(self, x):
+        batch, height, width = ops.shape(x)[:3]
+        y = self.up(ops.reshape(x, (batch * height, width, self.width)))
+        return ops.reshape(self.down(y), (batch, height, width, self.width))
+
+
+class Nested(Block):
+    def compute(self, x):
+        height, width = ops.shape(x)[1:3]
+        y = ops.reshape(x, (-1, height, width, self.width))
+        return self.down(self.up(self.inner(y)))
+
+
+BLOCKS = [
+    PairsOfPositions,
+    ProductOfSizes,
+    WithoutTheBatch,
+    lambda: Nested(inner=PairsOfPositions()),
+    lambda: Nested(inner=Nested(inner=ProductOfSizes())),
+]
+
+
+def image_model(block, calls=1) -> keras.Model:
+    x = keras.Input((None, None, 3))
+    h = layers.Conv2D(8, 3, padding="same")(x)
+    for _ in range(calls):
+        h = block(h)
+    model = keras.Model(x, layers.Conv2D(2, 1)(h))
+    randomize(model, np.random.default_rng(0))
+    return model
+
+
+def assert_slims_at_any_size(model: keras.Model, sizes) -> None:
+    graph = kp.trace(model, input_shape=sizes[0])
+    assert graph.free_groups, str(graph)
+    keep = graph.keep_all()
+    keep[[group.ids[0] for group in graph.free_groups]] = False
+    small = kp.slim(model, graph, keep)
+    masked = kp.masked(model, graph, keep)
+    for size in sizes:
+        x = np.random.default_rng(0).random((2, *size), "float32")
+        assert np.allclose(small(x), masked(x), atol=1e-4)
+    assert small.count_params() == graph.params(keep) < model.count_params()
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("make", BLOCKS)
+def test_sizes_that_are_read_from_the_tensor(make, calls):
+    model = image_model(make(), calls)
+    assert not kp.trace(model).declined
+    assert_slims_at_any_size(model, [(6, 7, 3), (9, 4, 3)])
+
+
+def test_what_depends_on_a_size_in_another_way_stays_whole_with_the_reason():
+    class Grows(Block):
+        def compute(self, x):
+            return self.down(self.up(x)) + ops.cast(ops.arange(ops.shape(x)[2]), x.dtype)[:, None]
+
+    graph = kp.trace(image_model(Grows(name="grows")))
+    assert "open" in graph.declined["grows"]
+
+
+@pytest.mark.parametrize("shape", [(None, 4), (None, None, 4)])
+def test_one_open_size_needs_no_layer_of_ours(shape):
+    class Same(Block):
+        def compute(self, x):
+            return ops.reshape(self.down(self.up(x)), (-1, *ops.shape(x)[1:]))
+
+    x = keras.Input(shape)
+    flat = kp.unroll(keras.Model(x, Same(4)(x)))
+    assert any(isinstance(layer, ReshapeLike) for layer in flat.layers) is (len(shape) > 2)
+
+
+def test_a_reshape_like_another_tensor_is_saved(tmp_path):
+    x, y = keras.Input((None, 4)), keras.Input((None, None, 4))
+    model = keras.Model([x, y], ReshapeLike((None, None, None, 4), (0, 1, 2))([x, y]))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert tuple(again([np.ones((2, 6, 4)), np.ones((2, 3, 2, 4))]).shape) == (2, 3, 2, 4)
+    with pytest.raises(ValueError, match="one entry for every None"):
+        ReshapeLike((None, 4), ())
