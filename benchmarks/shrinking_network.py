@@ -16,10 +16,7 @@ import kerasprune as kp
 from benchmarks import datasets
 from benchmarks.harness import Results, about, arguments, measured_on, table
 from kerasprune.criteria import CRITERIA
-from kerasprune.evidence import (
-    Evidence,
-    Sampling,  # noqa: E402
-)
+from kerasprune.evidence import Evidence, Sampling
 
 # Accuracy at 10, 20, ..., 80 % of the neurons removed, recomputed from the published weights.
 EXPECTED = {

@@ -9,7 +9,6 @@ from kerasprune.core import ChannelGroup
 from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.moments import Moments, pooled, read_moments
-from kerasprune.evidence.sampling import feed
 
 
 @criterion("correlation")
@@ -34,7 +33,7 @@ class Correlation:
     def under_gain(self, evidence: Evidence) -> Ranking:
         """The scores of what a gain has left, from the activations of the whole model."""
         graph = evidence.graph
-        data = feed(evidence.model, evidence.data, evidence.batch_size, evidence.limit)
+        data = evidence.sampling.feed(evidence.model)
         tensors = read_moments(evidence.model, graph, data)
         found = [(group, *_likeness(group, tensors)) for group in graph.free_groups]
 

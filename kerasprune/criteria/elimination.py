@@ -8,7 +8,6 @@ from kerasprune.core import Batch, ChannelGraph
 from kerasprune.criteria.criterion import Ranking
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.moments import Moments, read_moments
-from kerasprune.evidence.sampling import feed
 
 DAMPING = 1e-5  # of the mean variance of an entry
 MOST_ROUNDS = 512  # in a group of more channels than this, several go at a time
@@ -98,7 +97,7 @@ def ranking_by_elimination(
     Returns:
         From a gain to costs; 0 for channels that nothing reads, +inf for those that are read out of sight.
     """
-    data = list(feed(evidence.model, evidence.data, evidence.batch_size, evidence.limit))
+    data = list(evidence.sampling.feed(evidence.model))
     tensors = read_moments(evidence.model, evidence.graph, data)
     found = list(zip(tensors, curvatures(evidence, data, tensors), strict=True))
     unseen = evidence.probe.unseen

@@ -13,10 +13,9 @@ from kerasprune.evidence.directions import directions
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.gains import GainModel
 from kerasprune.evidence.losses import known_loss
-from kerasprune.evidence.progress import batch_count, tracked
 from kerasprune.evidence.pullback import pullback
 from kerasprune.evidence.sample_loss import sample_losses
-from kerasprune.evidence.sampling import feed, filled
+from kerasprune.evidence.sampling import filled
 from kerasprune.graph import functional
 
 
@@ -73,14 +72,12 @@ class SecondOrderChange:
         Raises:
             DataError: The data does not fit, or a derivative is not finite.
         """
-        data, limit = self.evidence.data, self.evidence.limit
         gain = np.array(gain, float)
         gain[0] = 1.0
         self.model.gains.gain.assign(np.tile(gain, (self.size, 1)))
         total, samples = np.zeros(len(gain)), 0
-        count = batch_count(data, self.size, limit)
-        checked = feed(self.evidence.model, data, self.size, limit, self.losses)
-        for batch in tracked(checked, "curvature", count, self.evidence.progress):
+        sampling = self.evidence.sampling
+        for batch in sampling.tracked(sampling.feed(self.evidence.model, self.losses), "curvature"):
             total += self._change(filled(batch, self.size))
             samples += batch.size
             if not np.isfinite(total).all():

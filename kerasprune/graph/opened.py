@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
@@ -60,7 +60,6 @@ class Opened:
     flat: keras.Model
     graph: ChannelGraph
     gated: np.ndarray | None = None
-    _programs: dict[bool, Program] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, model: keras.Model, graph: ChannelGraph | None = None) -> "Opened":
@@ -134,15 +133,10 @@ class Opened:
         compile_like(new, self.model)
         return new
 
-    def program(self, apart: bool = False) -> Program:
-        """The model as a list of calls, made once; nobody changes its weights.
-
-        Args:
-            apart: As in `Program`.
-        """
-        if apart not in self._programs:
-            self._programs[apart] = Program(self.flat, self.graph, apart)
-        return self._programs[apart]
+    @functools.cached_property
+    def program(self) -> Program:
+        """The model as a list of calls, with activations apart; made once, so nobody changes its weights."""
+        return Program(self.flat, self.graph, apart=True)
 
 
 def plainly(model: keras.Model) -> Plain:

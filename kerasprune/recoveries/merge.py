@@ -7,12 +7,7 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, WeightLabels
 from kerasprune.evidence.moments import Moments, pooled, read_moments
-from kerasprune.graph import (
-    LinearLayer,
-    Program,
-    find_linear_layer,
-    operations,
-)
+from kerasprune.graph import LinearLayer, Program, find_linear_layer, operations
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
 
@@ -36,7 +31,7 @@ class Merge:
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
         keep = damage.graph.complete(damage.keep)
-        before, after = damage.before.program(apart=True), Program(damage.after.flat, damage.after.graph, apart=True)
+        before, after = damage.before.program, Program(damage.after.flat, damage.after.graph, apart=True)
         moments = read_moments(damage.before.flat, damage.graph, damage.sampling.batches())
         tensors = {reader: tensor for tensor in moments for reader in tensor.readers}
         new = damage.after.copy()
@@ -51,7 +46,7 @@ class Merge:
             if reason:
                 repairs.append(Repair(path, None, None, reason))
                 continue
-            repairs.append(_merged(old, kept, tensors[path], kernel, damage.graph, keep))
+            repairs.append(_merged(path, old, kept, tensors[path], kernel, damage.graph, keep))
         return new, tuple(repairs)
 
 

@@ -54,8 +54,8 @@ def reconstruct(
 
     >>> small = reconstruct(model, graph, keep, slim(model, graph, keep), x, damping=1e-3)
     """
-    sampling = Sampling(data, batch_size=batch_size, limit=limit)
-    return repair(Reconstruct(damping, places, memory), Damage.of(model, graph, keep, small, sampling))[0]
+    damage = Damage.of(model, graph, keep, small, Sampling(data, batch_size=batch_size, limit=limit))
+    return repair(Reconstruct(damping, places, memory), damage)[0]
 
 
 @recovery("reconstruct")
@@ -121,7 +121,7 @@ class RepayBias:
 
 
 def _repaired(damage: Damage, places: int | None, memory: float, change) -> tuple[keras.Model, tuple[Repair, ...]]:
-    before, after = damage.before.program(apart=True), Program(damage.after.flat, damage.after.graph, apart=True)
+    before, after = damage.before.program, Program(damage.after.flat, damage.after.graph, apart=True)
     keep = damage.graph.complete(damage.keep)
     frontier = Frontier((before, after), damage.sampling, memory)
     repairs, touched = [], []

@@ -59,7 +59,7 @@ class Refit:
                 raise OptionError(f"`{name}` must be above 0. Received: {name}={getattr(self, name)!r}.")
 
     def __call__(self, damage: Damage) -> tuple[keras.Model, tuple[Repair, ...]]:
-        whole, layers = damage.before.program(apart=True), operations(damage.after.flat)
+        whole, layers = damage.before.program, operations(damage.after.flat)
         reasons = {
             path: _obstacle(whole, path, layers[path])
             for path in changed_layers(whole, damage.graph, damage.graph.complete(damage.keep))

@@ -6,6 +6,7 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.evidence import random_inputs
+from kerasprune.graph import opened
 
 pytestmark = pytest.mark.processor
 
@@ -49,6 +50,47 @@ def test_a_model_slimmed_by_another_keep_fails():
     other[[3, 4, 9]] = False
     with pytest.raises(kp.VerificationError, match="differs from the masked one"):
         kp.verify(model, graph, keep, kp.slim(model, graph, other))
+
+
+def test_parts_that_are_not_the_model_are_found(monkeypatch):
+    """What was taken apart is compared with what it was taken from."""
+
+    class Block(layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.dense = layers.Dense(4, activation="tanh", name="dense")
+
+        def build(self, shape):
+            self.dense.build(shape)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    x = keras.Input((3,))
+    model = keras.Model(x, layers.Dense(2, name="out")(Block(name="block")(x)))
+    parts = kp.unroll(model)
+    graph = kp.trace(model)
+    small = kp.slim(model, graph, graph.keep_all())
+    assert kp.verify(model, graph, graph.keep_all(), small) < 1e-6
+    parts.get_layer("block_dense").bias.assign(np.ones(4))
+    monkeypatch.setattr(opened, "unrolled", lambda plain: (parts, {}))
+    with pytest.raises(kp.VerificationError, match="laid open differ from it"):
+        kp.verify(model, graph, graph.keep_all(), small)
+
+
+def test_a_layer_that_loses_something_when_it_is_copied_is_named_as_the_cause():
+    class Forgetful(layers.Layer):
+        shift = 0.0
+
+        def call(self, inputs):
+            return inputs + self.shift
+
+    x = keras.Input((3,))
+    model = keras.Model(x, layers.Dense(2)(Forgetful(activity_regularizer="l2")(layers.Dense(4)(x))))
+    model.layers[2].shift = 3.0
+    graph = kp.trace(model)
+    with pytest.raises(kp.VerificationError, match="A copy of .* neither weight nor configuration"):
+        kp.verify(model, graph, graph.keep_all(), kp.slim(model, graph, graph.keep_all()))
 
 
 def test_not_a_number_is_not_equal():

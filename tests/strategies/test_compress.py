@@ -1,5 +1,7 @@
 """From a model and a budget to a verified smaller model: what comes back, and what is refused."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -199,3 +201,52 @@ def test_a_subclassed_model_is_refused():
 
     with pytest.raises(GraphError, match="subclassed"):
         compress(Own(), kp.Budget(flops=0.5))
+
+
+def test_a_strategy_keeps_a_record_of_its_own(model):
+    def noted(rounds, budget):
+        return dataclasses.replace(rounds.shrink(rounds.start(), budget), record="by hand")
+
+    result = compress(model, kp.Budget(flops=0.5), strategy=noted)
+    assert result.record == "by hand"
+    assert compress(model, kp.Budget(flops=0.5)).record is None
+    with pytest.raises(OptionError, match=r"Only the strategy 'serial' .* this is a result of OneShot"):
+        _ = compress(model, kp.Budget(flops=0.5)).trajectory
+
+
+def test_the_weights_at_the_start_are_at_hand_in_the_shape_of_what_is_left(model):
+    """A strategy that trains can go back to them: here the result is that of one cut without training."""
+
+    def train(small):
+        small.set_weights([weight + 1 for weight in small.get_weights()])
+
+    def rewound(rounds, budget):
+        state = rounds.shrink(rounds.start(), budget)
+        for path, weights in rounds.initial_weights(state).items():
+            state.model.get_layer(path).set_weights(weights)
+        return state
+
+    result = compress(model, kp.Budget(flops=0.5), strategy=rewound, train=train)
+    untrained = compress(model, kp.Budget(flops=0.5))
+    for back, plain in zip(result.model.weights, untrained.model.weights, strict=True):
+        np.testing.assert_array_equal(back, plain)
+
+
+def test_the_steps_of_a_round_can_be_taken_one_by_one(model):
+    def by_hand(rounds, budget):
+        state = rounds.start()
+        keep = rounds.select(rounds.scores(state), budget)
+        cut = rounds.cut(state, keep, {"flops": 1.0})
+        assert cut.steps[-1].difference is None and not cut.steps[-1].repairs
+        checked = rounds.check(state, cut)
+        assert checked.model is cut.model and checked.steps[-1].difference < 1e-5
+        repaired = rounds.repair(checked)
+        assert repaired.model is not cut.model and repaired.steps[-1].repairs
+        return rounds.train(repaired)
+
+    by_steps, at_once = (
+        compress(model, kp.Budget(flops=0.5), "magnitude", strategy, images(), recover="reconstruct")
+        for strategy in (by_hand, "one_shot")
+    )
+    for one, other in zip(by_steps.model.weights, at_once.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -72,5 +72,5 @@ def test_the_graph_of_a_cut_model_is_not_traced(counted):
 
 def test_a_program_of_an_opened_model_is_made_once(counted):
     model = Opened.of(four_layers())
-    assert model.program((layers.Dense,)) is model.program((layers.Dense,))
+    assert model.program is model.program
     assert counted["built"] == 1

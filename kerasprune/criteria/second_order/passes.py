@@ -11,7 +11,6 @@ from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.losses import known_loss
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.sample_loss import sample_losses
-from kerasprune.evidence.sampling import feed
 from kerasprune.graph import Call, Env, align, calls_of, run
 
 
@@ -79,7 +78,7 @@ class Passes:
         """The data, checked."""
         evidence = self.evidence
         losses, _ = sample_losses(evidence.model, evidence.loss)
-        return feed(evidence.model, evidence.data, evidence.batch_size, evidence.limit, losses)
+        return evidence.sampling.feed(evidence.model, losses)
 
     def change(self, batch: Batch, gain: np.ndarray) -> np.ndarray:
         """The second-order change of the loss when each channel alone reads zero, summed over the samples.
