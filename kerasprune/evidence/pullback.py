@@ -44,8 +44,9 @@ def pullback(model: keras.Model, places: Sequence[keras.Variable], keep: Keep = 
         keep: Makes of the derivatives of each row what is kept, on the backend.
     """
     backend = keras.backend.backend()
-    make = PULLBACKS[backend] if backend in PULLBACKS else by_training_steps  # noqa: SIM401  (it raises)
-    return make(model, list(places), keep)
+    if backend not in PULLBACKS:
+        return by_training_steps(model, list(places), keep)
+    return PULLBACKS[backend](model, list(places), keep)
 
 
 @PULLBACKS.register("tensorflow")

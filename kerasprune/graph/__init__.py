@@ -5,7 +5,7 @@ from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
 from kerasprune.graph.execute import Execution
-from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, is_linear_layer, linear_layer
+from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like

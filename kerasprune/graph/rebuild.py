@@ -6,7 +6,8 @@ import tempfile
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Pick, WeightLabels, cut, silence
+from kerasprune.core import ChannelGraph, Count, GraphError, Pick, Share, WeightLabels, Whole, cut, silence
+from kerasprune.core.restrict import factor_name
 from kerasprune.graph.call import Call, Labelled
 from kerasprune.graph.clone import Cloner, replay
 from kerasprune.graph.partial_normalization import in_part
@@ -112,12 +113,6 @@ class Rebuild:
             new = replay(model, self._make, self._with_labels(at_call or self._with_cut_constants()), nested=nested)
         self.clones.carry(self._carry)
         return new
-
-    def _begin(self, model: keras.Model) -> None:
-        check_same(model, self.graph)
-        found = operations(model)
-        self.labels = {id(found[weight.layer].weights[weight.index]): weight for weight in self.graph.weights}
-        self.clones = Clones(model)
 
     def _make(self, path: str, old: keras.Operation) -> keras.Operation:
         edits = self.graph.edits.get(path, {}) if self.keep is not None else {}

@@ -87,7 +87,7 @@ def run_masked(opened: Opened, keep: np.ndarray, x) -> tuple[list, dict[str, lis
         if call.operation in graph.inexact:
             shape = layers[call.operation].get_build_config()["input_shape"]
             kept = np.count_nonzero(keep[call.inputs[0][-1]])
-            others[call.operation] = rebuild.layer(opened.flat, call.operation, (*shape[:-1], kept))
+            others[call.operation] = rebuild.layer(opened.flat, call.operation, (*shape[:-1], int(kept)))
     for weight in graph.weights:
         if any(weight.axes[axis] is not None and not keep[weight.axes[axis]].all() for axis in weight.inner):
             value = keras.ops.convert_to_numpy(layers[weight.layer].weights[weight.index])
