@@ -1,5 +1,6 @@
 """kerasprune: prune any Keras 3 model into a smaller ordinary Keras model and a faster TFLite file."""
 
+from kerasprune import layers
 from kerasprune.core import (
     BudgetError,
     ChannelGraph,
@@ -9,18 +10,19 @@ from kerasprune.core import (
     GraphError,
     KeraspruneError,
     ModelFileError,
+    OptionError,
     VerificationError,
 )
 from kerasprune.criteria import criterion, score
 from kerasprune.explanation import Explanation, explain, plot
 from kerasprune.files import load_model, save_model
-from kerasprune.gates import GatedModel, Rerank, gate
+from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import rule, trace, unroll
 from kerasprune.recoveries import recalibrate, reconstruct, recovery
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
-from kerasprune.slimming import masked, slim, verify
-from kerasprune.sparse import sparsifier, sparsify, strip
+from kerasprune.slimming import mask, masked, slim, strip, verify
+from kerasprune.sparse import sparsify
 from kerasprune.strategies import Compression, compress, strategy
 from kerasprune.tflite import benchmark, export, recipe
 
@@ -35,8 +37,10 @@ __all__ = [
     "ExportError",
     "GatedModel",
     "GraphError",
+    "KeepBudget",
     "KeraspruneError",
     "ModelFileError",
+    "OptionError",
     "Report",
     "Rerank",
     "VerificationError",
@@ -46,7 +50,9 @@ __all__ = [
     "explain",
     "export",
     "gate",
+    "layers",
     "load_model",
+    "mask",
     "masked",
     "plot",
     "recalibrate",
@@ -58,7 +64,6 @@ __all__ = [
     "score",
     "select",
     "slim",
-    "sparsifier",
     "sparsify",
     "strategy",
     "strip",

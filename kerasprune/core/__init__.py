@@ -24,7 +24,8 @@ from kerasprune.core.graph import (
     cut,
     silence,
 )
-from kerasprune.core.registry import Registry
+from kerasprune.core.options import accepted, option_names
+from kerasprune.core.registry import Registry, import_modules
 
 __all__ = [
     "Batch",
@@ -46,10 +47,13 @@ __all__ = [
     "Term",
     "VerificationError",
     "WeightLabels",
+    "accepted",
     "as_arrays",
     "atomic_path",
     "batches",
     "cut",
+    "import_modules",
+    "option_names",
     "silence",
     "write_text",
 ]

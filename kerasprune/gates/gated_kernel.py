@@ -3,14 +3,15 @@
 import keras
 from keras import ops
 
-from kerasprune.gates.gated import own_part
+from kerasprune.core import OptionError
+from kerasprune.gates.gated_read import own_part
 
 
 @keras.saving.register_keras_serializable(package="kerasprune")
 class GatedKernel(keras.layers.Wrapper):
     """A Dense or convolution whose kernel's rows are multiplied by a gate layer's sample.
 
-    `conv(x * z, kernel) = conv(x, z * kernel)`: it is `Gated` in front of the layer, without a pass over the
+    `conv(x * z, kernel) = conv(x, z * kernel)`: it is `GatedRead` in front of the layer, without a pass over the
     activations forward and two backward.
 
     Args:
@@ -19,13 +20,13 @@ class GatedKernel(keras.layers.Wrapper):
         gates: int sequence (width,), for every entry of the axis its position in the sample; position 0 is always 1.
 
     Raises:
-        ValueError: The layer is of another kind; see `can_gate`.
+        OptionError: The layer is of another kind; see `can_gate`.
     """
 
     def __init__(self, layer, axis: int, gates, **kwargs):
         super().__init__(layer, **{"dtype": layer.dtype_policy, **kwargs}, autocast=False)
         if not can_gate(layer):
-            raise ValueError(f"Only Dense and convolutions can be gated at their kernel. Received: {layer!r}.")
+            raise OptionError(f"Only Dense and convolutions can be gated at their kernel. Received: {layer!r}.")
         self.axis = axis
         self.gates = [int(position) for position in gates]
         self.supports_masking = True
@@ -54,7 +55,7 @@ _KERNELS = ("Dense", "Conv1D", "Conv2D", "Conv3D")
 
 
 def can_gate(layer) -> bool:
-    """Whether a `GatedKernel` around the layer is the same as a `Gated` before it."""
+    """Whether a `GatedKernel` around the layer is the same as a `GatedRead` before it."""
     stock = type(layer).__name__ in _KERNELS and type(layer) is getattr(keras.layers, type(layer).__name__)
     special = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
     return stock and not special and layer.activity_regularizer is None and getattr(layer, "groups", 1) == 1

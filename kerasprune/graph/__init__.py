@@ -1,6 +1,7 @@
 """Reading Keras models: their calls, their channels, and how to replay them."""
 
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
+from kerasprune.graph.forward_pass import remembered
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall, clone_operation, replay
@@ -33,6 +34,7 @@ __all__ = [
     "layers_inside",
     "make",
     "operations",
+    "remembered",
     "replay",
     "rule",
     "run",

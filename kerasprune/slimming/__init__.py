@@ -1,18 +1,25 @@
 """The slimmed model, the masked model that it must equal, and the proof that it does."""
 
 from kerasprune.slimming.dead import Dead, find_dead
+from kerasprune.slimming.mask import mask, masked_ids, set_masks
 from kerasprune.slimming.neuron_mask import NeuronMask
-from kerasprune.slimming.opener import opener
+from kerasprune.slimming.opener import model_opener, opener
 from kerasprune.slimming.slim import masked, slim
+from kerasprune.slimming.strip import strip
 from kerasprune.slimming.verify import measure_inexact, verify
 
 __all__ = [
     "Dead",
     "NeuronMask",
     "find_dead",
+    "mask",
     "masked",
+    "masked_ids",
     "measure_inexact",
+    "model_opener",
     "opener",
+    "set_masks",
     "slim",
+    "strip",
     "verify",
 ]

@@ -1,29 +1,36 @@
 """The slimmed model, and the masked model that it must equal."""
 
+import warnings
+
 import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
 from kerasprune.evidence.reads import at_reads
 from kerasprune.graph import AtCall, Call, Read, Rebuild, compile_like, trace, unrolled
-from kerasprune.slimming.dead import without_dead
+from kerasprune.slimming.dead import Alive, without_dead
 from kerasprune.slimming.neuron_mask import NeuronMask
-from kerasprune.slimming.opener import find_opener
+from kerasprune.slimming.opener import Opened, is_ours, open_model, with_masks
 
 
 def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray | None = None) -> keras.Model:
     """Build a new, smaller model of stock layers in which the channels that are not kept do not exist.
 
-    It computes the same function as `masked(model, graph, keep)`. Names, nesting, dtype policies, `trainable` flags,
-    initializers, regularizers and the names of inputs and outputs are those of `model`; a compiled model gives a
-    compiled one, with a fresh optimizer.
+    It computes the same function as `masked(model, graph, keep)`, and where these are not given the same as `model` in
+    inference. Gates and masks are read wherever they stand: channels that read zero behind them are cut out; constants
+    that they leave, in front of a batch norm for instance, move into the next bias where that is exact; and where some
+    reader needs a channel all the same, a `NeuronMask` stays in the place of the gate, with a warning that says why.
+
+    Names, nesting, dtype policies, `trainable` flags, initializers, regularizers and the names of inputs and outputs
+    are those of `model`; a compiled model gives a compiled one, with a fresh optimizer.
 
     Args:
-        model: The model to slim; it is not touched. A gated model loses its gates.
+        model: The model to slim; it is not touched.
         graph: Its trace, or that of a model that differs in its weights only; traced here where None.
-        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps what the gates of
-            a gated model keep; of any other model everything but dead channels: those that only zeros in the weights
-            read, and constants that can move into the next bias. Without such zeros that is everything.
+        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says, and gates and masks that
+            somebody has placed are cut like any layer. None keeps what the gates of a model from `gate` keep; of any
+            other model everything but dead channels: those that masks, gates or zeros in the weights silence, and
+            constants that can move into the next bias. Without such zeros that is everything.
 
     Raises:
         GraphError: The graph is that of another model, or `keep` does not fit it or empties a group.
@@ -37,21 +44,29 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     >>> slim(model, graph, keep).layers[0].units
     1
     """
-    flat, graph, keep = _opened(model, graph, keep)
-    small = without_dead(flat) if keep is None else Rebuild(graph, graph.complete(keep)).run(flat)
+    opened = open_model(model)
+    if keep is None:
+        opened = with_masks(opened)
+        alive = shrink(opened)
+        for sentence in (*opened.remarks, *alive.masks):
+            warnings.warn(sentence, stacklevel=2)
+        small = alive.model
+    else:
+        graph = graph or trace(opened.model)
+        small = Rebuild(graph, graph.complete(keep)).run(opened.model)
     compile_like(small, model)
     return small
 
 
-def _opened(model, graph, keep):
-    """The model without gates and with its parts laid open, its trace, and what its gates keep where it has any."""
-    open_it = find_opener(model)
-    if open_it is None:
-        flat, _ = unrolled(model)
-        return flat, graph or trace(flat), keep
-    opened = open_it(model)
-    graph = graph or trace(opened.model)
-    return opened.model, graph, opened.keep(graph) if keep is None and opened.keep is not None else keep
+def shrink(opened: Opened) -> Alive:
+    """What an opened model is without all that its gates and masks remove, and without what is dead."""
+    model = opened.model
+    if opened.keep is not None:
+        graph = trace(model)
+        model = Rebuild(graph, graph.complete(opened.keep(graph))).run(model)
+        if not is_ours(model):
+            return Alive(model, (), ())
+    return without_dead(model)
 
 
 def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:

@@ -8,29 +8,33 @@ import numpy as np
 from kerasprune.core import ChannelGraph, VerificationError, cut
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
 from kerasprune.graph import Call, Rebuild, align, fresh_states, trace, unrolled
-from kerasprune.slimming.slim import masked, masking
+from kerasprune.slimming.opener import open_model
+from kerasprune.slimming.slim import masked, masking, slim
 
 
 def verify(
     model: keras.Model,
-    graph: ChannelGraph,
-    keep: np.ndarray,
-    small: keras.Model,
+    graph: ChannelGraph | None = None,
+    keep: np.ndarray | None = None,
+    small: keras.Model | None = None,
     inputs=None,
     *,
     tolerance: float | None = None,
     seed: int = 0,
 ) -> float:
-    """Check that `small` computes the same function as `masked(model, graph, keep)`.
+    """Check that `small` computes the same function as `masked(model, graph, keep)`, or as the gates of `model` say.
+
+    Of a model with gates, masks or sparse weights, `verify(model)` is enough: in inference it must compute what
+    `slim(model)` computes.
 
     A copy of the model in which nothing is masked is compared with the model itself, too, so that a mistake in copying
     cannot hide in both sides.
 
     Args:
         model: The model before.
-        graph: Its trace.
-        keep: bool (num_ids,), what `small` was made with.
-        small: The slimmed model.
+        graph: Its trace; needed with `keep` only.
+        keep: bool (num_ids,), what `small` was made with; None where gates, masks or zeros in the model say it.
+        small: The slimmed model; made here by `slim` where None.
         inputs: A batch of inputs, or any data that `kerasprune.core.batches` takes, of which the first samples are
             used; by default two random samples, or one if it is large.
         tolerance: Largest allowed difference, as a fraction of the largest output of the masked model; by default
@@ -44,7 +48,11 @@ def verify(
         VerificationError: The difference is larger than the tolerance or not a number; the message has the difference
             and the layer where it first appears.
     """
+    if keep is None:
+        return _verify_gates(model, slim(model) if small is None else small, inputs, tolerance, seed)
     flat, _ = unrolled(model)
+    graph = trace(flat) if graph is None else graph
+    small = slim(model, graph, keep) if small is None else small
     x = random_inputs(flat, graph, seed) if inputs is None else first_samples(inputs)
     tolerance = _tolerance(model) if tolerance is None else tolerance
     with fresh_states(model):
@@ -62,6 +70,21 @@ def verify(
         raise VerificationError(
             f"The slimmed model differs from the masked one by {difference:.3g} of the output's scale "
             f"(allowed: {tolerance:g}), first at `{where}`."
+        )
+    return difference
+
+
+def _verify_gates(model, small, inputs, tolerance, seed: int) -> float:
+    """The largest difference between a model with gates in inference and the slimmed one."""
+    opened = open_model(model).model
+    x = random_inputs(opened, trace(opened), seed) if inputs is None else first_samples(inputs)
+    tolerance = _tolerance(model) if tolerance is None else tolerance
+    with fresh_states(model, small):
+        difference = _difference(model(x, training=False), small(x, training=False))
+    if not difference <= tolerance:
+        raise VerificationError(
+            f"The slimmed model differs from {model.name!r} in inference by {difference:.3g} of the output's scale "
+            f"(allowed: {tolerance:g})."
         )
     return difference
 
