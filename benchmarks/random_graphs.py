@@ -30,11 +30,11 @@ def main() -> int:
         print(f"model {seed}: differs by rounding only")
     for seed, error in failures:
         print(f"model {seed}: {type(error).__name__}: {error}")
+    what = "weights were left" if options.placed else "channels could be removed"
     print(
         f"{options.count} random models from seed {options.seed} on {options.backend}: "
         f"{len(failures)} mismatches or exceptions, {len(rounding)} differ by rounding only; "
-        f"{100 * np.mean(shares):.0f} % of the {'weights were left' if options.placed else 'channels could be removed'}; "
-        f"{seconds:.0f} s"
+        f"{100 * np.mean(shares):.0f} % of the {what}; {seconds:.0f} s"
     )
     return 1 if failures else 0
 

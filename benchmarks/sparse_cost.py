@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 STEPS = 10**5
 WAYS = {
     "gumbel": {"method": "gumbel", "weights": 399, "steps": STEPS},
-    "gumbel, published penalty": {"method": "gumbel"},
+    "gumbel, published penalty": {"method": "penalty"},
     "magnitude": {"method": "magnitude", "weights": 399, "steps": STEPS},
 }
 

@@ -4,6 +4,7 @@ import keras
 
 from kerasprune.core import OptionError, accepted
 from kerasprune.gates.channel_gate import GATES
+from kerasprune.graph import build_inside, with_shape
 
 
 @keras.saving.register_keras_serializable(package="kerasprune")
@@ -43,11 +44,9 @@ class Gated(keras.layers.Wrapper):
         self.supports_masking = True
 
     def build(self, input_shape=None):
-        if not self.layer.built:
-            self.layer.build(input_shape)
-        shapes = self.layer.compute_output_shape(input_shape)
-        several = isinstance(shapes, list) or (shapes and isinstance(shapes[0], (list, tuple)))
-        self.gate.build(shapes[0] if several else shapes)
+        build_inside(self.layer, input_shape)
+        shapes = with_shape(self.layer.compute_output_shape, input_shape)
+        self.gate.build(shapes[0] if isinstance(shapes[0], (list, tuple)) else shapes)
 
     def call(self, inputs, *args, mask=None, **kwargs):
         if mask is not None:

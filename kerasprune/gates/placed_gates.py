@@ -11,7 +11,7 @@ from kerasprune.criteria import score
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.gate_costs import GateCosts
 from kerasprune.gates.shared_budget import SharedBudget
-from kerasprune.graph import layers_inside, trace, unrolled
+from kerasprune.graph import layers_inside, trace, unrolled, unrolled_with_origins
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.dead import removable
 from kerasprune.slimming.opener import Opening, without_masks
@@ -75,16 +75,23 @@ def find_placed(model: keras.Model) -> Placed:
     """
     gates = placed_gates(model)
     opening = Opening()
-    opened = opening.run(unrolled(model)[0])
+    flat, origins = unrolled_with_origins(model)
+    opened = opening.run(flat)
     graph = trace(opened)
     _open_all(opening)
     owners = np.zeros((sum(gate.num_gates for gate in gates), graph.num_ids), bool)
     start = 0
     for gate in gates:
-        own = [mask for source, mask in opening.masks if source is gate]
+        own = [mask for source, mask in opening.masks if origins.get(id(source), source) is gate]
+        labels = _labels(graph, own)
+        if not any(vector.any() for vector in labels):
+            raise GraphError(
+                f"`{gate.name}` stands on a tensor without channels, such as an input of the model, so no budget can "
+                "close it. Take it out, or put it behind a layer that makes channels."
+            )
         rows = owners[start : start + gate.num_gates]
-        for labels in _labels(graph, own):
-            rows[np.arange(len(labels)), labels] = True
+        for vector in labels:
+            rows[np.arange(len(vector)), vector] = True
         rows &= _gone_with(opened, graph, own)
         if (rows.sum(axis=0) > 1).any():
             raise GraphError(

@@ -2,6 +2,7 @@
 
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.forward_pass import remembered
+from kerasprune.graph.inside import build_inside, with_shape
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall, clone_operation, replay
@@ -9,7 +10,7 @@ from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
-from kerasprune.graph.unroll import unroll, unrolled
+from kerasprune.graph.unroll import unroll, unrolled, unrolled_with_origins
 from kerasprune.graph.walk import align, calls_of, functional, is_graph, layers_inside, operations
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Rule",
     "Site",
     "align",
+    "build_inside",
     "calls_of",
     "clone_operation",
     "compile_like",
@@ -42,4 +44,6 @@ __all__ = [
     "trace",
     "unroll",
     "unrolled",
+    "unrolled_with_origins",
+    "with_shape",
 ]

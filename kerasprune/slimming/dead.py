@@ -1,7 +1,7 @@
 """Channels that zeros in the weights have killed: nobody reads them, or they are constants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -19,13 +19,15 @@ class Alive:
 
     Attributes:
         model: The model.
+        keep: bool (num_ids,), what is left of the ids of the model before.
         constants: Sentences about constants that stay.
-        masks: Sentences about masks that stay.
+        masks: Path of every mask that stays to the reason.
     """
 
     model: keras.Model
-    constants: tuple[str, ...]
-    masks: tuple[str, ...]
+    keep: np.ndarray
+    constants: tuple[str, ...] = ()
+    masks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,16 +98,21 @@ def without_dead(model: keras.Model) -> Alive:
     Returns:
         A new model with the same function, without the masks that have nothing left to remove.
     """
+    kept = trace(model).keep_all()
+    origin = np.arange(len(kept))
     while True:
         graph = trace(model)
         dead = find_dead(model, graph)
-        copy = Rebuild(graph).run(model)
-        found = operations(copy)
+        model = Rebuild(graph).run(model)
+        found = operations(model)
         for path, bias in dead.biases.items():
             found[path].bias.assign_add(bias.astype("float32"))
-        model = Rebuild(graph, graph.complete(dead.keep)).run(copy)
-        if dead.keep.all():
-            return Alive(_without_open_masks(model), dead.reasons, about_masks(model, graph))
+        keep = graph.complete(dead.keep)
+        if keep.all():
+            return Alive(_without_open_masks(model), kept, dead.reasons, _about_masks(model, graph))
+        kept[origin[~keep]] = False
+        origin = origin[keep]
+        model = Rebuild(graph, keep).run(model)
 
 
 def _without_open_masks(model: keras.Model) -> keras.Model:
@@ -115,10 +122,10 @@ def _without_open_masks(model: keras.Model) -> keras.Model:
     return without_masks(model, lambda mask: mask.keep.all())
 
 
-def about_masks(model: keras.Model, graph: ChannelGraph) -> tuple[str, ...]:
-    """Why masks stay: one sentence for each."""
+def _about_masks(model: keras.Model, graph: ChannelGraph) -> dict[str, str]:
+    """Why masks stay, by their paths."""
     groups = {number: group for group in graph.groups for number in group.ids.tolist()}
-    sentences, found = [], operations(model)
+    reasons, found = {}, operations(model)
     for call in graph.calls:
         mask = found[call.operation]
         if not isinstance(mask, NeuronMask) or mask.keep.all():
@@ -130,8 +137,8 @@ def about_masks(model: keras.Model, graph: ChannelGraph) -> tuple[str, ...]:
             group = groups.get(int(labels[~mask.keep].max()))
             left = "of every group one channel must stay" if group is not None and group.width == 1 else None
             why = (group and group.frozen) or left or "not all that read these channels read zero"
-        sentences.append(f"`{call.operation}` stays and removes {np.count_nonzero(~mask.keep)} channels: {why}.")
-    return tuple(sentences)
+        reasons[call.operation] = f"it stays, with {np.count_nonzero(~mask.keep)} channels removed: {why}"
+    return reasons
 
 
 def _used(model: keras.Model, graph: ChannelGraph) -> dict[str, np.ndarray]:

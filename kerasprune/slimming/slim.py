@@ -1,6 +1,7 @@
 """The slimmed model, and the masked model that it must equal."""
 
 import warnings
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -48,7 +49,7 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     if keep is None:
         opened = with_masks(opened)
         alive = shrink(opened)
-        for sentence in (*opened.remarks, *alive.masks):
+        for sentence in (*opened.remarks, *(f"`{path}`: {why}." for path, why in alive.masks.items())):
             warnings.warn(sentence, stacklevel=2)
         small = alive.model
     else:
@@ -61,12 +62,16 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
 def shrink(opened: Opened) -> Alive:
     """What an opened model is without all that its gates and masks remove, and without what is dead."""
     model = opened.model
-    if opened.keep is not None:
-        graph = trace(model)
-        model = Rebuild(graph, graph.complete(opened.keep(graph))).run(model)
-        if not is_ours(model):
-            return Alive(model, (), ())
-    return without_dead(model)
+    if opened.keep is None:
+        return without_dead(model)
+    graph = trace(model)
+    keep = graph.complete(opened.keep(graph))
+    model = Rebuild(graph, keep).run(model)
+    if not is_ours(model):
+        return Alive(model, keep)
+    alive = without_dead(model)
+    keep[np.flatnonzero(keep)[~alive.keep]] = False
+    return replace(alive, keep=keep)
 
 
 def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:

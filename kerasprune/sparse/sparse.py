@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import OptionError, accepted
-from kerasprune.graph import layers_inside, remembered
+from kerasprune.graph import build_inside, layers_inside, remembered, with_shape
 from kerasprune.scheduled import ScheduledLayer
 from kerasprune.sparse.weight_gates import METHODS
 
@@ -63,7 +63,7 @@ class Sparse(keras.layers.Wrapper):
         return sum(math.prod(kernel.shape) for kernel in self.kernels)
 
     def build(self, input_shape=None):
-        super().build(input_shape)
+        build_inside(self.layer, input_shape)
         if self.gated is None:
             self.gated = kernel_positions(self.layer)
         if not self.gated:
@@ -110,7 +110,7 @@ class Sparse(keras.layers.Wrapper):
         return [(kernel, ops.reshape(part, kernel.shape)) for kernel, part in zip(kernels, parts, strict=True)]
 
     def compute_output_shape(self, input_shape):
-        return self.layer.compute_output_shape(input_shape)
+        return with_shape(self.layer.compute_output_shape, input_shape)
 
     def compute_output_spec(self, inputs, *args, training=None, mask=None, **kwargs):
         return self.layer.compute_output_spec(inputs, *args, **kwargs)

@@ -23,7 +23,7 @@ layers = keras.layers
 
 
 def random_model(pick: Pick, max_steps: int = 8, behind: Callable = lambda tensor: tensor) -> keras.Model:
-    """A model of one or two inputs, up to `max_steps` growths, and one to three outputs; `behind` follows each growth."""
+    """A model of one or two inputs, up to `max_steps` growths and one to three outputs; `behind` follows a growth."""
     pool = [_input(pick) for _ in range(pick((1, 1, 1, 2)))]
     inputs = list(pool)
     for _ in range(pick(range(2, max_steps + 1))):
