@@ -12,7 +12,7 @@ from kerasprune.criteria import score
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.open_gates import gated_ids, without_gates
 from kerasprune.gates.placed_gates import Placed, find_placed, opened_plainly, placed_gates
-from kerasprune.graph import layers_inside, operations, trace
+from kerasprune.graph import Rebuild, layers_inside, operations, trace
 from kerasprune.slimming import NeuronMask, masked_ids, set_masks
 
 
@@ -67,11 +67,12 @@ class Rerank(keras.callbacks.Callback):
             )
 
     def _rank_masks(self) -> None:
-        graph, plain = trace(self.model), opened_plainly(self.model)
-        scores = self._scores(plain, trace(plain))  # masks make no channels, so both graphs have the same ids
+        graph = trace(self.model)
+        scores = self._scores(_open_copy(self.model, graph), graph)
         gone = np.zeros(graph.num_ids, bool)
+        found = operations(self.model)
         for path, ids in masked_ids(self.model, graph).items():
-            gone[ids[~_mask(self.model, path).keep]] = True
+            gone[ids[~found[path].keep]] = True
         keep = ~gone
         for group in graph.free_groups:
             order = group.ids[np.argsort(scores[group.ids], kind="stable")]
@@ -86,5 +87,10 @@ class Rerank(keras.callbacks.Callback):
         return {**loss, **self.options}
 
 
-def _mask(model: keras.Model, path: str) -> NeuronMask:
-    return operations(model)[path]
+def _open_copy(model: keras.Model, graph: ChannelGraph) -> keras.Model:
+    """The model as it is while all its masks are open."""
+    copy = Rebuild(graph).run(model)
+    for layer in layers_inside(copy):
+        if isinstance(layer, NeuronMask):
+            layer.keep = np.ones(layer.factor.shape, bool)
+    return copy

@@ -14,7 +14,7 @@ def build_inside(layer: keras.layers.Layer, input_shape) -> None:
 
 
 def with_shape(function: Callable, input_shape):
-    """Call `build` or `compute_output_shape` of a layer with the shape of its first input for all that it must be given.
+    """Call `build` or `compute_output_shape` of a layer with the shape of its first input for all that it needs.
 
     Attention takes the shapes of query and value. Where they differ, the layer must be built before it is wrapped.
     """
