@@ -4,7 +4,7 @@ import keras
 
 from kerasprune.core import OptionError, accepted
 from kerasprune.gates.channel_gate import GATES
-from kerasprune.graph import build_inside, with_shape
+from kerasprune.graph import accepted_by, build_inside, with_shape
 
 
 @keras.saving.register_keras_serializable(package="kerasprune")
@@ -49,9 +49,8 @@ class Gated(keras.layers.Wrapper):
         self.gate.build(shapes[0] if isinstance(shapes[0], (list, tuple)) else shapes)
 
     def call(self, inputs, *args, mask=None, **kwargs):
-        if mask is not None:
-            kwargs["mask"] = mask
-        outputs = self.layer(inputs, *args, **kwargs)
+        given = {} if mask is None else {"mask": mask}
+        outputs = self.layer(inputs, *args, **kwargs, **accepted_by(self.layer, given))
         if not isinstance(outputs, (list, tuple)):
             return self.gate(outputs)
         return [self.gate(outputs[0]), *outputs[1:]]

@@ -9,7 +9,7 @@ from kerasprune.gates.gate_sample import GateSample
 from kerasprune.gates.gated import Gated
 from kerasprune.gates.gated_kernel import GatedKernel
 from kerasprune.gates.gated_read import GatedRead
-from kerasprune.graph import Site, layers_inside, replay, rule
+from kerasprune.graph import Site, accepted_by, layers_inside, replay, rule
 from kerasprune.graph.rebuild import Clones
 from kerasprune.graph.rules.wrapper import inside
 from kerasprune.scheduled import read
@@ -56,7 +56,7 @@ def open_gated(wrapper: Gated, opening: Opening) -> StandIn:
     inner, mask = opening.stand_in(wrapper.layer, wrapper.name), opening.stand_in(wrapper.gate)
 
     def stand_in(*args, **kwargs):
-        first, *states = keras.tree.flatten(inner(*args, **kwargs))
+        first, *states = keras.tree.flatten(inner(*args, **accepted_by(inner, kwargs)))
         return [mask(first), *states] if states else mask(first)
 
     return stand_in

@@ -2,7 +2,7 @@
 
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.forward_pass import remembered
-from kerasprune.graph.inside import build_inside, with_shape
+from kerasprune.graph.inside import accepted_by, build_inside, with_shape
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.replay import AtCall, clone_operation, replay
@@ -24,6 +24,7 @@ __all__ = [
     "Rebuild",
     "Rule",
     "Site",
+    "accepted_by",
     "align",
     "build_inside",
     "calls_of",

@@ -21,3 +21,10 @@ def with_shape(function: Callable, input_shape):
     parameters = inspect.signature(function).parameters.values()
     required = [each for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
     return function(*[input_shape] * max(len(required), 1))
+
+
+def accepted_by(layer: Callable, options: dict) -> dict:
+    """What of the keyword arguments of a wrapper the `call` of the layer inside takes; not every layer takes a mask."""
+    parameters = inspect.signature(layer.call if isinstance(layer, keras.layers.Layer) else layer).parameters
+    free = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    return options if free else {name: value for name, value in options.items() if name in (*parameters, "training")}

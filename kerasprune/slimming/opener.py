@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Call, is_graph, layers_inside, replay, unrolled
+from kerasprune.graph import Call, accepted_by, is_graph, layers_inside, replay, unrolled
 from kerasprune.graph.rebuild import Clones
 from kerasprune.slimming.neuron_mask import NeuronMask
 
@@ -149,8 +149,9 @@ class Opening:
     def _at_call(self, call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
         if _find(operation) is None:
             return operation(*args, **kwargs)
+        stand_in = self.stand_in(operation)
         given = {name: value for name, value in kwargs.items() if value is not None}  # wrappers take what is not there
-        return self.stand_in(operation)(*args, **given)
+        return stand_in(*args, **accepted_by(stand_in, given))
 
 
 def is_ours(model: keras.Model) -> bool:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import OptionError, accepted
-from kerasprune.graph import build_inside, layers_inside, remembered, with_shape
+from kerasprune.graph import accepted_by, build_inside, layers_inside, remembered, with_shape
 from kerasprune.scheduled import ScheduledLayer
 from kerasprune.sparse.weight_gates import METHODS
 
@@ -82,9 +82,9 @@ class Sparse(keras.layers.Wrapper):
             outer[id(kernel)] = outer[id(kernel)] * ops.cast(gate, kernel.dtype)
         # All variables are listed, because on JAX their values are those of an outer scope, which this one hides.
         scope = keras.StatelessScope([(v, outer[id(v)]) for v in self.layer.variables], collect_losses=True)
-        kwargs = kwargs if mask is None else {**kwargs, "mask": mask}
+        given = {} if mask is None else {"mask": mask}
         with scope:
-            outputs = self.layer(inputs, *args, **kwargs)
+            outputs = self.layer(inputs, *args, **kwargs, **accepted_by(self.layer, given))
         for variable in self.layer.non_trainable_variables:  # moving statistics and seeds have moved on
             value = scope.get_current_value(variable)
             if value is not outer[id(variable)]:
