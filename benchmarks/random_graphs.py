@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,29 +20,31 @@ def main() -> int:
     parser = arguments(__doc__, seed=True, writes=False)
     parser.add_argument("--count", type=int, default=2000, help="how many models, from that of the seed on")
     parser.add_argument("--backend", default=os.environ.get("KERAS_BACKEND", "tensorflow"))
+    parser.add_argument("--placed", action="store_true", help="put masks and gates at random places")
     options = parser.parse_args()
     os.environ["KERAS_BACKEND"] = options.backend
     warnings.filterwarnings("ignore", module="keras")
-    failures, rounding, shares, seconds = run(options.seed, options.count)
+    failures, rounding, shares, seconds = run(options.seed, options.count, check_placed if options.placed else check)
     for seed in rounding:
         print(f"model {seed}: differs by rounding only")
     for seed, error in failures:
         print(f"model {seed}: {type(error).__name__}: {error}")
+    what = "weights were left" if options.placed else "channels could be removed"
     print(
         f"{options.count} random models from seed {options.seed} on {options.backend}: "
         f"{len(failures)} mismatches or exceptions, {len(rounding)} differ by rounding only; "
-        f"{100 * np.mean(shares):.0f} % of the channels could be removed; {seconds:.0f} s"
+        f"{100 * np.mean(shares):.0f} % of the {what}; {seconds:.0f} s"
     )
     print(measured_on([about()]))
     return 1 if failures else 0
 
 
-def run(first: int, count: int) -> tuple[list[tuple[int, Exception]], list[int], list[float], float]:
+def run(first: int, count: int, check: Callable) -> tuple[list[tuple[int, Exception]], list[int], list[float], float]:
     """Check `count` models.
 
     Returns:
-        The failures by seed, the seeds of those that differ by rounding only, the shares of removable channels of all
-        others, and the seconds it took.
+        The failures by seed, the seeds of those that differ by rounding only, what `check` returned of all others, and
+        the seconds it took.
     """
     import keras
     from rich.progress import track
@@ -52,8 +55,8 @@ def run(first: int, count: int) -> tuple[list[tuple[int, Exception]], list[int],
     for seed in track(range(first, first + count), description="slimming random models"):
         try:
             shares.append(check(seed))
-        except kp.VerificationError as error:
-            if agrees_in_double(seed):
+        except (kp.VerificationError, AssertionError) as error:
+            if agrees_in_double(seed, check):
                 rounding.append(seed)
             else:
                 failures.append((seed, error))
@@ -73,7 +76,16 @@ def check(seed: int, **limits) -> float:
     return assert_slims_right(random_model(from_generator(rng)), rng, **limits)
 
 
-def agrees_in_double(seed: int) -> bool:
+def check_placed(seed: int, **limits) -> float:
+    """The share of the weights that are left of one model with masks and gates, which is checked."""
+    from tests.laws.placed_layers import assert_placed_slims_right
+    from tests.laws.random_models import from_generator
+
+    rng = np.random.default_rng(seed)
+    return assert_placed_slims_right(from_generator(rng), rng, **limits)
+
+
+def agrees_in_double(seed: int, check: Callable) -> bool:
     """Whether the model agrees with its masked one when everything is computed in double precision."""
     import keras
 

@@ -4,7 +4,7 @@ import importlib
 import warnings
 from typing import TYPE_CHECKING
 
-from kerasprune import criteria, gates, recipes, recoveries, sparse, strategies
+from kerasprune import criteria, gates, layers, recipes, recoveries, sparse, strategies
 from kerasprune.core import (
     BudgetError,
     ChannelGraph,
@@ -21,13 +21,13 @@ from kerasprune.core import (
 from kerasprune.criteria import score
 from kerasprune.explanation import Explanation, explain, plot
 from kerasprune.files import load_model, save_model
-from kerasprune.gates import GatedModel, Rerank, gate
+from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll
 from kerasprune.recoveries import recalibrate, reconstruct
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
-from kerasprune.slimming import masked, slim, verify
-from kerasprune.sparse import sparsify, strip
+from kerasprune.slimming import mask, masked, slim, strip, verify
+from kerasprune.sparse import sparsify
 from kerasprune.strategies import Compression, compress
 from kerasprune.tflite import benchmark, export
 
@@ -43,6 +43,7 @@ __all__ = [
     "FolderError",
     "GatedModel",
     "GraphError",
+    "KeepBudget",
     "KeraspruneError",
     "ModelFileError",
     "OptionError",
@@ -57,7 +58,9 @@ __all__ = [
     "export",
     "gate",
     "gates",
+    "layers",
     "load_model",
+    "mask",
     "masked",
     "plot",
     "recalibrate",

@@ -27,7 +27,7 @@ from kerasprune.core.graph import (
     silence,
 )
 from kerasprune.core.measure import MEASURES, Measure, measure
-from kerasprune.core.options import accepted
+from kerasprune.core.options import accepted, option_names
 from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
 from kerasprune.core.table import table
@@ -64,6 +64,7 @@ __all__ = [
     "cut",
     "import_modules",
     "measure",
+    "option_names",
     "quiet",
     "silence",
     "table",

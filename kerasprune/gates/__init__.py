@@ -3,22 +3,22 @@
 from kerasprune.gates.channel_gate import GATES, ChannelGate
 from kerasprune.gates.gate import gate
 from kerasprune.gates.gated import Gated
-from kerasprune.gates.gated_kernel import GatedKernel
 from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.gradual_gate import GradualGate
 from kerasprune.gates.gumbel_gate import GumbelGate
 from kerasprune.gates.hard_concrete_gate import HardConcreteGate
+from kerasprune.gates.keep_budget import KeepBudget
 from kerasprune.gates.rerank import Rerank
 
 __all__ = [
     "GATES",
     "ChannelGate",
     "Gated",
-    "GatedKernel",
     "GatedModel",
     "GradualGate",
     "GumbelGate",
     "HardConcreteGate",
+    "KeepBudget",
     "Rerank",
     "gate",
     "names",

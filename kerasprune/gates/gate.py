@@ -7,14 +7,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, ChannelGroup, GraphError, accepted
+from kerasprune.core import ChannelGraph, ChannelGroup, GraphError, OptionError, accepted
 from kerasprune.criteria import score
 from kerasprune.gates.channel_gate import GATES
 from kerasprune.gates.gate_costs import GateCosts
+from kerasprune.gates.gate_sample import GateSample
 from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.insert_gates import insert_gates
-from kerasprune.gates.strip_gates import is_gated
-from kerasprune.graph import Rebuild, compile_like, runnable, trace, unrolled
+from kerasprune.gates.keep_budget import as_budget, share_budget
+from kerasprune.gates.placed_gates import placed_gates
+from kerasprune.graph import Rebuild, compile_like, layers_inside, replay, runnable, trace, unrolled
+from kerasprune.graph.rebuild import Clones
 from kerasprune.selection import Budget, select
 
 
@@ -38,11 +41,14 @@ def gate(
     Nested models are laid flat. Where the backend cannot run channels first, what is trained is the twin of the model
     that computes with channels last, with the same inputs and outputs; `slim` gives the layout of `model` back.
     Channels that a layer makes and reads inside, as attention does with its heads, have no gate; a warning names them.
+    A model in which somebody has placed gates gets no others: those that stand there share the budget, and `kind` and
+    the options are theirs.
 
     Args:
         model: A Functional or Sequential model, or one that can be unrolled; it is not touched.
         kind: "gumbel", "hard_concrete", "gradual", or any other that is registered.
-        budget: The limits of the slimmed model; all hold together, from the first step to the last.
+        budget: The limits of the slimmed model; all hold together, from the first step to the last. A number alone
+            would not say what it limits.
         start: The criterion that ranks the channels of each group before training has a say: a name or an object, as in
             `score`; None ranks by id. Groups start alike.
         data: For a criterion that needs data.
@@ -68,11 +74,18 @@ def gate(
     True
     """
     layer_class = GATES[kind]
-    accepted(options, layer_class, f"The gate {kind!r}", taken=("widths", "costs", "names", "name"))
-    budget = Budget() if budget is None else budget  # an empty budget explains itself
+    accepted(
+        options,
+        layer_class,
+        f"The gate {kind!r}",
+        taken=("axis", "widths", "costs", "limits", "names", "origin", "name"),
+    )
+    budget = as_budget(budget)
     flat, _ = unrolled(model)
-    if is_gated(flat):
+    if any(isinstance(layer, GateSample) for layer in layers_inside(model)):
         raise GraphError(f"{model.name!r} carries gates already. Slim it first, or gate the model it was made from.")
+    if placed_gates(flat):
+        return _taken_over(flat, model, budget, options, start=start, data=data, seed=seed)
     plain = Rebuild(trace(flat)).run(flat, _plainly, nested=False)
     graph = trace(plain)
     groups = _gateable(graph, model.name)
@@ -93,6 +106,23 @@ def gate(
     )
     gated = insert_gates(opened.runs, opened.graph(graph), gates, ids)
     gates.set_evidence(scores)
+    compile_like(gated, model)
+    return gated
+
+
+def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
+    """A copy of a model with gates in which these share a budget."""
+    if options:
+        raise OptionError(
+            f"{model.name!r} has gates already, which have their own options. Received: {', '.join(options)}. "
+            "Give them where the gates are made."
+        )
+    clones = Clones(flat)
+    with clones.building():
+        copy = replay(flat, clones.make, _plainly)
+    clones.carry()
+    gated = GatedModel(inputs=copy.input, outputs=copy.output, name=model.name)
+    share_budget(gated, budget, **ranking)
     compile_like(gated, model)
     return gated
 

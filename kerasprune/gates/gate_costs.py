@@ -37,13 +37,16 @@ class GateCosts:
     measures: Mapping[str, Price]
 
     @classmethod
-    def build(cls, graph: ChannelGraph, gated: np.ndarray, limits: Mapping[str, float]) -> "GateCosts":
+    def build(
+        cls, graph: ChannelGraph, gated: np.ndarray, limits: Mapping[str, float], owners: np.ndarray | None = None
+    ) -> "GateCosts":
         """The costs of a traced model.
 
         Args:
             graph: The trace.
-            gated: int (gates,), the ids that have a gate; all others stay.
+            gated: int (n,), the ids that have a gate; all others stay.
             limits: Absolute limits by the name of a measure.
+            owners: bool (gates, n), which of these ids each gate opens; by default each id has a gate of its own.
         """
         table = graph.cost_table
         by_id = np.zeros((graph.num_ids, table.num_vectors))
@@ -58,7 +61,8 @@ class GateCosts:
         fixed = columns[stays].sum(axis=0)
         fixed[0] = 1.0
         measures = {name: _priced(table.sums[name], position, limit) for name, limit in limits.items()}
-        return cls(fixed, columns[gated], measures)
+        entries = columns[gated] if owners is None else owners @ columns[gated]
+        return cls(fixed, entries, measures)
 
     def config(self) -> dict:
         """The costs as lists and numbers, which a layer's configuration can hold."""

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import OptionError
-from kerasprune.gates.gated import own_part
+from kerasprune.gates.gated_read import own_part
 from kerasprune.graph import find_linear_layer
 
 
@@ -12,7 +12,7 @@ from kerasprune.graph import find_linear_layer
 class GatedKernel(keras.layers.Wrapper):
     """A linear layer whose kernel's rows are multiplied by a gate layer's sample.
 
-    `conv(x * z, kernel) = conv(x, z * kernel)`: it is `Gated` in front of the layer, without a pass over the
+    `conv(x * z, kernel) = conv(x, z * kernel)`: it is `GatedRead` in front of the layer, without a pass over the
     activations forward and two backward.
 
     Args:
@@ -54,7 +54,7 @@ class GatedKernel(keras.layers.Wrapper):
 
 
 def can_gate(layer) -> bool:
-    """Whether a `GatedKernel` around the layer is the same as a `Gated` before it."""
+    """Whether a `GatedKernel` around the layer is the same as a `GatedRead` before it."""
     linear = find_linear_layer(layer)
     plain = linear is not None and linear.is_plain and linear.groups == 1
     return plain and layer.activity_regularizer is None

@@ -1,12 +1,11 @@
 """Gates without chance: the best that fit are open, ever fewer of them."""
 
 import keras
-from keras import ops
 
-from kerasprune.gates.channel_gate import ChannelGate, gate_kind
+from kerasprune.gates.channel_gate import GATES, ChannelGate
 
 
-@gate_kind("gradual")
+@GATES.register("gradual")
 @keras.saving.register_keras_serializable(package="kerasprune")
 class GradualGate(ChannelGate):
     """A keep that shrinks from the whole model to the budget on a cubic schedule; evidence comes from outside.
@@ -21,5 +20,5 @@ class GradualGate(ChannelGate):
 
     learns = False
 
-    def _draw(self, place, count):
-        return ops.cast(place < count, "float32")
+    def drawn(self, logits, chosen):
+        return chosen

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.gates.channel_gate import ChannelGate, gate_kind
+from kerasprune.gates.channel_gate import GATES, ChannelGate
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 
 
-@gate_kind("hard_concrete")
+@GATES.register("hard_concrete")
 @keras.saving.register_keras_serializable(package="kerasprune")
 class HardConcreteGate(ChannelGate):
     """Hard concrete gates: a stretched and clipped binary concrete variable, whose expected L0 norm is known.

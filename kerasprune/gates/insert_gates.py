@@ -6,9 +6,10 @@ import numpy as np
 from kerasprune.core import ChannelGraph
 from kerasprune.evidence.reads import at_reads
 from kerasprune.gates.channel_gate import ChannelGate
-from kerasprune.gates.gated import Gated
+from kerasprune.gates.gate_sample import GateSample
 from kerasprune.gates.gated_kernel import GatedKernel, can_gate
 from kerasprune.gates.gated_model import GatedModel
+from kerasprune.gates.gated_read import GatedRead
 from kerasprune.graph import Call, Read, Rebuild
 
 
@@ -30,7 +31,7 @@ class _Insertion:
     """The state of one insertion: the one sample, and what stands before each reader already."""
 
     def __init__(self, plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, ids: np.ndarray):
-        self.gates = gates
+        self.gates = GateSample(gates, name=f"{gates.name}_sample")
         self.position = np.zeros(graph.num_ids, int)
         self.position[ids] = np.arange(1, len(ids) + 1)
         self.kernels = {weight.layer: weight for weight in graph.weights if weight.reads}
@@ -47,7 +48,7 @@ class _Insertion:
         key = (id(tensor), axis, id(labels))
         if key not in self.tensors:
             suffix = "" if axis == len(tensor.shape) - 1 else f"_{axis}"
-            layer = Gated(axis, self.position[labels], name=self._unused(f"{read.call.path}_gated{suffix}"))
+            layer = GatedRead(axis, self.position[labels], name=self._unused(f"{read.call.path}_gated{suffix}"))
             self.tensors[key] = layer(tensor, self._sample(tensor))
         return self.tensors[key]
 

@@ -5,6 +5,8 @@ from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
 from kerasprune.graph.execute import Execution
+from kerasprune.graph.forward_pass import remembered
+from kerasprune.graph.inside import accepted_by, build_inside, with_shape
 from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
@@ -15,7 +17,7 @@ from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
 from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
-from kerasprune.graph.unroll import unroll, unrolled
+from kerasprune.graph.unroll import unroll, unrolled, unrolled_with_origins
 from kerasprune.graph.walk import align, calls_of, functional, is_graph, layers_inside, operations
 from kerasprune.graph.windows import Windows
 
@@ -38,7 +40,9 @@ __all__ = [
     "Runnable",
     "Site",
     "Windows",
+    "accepted_by",
     "align",
+    "build_inside",
     "calls_of",
     "can_run",
     "channels_last",
@@ -55,6 +59,7 @@ __all__ = [
     "opener",
     "operations",
     "plainly",
+    "remembered",
     "replay",
     "restored",
     "rule",
@@ -64,4 +69,6 @@ __all__ = [
     "trace",
     "unroll",
     "unrolled",
+    "unrolled_with_origins",
+    "with_shape",
 ]

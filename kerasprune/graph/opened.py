@@ -24,19 +24,24 @@ class Plain(NamedTuple):
     Attributes:
         model: The plain model, with the weights as the gates leave them.
         keep: From its trace to what its gates keep, bool (num_ids,); None where gates do not speak of channels.
+        remarks: Sentences about what is not as one would expect, such as gates that have not been trained.
     """
 
     model: keras.Model
     keep: Callable[[ChannelGraph], np.ndarray] | None = None
+    remarks: tuple[str, ...] = ()
 
 
-Opener = Callable[[keras.Model], Plain]
+Opener = Callable[[keras.Model], Plain | None]
 
 OPENERS: dict[type[keras.layers.Layer], Opener] = {}
 
 
 def opener(layer: type[keras.layers.Layer]) -> Callable[[Opener], Opener]:
-    """A decorator that teaches all of us to open models that carry a layer of this class, or of one derived from it."""
+    """A decorator that teaches all of us to open models built around a layer of this class, or of one derived from it.
+
+    The function gets the model, and returns None where this one only contains such a layer, as it does any other.
+    """
 
     def decorate(function: Opener) -> Opener:
         OPENERS[layer] = function
@@ -54,12 +59,14 @@ class Opened:
         flat: The plain model of its parts; `model` itself where there is nothing to take apart and no gate.
         graph: The trace of `flat`.
         gated: bool (num_ids,), what the gates of the model keep; None where it has no gates on channels.
+        plain: What was found in the place of `model`; None where it was made here.
     """
 
     model: keras.Model
     flat: keras.Model
     graph: ChannelGraph
     gated: np.ndarray | None = None
+    plain: Plain | None = None
 
     @classmethod
     def of(cls, model: keras.Model, graph: ChannelGraph | None = None) -> "Opened":
@@ -72,12 +79,25 @@ class Opened:
         Raises:
             GraphError: The model cannot be traced.
         """
-        plain = plainly(model)
+        return cls._of_plain(model, plainly(model), graph)
+
+    @classmethod
+    def _of_plain(cls, model: keras.Model, plain: Plain, graph: ChannelGraph | None = None) -> "Opened":
         flat, reasons = unrolled(plain.model)
         if flat is not plain.model:
             compile_like(flat, plain.model)
         graph = trace_flat(flat, reasons) if graph is None else graph
-        return cls(model, flat, graph, None if plain.keep is None else plain.keep(graph))
+        return cls(model, flat, graph, None if plain.keep is None else plain.keep(graph), plain)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences about what is not as one would expect."""
+        return () if self.plain is None else self.plain.remarks
+
+    def instead(self, model: keras.Model, remarks: tuple[str, ...] = ()) -> "Opened":
+        """The same with another plain model, such as one with masks in the places of layers, and with more remarks."""
+        plain = self.plain or Plain(self.model)
+        return self._of_plain(self.model, Plain(model, plain.keep, (*plain.remarks, *remarks)))
 
     @functools.cached_property
     def _runnable(self) -> Runnable:
@@ -144,6 +164,7 @@ def plainly(model: keras.Model) -> Plain:
     if isinstance(model, keras.Model):
         for layer in layers_inside(model):
             for known, function in OPENERS.items():
-                if isinstance(layer, known):
-                    return function(model)
+                plain = function(model) if isinstance(layer, known) else None
+                if plain is not None:
+                    return plain
     return Plain(model)

@@ -15,7 +15,7 @@ from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
 from kerasprune.graph.replay import Replay
 from kerasprune.graph.spelled_out import is_spelled_out, spell_out
-from kerasprune.graph.walk import calls_of, functional, is_graph
+from kerasprune.graph.walk import calls_of, functional, is_graph, layers_inside
 
 
 def unroll(model: keras.Model, inputs: Any = None) -> keras.Model:
@@ -59,6 +59,18 @@ def unrolled(model: keras.Model, inputs: Any = None) -> tuple[keras.Model, dict[
     if not isinstance(model, keras.Model):
         raise GraphError(f"A model must be a keras.Model. Received: {type(model).__name__}.")
     return _Unroll(model).result(inputs)
+
+
+def unrolled_with_origins(model: keras.Model) -> tuple[keras.Model, dict[int, keras.Operation]]:
+    """The unrolled model, and by the `id` of its operations and what they hold those of `model` that they copy."""
+    unroll = _Unroll(model)
+    flat, _ = unroll.result(None)
+    origins = {}
+    for _, old, new in unroll.clones.pairs:
+        if isinstance(old, keras.layers.Layer):
+            pairs = zip(layers_inside(old), layers_inside(new), strict=True)
+            origins.update((id(copy), original) for original, copy in pairs)
+    return flat, origins
 
 
 class _Unroll(Replay):

@@ -3,13 +3,18 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
+import keras
 import numpy as np
 
 from kerasprune.core import MEASURES, ChannelGraph, table, write_text
+from kerasprune.graph import Opened
 from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, layer_changes
+from kerasprune.slimming import verify
+from kerasprune.slimming.opening import with_masks
+from kerasprune.slimming.slim import shrink
 
 COLUMNS = ("channels", "params", "flops")  # the measures that the table shows layer by layer
 HEADER = ("layer", "channels", "parameters", "MACs", "MACs kept")
@@ -115,6 +120,24 @@ class Report:
             },
             ours=_ours(graph, keep),
         )
+
+    @classmethod
+    def of_model(cls, model: keras.Model, settings: Mapping[str, object] | None = None) -> "Report":
+        """The report on what `slim` takes out of a model with gates, masks or zeros in its weights, and what it leaves.
+
+        Args:
+            model: A model from `gate`, `sparsify` or `mask`, or one with gates, masks or sparse layers in it.
+            settings: How it was made.
+
+        Example:
+
+        >>> print(Report.of_model(gated))  # doctest: +SKIP
+        """
+        opened = with_masks(Opened.of(model))
+        alive = shrink(opened)
+        report = cls.of(opened.graph, alive.keep, settings)
+        left_alone = {**report.left_alone, **alive.masks}
+        return replace(report, left_alone=left_alone, difference=verify(model, small=alive.model))
 
     def to_json(self) -> str:
         """The report as JSON text; equal reports give equal text."""

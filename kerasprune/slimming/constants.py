@@ -1,5 +1,6 @@
 """Channels whose values do not depend on the inputs, and what they add to the layers that read them."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 from kerasprune.core import ChannelGraph
 from kerasprune.evidence.random_inputs import random_inputs
 from kerasprune.graph import Call, Env, LinearLayer, Program, find_linear_layer, find_rule, run
+from kerasprune.slimming.neuron_mask import NeuronMask
 
 _CHUNK = 32  # ids whose responses are computed at once
 _EQUAL = 1e-6  # differences over positions that are rounding, relative to the largest response
@@ -20,8 +22,9 @@ class ConstantReads:
     Attributes:
         ids: int (n,), their ids.
         response: float (width, n), what each adds to the outputs before bias and activation.
-        uniform: bool (n,), whether it adds the same at every position.
-        reason: Why the layer cannot take them over whatever they add, or None.
+        uniform: bool (n,), whether the layer can do without it: it reads zero, or what it adds can move into the bias
+            because it is the same at every position.
+        reason: Why the layer cannot take over any that is not zero, or None.
     """
 
     ids: np.ndarray
@@ -31,14 +34,36 @@ class ConstantReads:
 
 
 def constant_reads(model: keras.Model, graph: ChannelGraph) -> dict[str, ConstantReads]:
-    """For every layer that reads constants, which and what they add; by path.
+    """For every layer or operation that reads constants, which and what they add; by path.
 
-    That a channel is constant is derived from zeros in the weights; its value is read off one run on random inputs.
+    That a channel is constant is derived from masks and from zeros in the weights; its value is read off one run on
+    random inputs.
 
     Args:
         model: A functional model.
         graph: Its trace.
     """
+    return {
+        path: _measure(*reads[0]) if calls == 1 else _measure_several(reads, calls)
+        for path, (reads, calls) in _found(model, graph).items()
+    }
+
+
+def zero_reads(model: keras.Model, graph: ChannelGraph) -> dict[str, np.ndarray]:
+    """For every layer or operation that reads zeros whatever the inputs are, which ids these are, in all its calls.
+
+    Returns:
+        Path to bool (num_ids,).
+    """
+    flags = {}
+    for path, (reads, calls) in _found(model, graph).items():
+        flags[path] = np.zeros(graph.num_ids, bool)
+        flags[path][_zero_in_all(reads, calls)] = True
+    return flags
+
+
+def _found(model: keras.Model, graph: ChannelGraph) -> dict[str, tuple[list, int]]:
+    """Path of what reads constants to its reads with the values of their tensors, and how many reads it has in all."""
     program = Program(model, graph)
     flow = _Flow(graph)
     run(program.calls, {id(tensor): flow.nothing for tensor in program.inputs}, flow.perform)
@@ -47,11 +72,11 @@ def constant_reads(model: keras.Model, graph: ChannelGraph) -> dict[str, Constan
         return {}
     inputs = keras.tree.flatten(random_inputs(model, graph, batch_size=1))
     values = keras.tree.flatten(program.to([read.tensor for read in wanted])(inputs, training=False))
-    found = {}
+    measured: dict[str, list] = {}
     for read, value in zip(wanted, values, strict=True):
-        several = sum(other.path == read.path for other in flow.reads) > 1
-        found[read.path] = _measure(read, keras.ops.convert_to_numpy(value), several)
-    return found
+        measured.setdefault(read.path, []).append((read, keras.ops.convert_to_numpy(value)))
+    calls = Counter(read.path for read in flow.reads)
+    return {path: (reads, calls[path]) for path, reads in measured.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +116,8 @@ class _Flow:
             if vector is not None:
                 present[vector] = True
         layer = call.operation
+        if isinstance(layer, NeuronMask):
+            return present & (flags[0] | self._masked(layer, labels))
         linear = takes_constants(layer)
         if linear is not None:
             return present & self._made_constant(call, linear, flags[0])
@@ -105,6 +132,18 @@ class _Flow:
             # What is moved comes from the tensors that hold it; all else is computed from every tensor.
             present &= constant | (~held if rule.behaviour == "move" else False)
         return present
+
+    def _masked(self, mask: NeuronMask, labels) -> np.ndarray:
+        """The ids that a mask removes wherever they lie along its axis, and that lie on no other: bool (num_ids,)."""
+        axis = mask.axis % len(labels)
+        flags = self.nothing.copy()
+        if labels[axis] is not None:
+            flags[labels[axis]] = True
+            np.logical_and.at(flags, labels[axis], ~mask.keep)
+        for other, vector in enumerate(labels):
+            if vector is not None and other != axis:
+                flags[vector] = False
+        return flags
 
     def _made_constant(self, call: Call, linear: LinearLayer, read: np.ndarray) -> np.ndarray:
         """The ids of the outputs all of whose weights are zero where the input is no constant."""
@@ -127,14 +166,31 @@ def takes_constants(layer: keras.Operation) -> LinearLayer | None:
     return linear if linear is not None and linear.is_plain and linear.bias_axes is not None else None
 
 
-def _measure(read: _Read, value: np.ndarray, several: bool) -> ConstantReads:
+def _measure_several(reads: list, calls: int) -> ConstantReads:
+    """A layer that is called several times can do without what reads zero in every call."""
+    ids = np.unique(np.concatenate([read.ids for read, _ in reads]))
+    zero = np.isin(ids, _zero_in_all(reads, calls))
+    return ConstantReads(ids, np.zeros((0, len(ids))), zero, "it is called several times")
+
+
+def _zero_in_all(reads: list, calls: int) -> list[int]:
+    """The ids that are zero in as many reads as there are."""
+    count = Counter(number for read, value in reads for number in read.ids[_zero(read, value)].tolist())
+    return [number for number, times in count.items() if times == calls]
+
+
+def _zero(read: _Read, value: np.ndarray) -> np.ndarray:
+    """Which of the constants are zero wherever they are read: bool (n,)."""
+    others = tuple(axis for axis in range(value.ndim) if axis != read.axis)
+    silent = ~(value != 0).any(axis=others)  # not a number is not zero
+    return np.array([silent[read.labels == number].all() for number in read.ids], bool)
+
+
+def _measure(read: _Read, value: np.ndarray) -> ConstantReads:
     layer, nothing = read.layer, np.zeros((0, len(read.ids)))
-    never = np.zeros(len(read.ids), bool)
-    linear = takes_constants(layer)
-    if linear is None:
-        return ConstantReads(read.ids, nothing, never, f"a {type(layer).__name__} cannot take them over")
-    if several:
-        return ConstantReads(read.ids, nothing, never, "it is called several times")
+    zero, linear = _zero(read, value), takes_constants(layer)
+    if linear is None or zero.all():
+        return ConstantReads(read.ids, nothing, zero, f"a {type(layer).__name__} cannot take them over")
     matrix = linear.matrix
     parts = []
     for start in range(0, len(read.ids), _CHUNK):
@@ -149,5 +205,5 @@ def _measure(read: _Read, value: np.ndarray, several: bool) -> ConstantReads:
     uniform = spread <= _EQUAL * max(np.abs(response).max(), 1.0)
     silent = ~response.any(axis=(1, 2))
     if linear.bias is None and not silent.all():
-        return ConstantReads(read.ids, response.mean(axis=1).T, silent, None if silent.any() else "it has no bias")
+        return ConstantReads(read.ids, response.mean(axis=1).T, silent, "it has no bias")
     return ConstantReads(read.ids, response.mean(axis=1).T, uniform)

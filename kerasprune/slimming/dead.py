@@ -1,14 +1,33 @@
 """Channels that zeros in the weights have killed: nobody reads them, or they are constants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Opened, operations
+from kerasprune.graph import Opened, layers_inside, operations
 from kerasprune.slimming.constants import ConstantReads, constant_reads
+from kerasprune.slimming.neuron_mask import NeuronMask
+from kerasprune.slimming.opening import without_masks
+
+
+@dataclass(frozen=True, eq=False)
+class Alive:
+    """A model without what is dead.
+
+    Attributes:
+        model: The model.
+        keep: bool (num_ids,), what is left of the ids of the model before.
+        constants: Sentences about constants that stay.
+        masks: Path of every mask that stays to the reason.
+    """
+
+    model: keras.Model
+    keep: np.ndarray
+    constants: tuple[str, ...] = ()
+    masks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +56,28 @@ def find_dead(model: keras.Model, graph: ChannelGraph) -> Dead:
         model: A functional model.
         graph: Its trace.
     """
+    unread, movable, reads, reasons = _dead_channels(model, graph)
+    keep = ~unread & ~movable
+    for group in graph.groups:
+        if not keep[group.ids].any():
+            keep[group.ids[0]] = True
+    removed = movable & ~unread & ~keep
+    biases = {path: read.response[:, removed[read.ids]].sum(axis=1) for path, read in reads.items()}  # (width,) or (0,)
+    return Dead(keep, {path: bias for path, bias in biases.items() if bias.any()}, reasons)
+
+
+def removable(model: keras.Model, graph: ChannelGraph) -> np.ndarray:
+    """The ids that can go without a change of the function, were it not that of every group one must stay.
+
+    Returns:
+        bool (num_ids,).
+    """
+    unread, movable, *_ = _dead_channels(model, graph)
+    return unread | movable
+
+
+def _dead_channels(model: keras.Model, graph: ChannelGraph):
+    """What no weight reads, bool (num_ids,), which constants every reader can do without, the reads, and sentences."""
     used = _used(model, graph)
     free = ~graph.frozen
     covered = _ids(graph, [w for w in graph.weights if w.reads])
@@ -45,34 +86,58 @@ def find_dead(model: keras.Model, graph: ChannelGraph) -> Dead:
         unread &= ~(_read_by(graph, call) & ~_ids(graph, [w for w in graph.weights if w.layer == call.operation]))
     reads = constant_reads(model, graph)
     movable, reasons = _movable(graph, used, reads)
-    keep = ~unread & ~movable
-    for group in graph.groups:
-        if not keep[group.ids].any():
-            keep[group.ids[0]] = True
-    removed = movable & ~unread & ~keep
-    biases = {path: read.response[:, removed[read.ids]].sum(axis=1) for path, read in reads.items()}
-    return Dead(keep, {path: bias for path, bias in biases.items() if bias.any()}, reasons)
+    return unread, movable, reads, reasons
 
 
-def without_dead(opened: Opened) -> keras.Model:
+def without_dead(opened: Opened) -> Alive:
     """The model without what is dead, and without what dies when that is gone.
 
     Args:
         opened: A model; it is not touched.
 
     Returns:
-        A new model with the same function.
+        A new model with the same function, without the masks that have nothing left to remove.
     """
+    kept = opened.graph.keep_all()
+    origin = np.arange(len(kept))
     while True:
         dead = find_dead(opened.runs.flat, opened.runs.graph)
         copy = opened.copy()
-        if dead.keep.all():
-            return copy
         found = operations(copy)
         for path, bias in dead.biases.items():
             own = found[opened.name(path)].bias
             own.assign_add(bias.astype("float32").reshape(own.shape))
+        if dead.keep.all():
+            return Alive(_without_open_masks(copy), kept, dead.reasons, _about_masks(copy, opened.graph))
+        kept[origin[~dead.keep]] = False
+        origin = origin[dead.keep]
         opened = opened.changed(copy).cut(dead.keep)
+
+
+def _without_open_masks(model: keras.Model) -> keras.Model:
+    masks = [layer for layer in layers_inside(model) if isinstance(layer, NeuronMask)]
+    if not any(mask.keep.all() for mask in masks):
+        return model
+    return without_masks(model, lambda mask: mask.keep.all())
+
+
+def _about_masks(model: keras.Model, graph: ChannelGraph) -> dict[str, str]:
+    """Why masks stay, by their paths."""
+    groups = {number: group for group in graph.groups for number in group.ids.tolist()}
+    reasons, found = {}, operations(model)
+    for call in graph.calls:
+        mask = found[call.operation]
+        if not isinstance(mask, NeuronMask) or mask.keep.all():
+            continue
+        labels = call.inputs[0][mask.axis]
+        if labels is None or not labels.any():
+            why = "nothing along its axis is a channel that can go"
+        else:
+            group = groups.get(int(labels[~mask.keep].max()))
+            left = "of every group one channel must stay" if group is not None and group.width == 1 else None
+            why = (group and group.frozen) or left or "not all that read these channels read zero"
+        reasons[call.operation] = f"it stays, with {np.count_nonzero(~mask.keep)} channels removed: {why}"
+    return reasons
 
 
 def _used(model: keras.Model, graph: ChannelGraph) -> dict[str, np.ndarray]:
@@ -123,7 +188,7 @@ def _movable(graph: ChannelGraph, used, reads: Mapping[str, ConstantReads]) -> t
         if call.operation in reads:
             found = reads[call.operation]
             constant[found.ids] = True
-            taken[found.ids] = found.uniform if not found.reason else False
+            taken[found.ids] = found.uniform
             stay = needed[found.ids] & ~taken[found.ids]
             if stay.any():
                 reasons.append(

@@ -1,29 +1,38 @@
 """The slimmed model, and the masked model that it must equal."""
 
+import warnings
+from dataclasses import replace
+
 import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, silence
 from kerasprune.evidence.reads import at_reads
-from kerasprune.graph import AtCall, Call, Execution, Opened, Read, Rebuild, operations
-from kerasprune.slimming.dead import without_dead
+from kerasprune.graph import AtCall, Call, Execution, Opened, Read, Rebuild, compile_like, operations
+from kerasprune.slimming.dead import Alive, without_dead
 from kerasprune.slimming.neuron_mask import NeuronMask
+from kerasprune.slimming.opening import is_ours, with_masks
 
 
 def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray | None = None) -> keras.Model:
     """Build a new, smaller model of stock layers in which the channels that are not kept do not exist.
 
-    It computes the same function as `masked(model, graph, keep)`. Where no stock layer can, one of this package does:
-    `graph.ours` names these. Names, nesting, dtype policies, `trainable` flags,
-    initializers, regularizers and the names of inputs and outputs are those of `model`; a compiled model gives a
-    compiled one, with a fresh optimizer.
+    It computes the same function as `masked(model, graph, keep)`, and where these are not given the same as `model` in
+    inference. Gates and masks are read wherever they stand: channels that read zero behind them are cut out; constants
+    that they leave, in front of a batch norm for instance, move into the next bias where that is exact; and where some
+    reader needs a channel all the same, a `NeuronMask` stays in the place of the gate, with a warning that says why.
+
+    Where no stock layer can, one of this package does: `graph.ours` names these. Names, nesting, dtype policies,
+    `trainable` flags, initializers, regularizers and the names of inputs and outputs are those of `model`; a compiled
+    model gives a compiled one, with a fresh optimizer.
 
     Args:
-        model: The model to slim; it is not touched. A gated model loses its gates.
+        model: The model to slim; it is not touched.
         graph: Its trace, or that of a model that differs in its weights only; traced here where None.
-        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says. None keeps what the gates of
-            a gated model keep; of any other model everything but dead channels: those that only zeros in the weights
-            read, and constants that can move into the next bias. Without such zeros that is everything.
+        keep: bool (num_ids,), True = stays. Ids of frozen groups stay whatever it says, and gates and masks that
+            somebody has placed are cut like any layer. None keeps what the gates of a model from `gate` keep; of any
+            other model everything but dead channels: those that masks, gates or zeros in the weights silence, and
+            constants that can move into the next bias. Without such zeros that is everything.
 
     Raises:
         GraphError: The graph is that of another model, or `keep` does not fit it or empties a group.
@@ -38,8 +47,27 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     1
     """
     opened = Opened.of(model, graph)
-    keep = opened.gated if keep is None else keep
-    return without_dead(opened) if keep is None else opened.cut(keep).model
+    if keep is not None:
+        return opened.cut(keep).model
+    opened = with_masks(opened)
+    alive = shrink(opened)
+    for sentence in (*opened.remarks, *(f"`{path}`: {why}." for path, why in alive.masks.items())):
+        warnings.warn(sentence, stacklevel=2)
+    compile_like(alive.model, model)
+    return alive.model
+
+
+def shrink(opened: Opened) -> Alive:
+    """What an opened model is without all that its gates and masks remove, and without what is dead."""
+    if opened.gated is None:
+        return without_dead(opened)
+    keep = opened.graph.complete(opened.gated)
+    small = opened.cut(keep)
+    if not is_ours(small.flat):
+        return Alive(small.flat, keep)
+    alive = without_dead(small)
+    keep[np.flatnonzero(keep)[~alive.keep]] = False
+    return replace(alive, keep=keep)
 
 
 def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.Model:
@@ -66,7 +94,7 @@ def masked(model: keras.Model, graph: ChannelGraph, keep: np.ndarray) -> keras.M
     True
     """
     keep = graph.complete(keep)
-    return Rebuild(graph, silent=keep).run(Opened.of(model, graph).flat, _masking(graph, keep))
+    return Rebuild(graph, silent=keep).run(Opened.of(model, graph).flat, masking(graph, keep))
 
 
 def run_masked(opened: Opened, keep: np.ndarray, x) -> tuple[list, dict[str, list]]:
@@ -93,10 +121,10 @@ def run_masked(opened: Opened, keep: np.ndarray, x) -> tuple[list, dict[str, lis
             value = keras.ops.convert_to_numpy(layers[weight.layer].weights[weight.index])
             silenced = silence(value, weight.axes, weight.inner, keep)
             weights[weight.layer, weight.index] = keras.ops.convert_to_tensor(silenced)
-    return Execution(_masking(graph, keep), graph, others, weights).run(opened.flat, x)
+    return Execution(masking(graph, keep), graph, others, weights).run(opened.flat, x)
 
 
-def _masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
+def masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
     """What is done at every call to put a `NeuronMask` on every axis on which removed channels are read."""
 
     def at_read(read: Read) -> keras.KerasTensor:

@@ -9,20 +9,23 @@ import numpy as np
 from kerasprune.core import ChannelGraph, VerificationError, cut
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
 from kerasprune.graph import Execution, Opened, fresh_states, runnable, unroll
-from kerasprune.slimming.slim import run_masked
+from kerasprune.slimming.slim import run_masked, slim
 
 
 def verify(
     model: keras.Model,
-    graph: ChannelGraph,
-    keep: np.ndarray,
-    small: keras.Model,
+    graph: ChannelGraph | None = None,
+    keep: np.ndarray | None = None,
+    small: keras.Model | None = None,
     inputs: Any = None,
     *,
     tolerance: float | None = None,
     seed: int = 0,
 ) -> float:
-    """Check that `small` computes the same function as `masked(model, graph, keep)`.
+    """Check that `small` computes the same function as `masked(model, graph, keep)`, or as the gates of `model` say.
+
+    Of a model with gates, masks or sparse weights, `verify(model)` is enough: in inference it must compute what
+    `slim(model)` computes.
 
     The masked side is computed by the layers of the model itself, call by call, so that a mistake in copying cannot
     hide in both sides; where the model had to be taken apart or opened, the result of that is compared with it, too.
@@ -30,9 +33,9 @@ def verify(
 
     Args:
         model: The model before.
-        graph: Its trace.
-        keep: bool (num_ids,), what `small` was made with.
-        small: The slimmed model.
+        graph: Its trace; needed with `keep` only.
+        keep: bool (num_ids,), what `small` was made with; None where gates, masks or zeros in the model say it.
+        small: The slimmed model; made here by `slim` where None.
         inputs: A batch of inputs, or any data that `kerasprune.core.batches` takes, of which the first samples are
             used; by default two random samples, or one if it is large.
         tolerance: Largest allowed difference, as a fraction of the largest output of the masked model; by default
@@ -51,7 +54,10 @@ def verify(
     >>> verify(model, graph, keep, slim(model, graph, keep)) < 1e-5
     True
     """
+    if keep is None:
+        return _verify_gates(model, slim(model) if small is None else small, inputs, tolerance, seed)
     opened = Opened.of(model, graph)
+    small = opened.cut(keep).flat if small is None else small
     x = samples_for(opened, inputs, seed)
     check_opened(opened, x, tolerance)
     return compare(opened, keep, runnable(unroll(small)).runs, x, tolerance)
@@ -114,6 +120,27 @@ def compare(opened: Opened, keep: np.ndarray, small: keras.Model, x, tolerance: 
         f"The slimmed model differs from the masked one by {difference:.3g} of the output's scale "
         f"(allowed: {tolerance:g}), first at `{where}`."
     )
+
+
+def _verify_gates(model, small, inputs, tolerance, seed: int) -> float:
+    """The largest difference between a model with gates in inference and the slimmed one."""
+    x = samples_for(Opened.of(model), inputs, seed)
+    tolerance = _tolerance(model) if tolerance is None else tolerance
+    first, second = _running(model), _running(small)
+    with fresh_states(first, second):
+        difference = _difference(first(x, training=False), second(x, training=False))
+    if not difference <= tolerance:
+        raise VerificationError(
+            f"The slimmed model differs from {model.name!r} in inference by {difference:.3g} of the output's scale "
+            f"(allowed: {tolerance:g})."
+        )
+    return difference
+
+
+def _running(model: keras.Model) -> keras.Model:
+    """The model itself, or the twin that the backend can run in its place."""
+    found = runnable(unroll(model))
+    return model if found.twin is None else found.runs
 
 
 def measure_inexact(

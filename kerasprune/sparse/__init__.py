@@ -1,26 +1,27 @@
 """Making single weights zero while a model trains."""
 
-from kerasprune.sparse.budgeted_gumbel_weights import BudgetedGumbelWeights
+from kerasprune.sparse.frozen_weights import FrozenWeights
 from kerasprune.sparse.gumbel_weights import GumbelWeights
 from kerasprune.sparse.magnitude_weights import MagnitudeWeights
-from kerasprune.sparse.method import METHODS
-from kerasprune.sparse.scheduled_weights import ScheduledWeights
-from kerasprune.sparse.sparse_weights import SparseWeights, kernel_positions
+from kerasprune.sparse.penalized_weights import PenalizedWeights
+from kerasprune.sparse.ranked_weights import RankedWeights
+from kerasprune.sparse.sparse import Sparse, kernel_positions
 from kerasprune.sparse.sparsify import sparsify
-from kerasprune.sparse.strip import strip
+from kerasprune.sparse.weight_gates import METHODS, WeightGates
 
 __all__ = [
     "METHODS",
-    "BudgetedGumbelWeights",
+    "FrozenWeights",
     "GumbelWeights",
     "MagnitudeWeights",
-    "ScheduledWeights",
-    "SparseWeights",
+    "PenalizedWeights",
+    "RankedWeights",
+    "Sparse",
+    "WeightGates",
     "kernel_positions",
     "names",
     "register",
     "sparsify",
-    "strip",
 ]
 
 names = METHODS.names

@@ -4,32 +4,26 @@ import keras
 from keras import ops
 
 from kerasprune.core.schedule import SCHEDULES
-from kerasprune.sparse.scheduled_weights import ScheduledWeights
+from kerasprune.sparse.ranked_weights import RankedWeights
+from kerasprune.sparse.weight_gates import METHODS
 
 
+@METHODS.register("magnitude")
 @keras.saving.register_keras_serializable(package="kerasprune")
-class MagnitudeWeights(ScheduledWeights):
-    """Keeps the weights of largest magnitude, over all layers, fewer and fewer along a cubic curve.
+class MagnitudeWeights(RankedWeights):
+    """Keeps the weights of largest magnitude, over all kernels, fewer and fewer along a cubic curve.
 
-    Args:
-        layer: See `ScheduledWeights`.
-        kept: As there.
-        steps: As there.
-        ramp: As there.
-        settle: As there.
-        every: As there.
-        gated: As there.
-        seed: As there; nothing is drawn at random.
+    Takes the arguments of `RankedWeights`.
 
     Reference:
         Zhu and Gupta, To Prune, or Not to Prune, 2017: `s_t = s_f * (1 - (1 - t) ** 3)`, `s` the share removed.
     """
 
-    def scores(self):
-        return ops.abs(self.values())
+    def scores(self, values):
+        return ops.abs(values)
 
     def allowed(self):
-        return self.size * SCHEDULES["cubic"](self.kept / self.size, self.progress())
+        return self.size * SCHEDULES["cubic"](self.allowed_in_the_end / self.size, self.ramped())
 
-    def gates(self):
+    def explore(self):
         return ops.convert_to_tensor(self.keep)

@@ -5,9 +5,11 @@ import math
 import keras
 
 from kerasprune.core import OptionError
-from kerasprune.graph import Rebuild, functional, runnable, trace, unrolled
-from kerasprune.sparse.method import METHODS
-from kerasprune.sparse.sparse_weights import SparseWeights, kernel_positions
+from kerasprune.graph import Rebuild, functional, layers_inside, runnable, trace, unrolled
+from kerasprune.scheduled import ScheduledModel
+from kerasprune.selection import Budget
+from kerasprune.sparse.sparse import Sparse, kernel_positions
+from kerasprune.sparse.weight_gates import METHODS
 
 
 def sparsify(
@@ -16,69 +18,79 @@ def sparsify(
     method: str = "gumbel",
     *,
     weights: int | None = None,
-    steps: int | None = None,
+    budget: Budget | None = None,
     seed: int = 0,
     **options,
-) -> keras.Model:
+) -> ScheduledModel:
     """Build a model that learns, in ordinary `fit`, which of its weights to do without.
 
-    Compile it as you like and fit it; then `strip` gives the plain model with zeros in its weights, and `slim` removes
-    the neurons that have died. The kernels of all layers that have some compete; biases, normalization and embeddings
+    Compile it as you like and fit it; then `slim` removes the neurons that have died, and `strip` gives the plain model
+    with zeros in its weights. The kernels of all layers that have some compete; biases, normalization and embeddings
     are left alone.
 
     Args:
         model: The model; it is not touched.
         sparsity: The share of the kernels' weights that shall be zero in the end, in [0, 1).
-        method: "gumbel" samples gates that are trained with the weights; with a target they meet it by a schedule,
-            without one they are the published method, with a penalty on the density. "magnitude" keeps the largest
-            weights, fewer and fewer.
-        weights: In place of `sparsity`, how many weights shall be left.
-        steps: How many batches it will be trained on: epochs times batches per epoch. Needed where there is a target.
+        method: "gumbel" samples gates that are trained with the weights and meet the target by a schedule; "magnitude"
+            keeps the largest weights, fewer and fewer. Without a target: "penalty" is the published method, with a
+            penalty on the density, and "frozen" keeps the zeros that the model has while the rest trains.
+        weights: In place of `sparsity`, how many of the kernels' weights shall be left.
+        budget: In place of both, a budget of `params`: all weights of the model that are not zero, biases included.
         seed: Everything drawn at random follows from it.
-        **options: Those of the method, for example `settle=0.8` or `rate=5.0`.
+        **options: Those of the method, for example `settle=0.8` or `rate=5.0`. Outside `fit`, where nobody knows the
+            number of training steps, pass `steps`.
 
     Returns:
         A model with the inputs, the outputs (same names, same order) and the weights of `model`. It is not compiled.
 
     Raises:
-        OptionError: The method is unknown, the target is out of range or given twice, `steps` is missing, the model has
-            no kernels or is sparse already.
+        OptionError: The method or an option is unknown, the target is missing, out of range or given twice, the model
+            has no kernels or is sparse already.
         GraphError: The model cannot be traced.
 
     Example:
 
     >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(2)])
-    >>> sparse = sparsify(model, sparsity=0.5, method="magnitude", steps=100)
-    >>> sparse.output_shape
+    >>> sparsify(model, sparsity=0.5, method="magnitude").output_shape
     (None, 2)
     """
-    build = METHODS[method]
+    METHODS[method]  # an unknown one says so before any work
     flat, _ = unrolled(model)
-    if any(isinstance(layer, SparseWeights) for layer in flat.layers):
+    if any(isinstance(layer, Sparse) for layer in layers_inside(flat)):
         raise OptionError(f"{model.name!r} is sparse already. Call `strip` on it first, or go on training it.")
     opened = runnable(Rebuild(trace(flat)).run(flat))
     copy = opened.runs
     gated = kernel_positions(copy)
     size = sum(math.prod(copy.weights[position].shape) for position in gated)
-    kept = _kept(size, sparsity, weights)
-    if opened.origin is not None:
-        options["origin"] = opened.origin
-    layer = build(copy, kept, steps, seed, name="sparse_weights", gated=gated, **options)
+    if budget is not None:
+        weights = _left_by(budget, copy, size, sparsity, weights)
+    target = {name: value for name, value in (("sparsity", sparsity), ("weights", weights)) if value is not None}
+    layer = Sparse(copy, method, gated, name="sparse_weights", origin=opened.origin, seed=seed, **target, **options)
     return _around(layer, model.name)
 
 
-def _kept(size: int, sparsity: float | None, weights: int | None) -> int | None:
-    """How many of `size` weights shall be left; None without a target."""
-    if sparsity is not None and weights is not None:
-        raise OptionError(f"Pass `sparsity` or `weights`, not both. Received: {sparsity=}, {weights=}.")
-    if sparsity is not None and not 0 <= sparsity < 1:
-        raise OptionError(f"`sparsity` must be in [0, 1). Received: {sparsity=}. For 90 % zeros use 0.9.")
-    if size and weights is not None and not 1 <= weights <= size:
-        raise OptionError(f"`weights` must be between 1 and {size:,}, all that there are. Received: {weights=}.")
-    return weights if sparsity is None else max(round((1 - sparsity) * size), 1)
+def _left_by(budget, model: keras.Model, size: int, sparsity, weights) -> int:
+    """How many of the kernels' `size` weights a budget leaves."""
+    if sparsity is not None or weights is not None:
+        raise OptionError(
+            f"Pass one of `sparsity`, `weights` and `budget`. Received: {sparsity=}, {weights=}, {budget=}."
+        )
+    if not isinstance(budget, Budget) or set(budget.given) != {"params"}:
+        raise OptionError(
+            f"Single weights are limited by their number alone. Received: budget={budget}. To keep a tenth of all "
+            "weights use Budget(params=0.1), of those in kernels sparsity=0.9."
+        )
+    others = model.count_params() - size
+    left = int(budget.limits(trace(model))["params"]) - others
+    if left < 1:
+        raise OptionError(
+            f"{others:,} weights of {model.name!r} have no gates, which exceeds {budget}. "
+            "Allow more, or give `sparsity`."
+        )
+    return min(left, size)
 
 
-def _around(layer: SparseWeights, name: str) -> keras.Model:
+def _around(layer: Sparse, name: str) -> ScheduledModel:
     """The functional model that consists of this one layer, with the names of the model inside."""
     inner = functional(layer.layer)
     inputs = [
@@ -90,4 +102,4 @@ def _around(layer: SparseWeights, name: str) -> keras.Model:
     named = [
         keras.layers.Identity(name=title)(tensor) for title, tensor in zip(inner.output_names, outputs, strict=True)
     ]
-    return keras.Model(structured, keras.tree.pack_sequence_as(inner._outputs_struct, named), name=name)
+    return ScheduledModel(structured, keras.tree.pack_sequence_as(inner._outputs_struct, named), name=name)

@@ -29,7 +29,7 @@ def main() -> None:
 
     import kerasprune as kp
 
-    gates = gated.gates
+    (gates,) = gated.gates
     weights = {name: copies(getattr(gates, name)) for name in ("evidence", "keep", "level", "step")}
     small = kp.slim(gated)
     outputs = [np.asarray(keras.ops.convert_to_numpy(model(x[:4], training=False))) for model in (small, gated)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.gates import GatedKernel
+from kerasprune.gates.gated_kernel import GatedKernel
 from tests.small_models import conv_model, dense_model, images
 
 HALF = kp.Budget(flops=0.5)
@@ -30,7 +30,7 @@ def test_inputs_outputs_and_weights_are_those_of_the_model():
 
 def test_one_gate_serves_all_readers_of_a_residual_stream():
     gated = kp.gate(conv_model(), budget=HALF)
-    assert gated.gates.names == ["first", "third", "hidden"]
+    assert gated.gates[0].names == ["first", "third", "hidden"]
     wrapped = {layer.name: layer.gates for layer in gated.layers if isinstance(layer, GatedKernel)}
     assert wrapped["second"] == wrapped["third"] == [1, 2, 3, 4, 5, 6]
 
@@ -64,7 +64,7 @@ def test_compiled_steps_in_bundles_and_half_precision():
     gated.compile("adam", "mse", jit_compile=True, steps_per_execution=2)
     x = np.random.default_rng(0).standard_normal((32, 4)).astype("float32")
     gated.fit(x, np.ones((32, 3)), epochs=2, batch_size=8, verbose=0)
-    assert float(gated.gates.step) == 8
+    assert float(gated.gates[0].step) == 8
     np.testing.assert_allclose(kp.slim(gated).predict(x, verbose=0), gated.predict(x, verbose=0), atol=2e-2)
 
 
@@ -86,7 +86,7 @@ def test_gates_find_the_neurons_that_matter():
     gated = kp.gate(model, budget=kp.Budget(params=0.3), start=None)
     gated.compile(keras.optimizers.Adam(0.01), "mse")
     gated.fit(x, target, epochs=12, batch_size=32, verbose=0)
-    keep = keras.ops.convert_to_numpy(gated.gates.keep)
+    keep = keras.ops.convert_to_numpy(gated.gates[0].keep)
     assert np.flatnonzero(keep).tolist() == wanted
 
 
@@ -117,7 +117,7 @@ def test_a_model_without_removable_channels_says_why():
 
 def test_gates_that_would_empty_a_layer_are_an_error_in_slim():
     gated = kp.gate(conv_model(), budget=HALF)
-    gated.gates.keep.assign(np.zeros(gated.gates.num_gates))
+    gated.gates[0].keep.assign(np.zeros(gated.gates[0].num_gates))
     with pytest.raises(kp.GraphError, match="removes all 6 channels of 'first'"):
         kp.slim(gated)
 
@@ -126,8 +126,8 @@ def test_gates_that_would_empty_a_layer_are_an_error_in_slim():
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (lambda gated: setattr(gated.gates, "trainable", False), "not trainable"),
-        (lambda gated: gated.gates.step.assign(10**6), "schedule was over"),
+        (lambda gated: setattr(gated.gates[0], "trainable", False), "not trainable"),
+        (lambda gated: gated.gates[0].step.assign(10**6), "schedule was over"),
     ],
 )
 def test_gates_that_never_moved_warn_and_say_why(spoil, why):
@@ -165,7 +165,7 @@ def test_heads_stay_with_a_warning():
     model = keras.Model(tokens, keras.layers.Dense(2)(x))
     with pytest.warns(UserWarning, match="No gates for attention"):
         gated = kp.gate(model, budget=kp.Budget(params=0.9))
-    assert "wide" in gated.gates.names
+    assert "wide" in gated.gates[0].names
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         kp.gate(dense_model(6, 5, 3), budget=HALF)

@@ -5,6 +5,8 @@ fit its rank is applied to it. All choices come from a `pick` function, so that 
 and a plain random generator can drive thousands of models in a row.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -21,13 +23,13 @@ from tests.laws.growth import GROWTHS, Pick
 layers = keras.layers
 
 
-def random_model(pick: Pick, max_steps: int = 8) -> keras.Model:
-    """A model of one or two inputs, up to `max_steps` growths, and one to three outputs."""
+def random_model(pick: Pick, max_steps: int = 8, behind: Callable = lambda tensor: tensor) -> keras.Model:
+    """A model of one or two inputs, up to `max_steps` growths and one to three outputs; `behind` follows a growth."""
     pool = [_input(pick) for _ in range(pick((1, 1, 1, 2)))]
     inputs = list(pool)
     for _ in range(pick(range(2, max_steps + 1))):
         tensor = pool[pick(range(max(0, len(pool) - 3), len(pool)))]
-        pool.append(pick(GROWTHS[len(tensor.shape)])(pick, pool, tensor))
+        pool.append(behind(pick(GROWTHS[len(tensor.shape)])(pick, pool, tensor)))
     outputs = [_head(pick, tensor) for tensor in pool[len(inputs) :][-pick((1, 1, 2, 3)) :]]
     if pick((False, False, False, True)):
         outputs.append(inputs[0])

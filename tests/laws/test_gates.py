@@ -8,9 +8,11 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.evidence import random_inputs
-from kerasprune.gates import GATES, ChannelGate
+from kerasprune.gates import GATES
 from kerasprune.gates.gate_costs import GateCosts
-from kerasprune.gates.strip_gates import kept_by_gates, strip_gates
+from kerasprune.gates.open_gates import kept_by_gates, without_gates
+from kerasprune.scheduled import ScheduledLayer
+from tests.gates.test_channel_gate import step
 from tests.laws.random_models import from_generator, random_model, randomize
 from tests.small_models import conv_model, dense_model, images
 
@@ -25,7 +27,7 @@ def trained(kind: str, model: keras.Model, budget: kp.Budget, epochs: int = 2, *
     gated = kp.gate(model, kind, budget=budget, **options)
     gated.compile("adam", "sparse_categorical_crossentropy")
     x, y = images(32)
-    callbacks = [] if gated.gates.learns else [kp.Rerank("magnitude")]
+    callbacks = [] if gated.gates[0].learns else [kp.Rerank("magnitude")]
     gated.fit(x, y, epochs=epochs, batch_size=8, verbose=0, callbacks=callbacks)
     return gated
 
@@ -62,9 +64,9 @@ def test_the_schedule_goes_on_in_later_epochs(kind):
     gated = kp.gate(dense_model(6, 5, 3), kind, budget=kp.Budget(flops=0.2), ramp=0.9, settle=0.9)
     gated.compile("adam", "mse")
     levels = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: logs.update(level=float(gated.gates.level), step=float(gated.gates.step))
+        on_epoch_end=lambda epoch, logs: logs.update(level=float(gated.gates[0].level), step=float(gated.gates[0].step))
     )
-    callbacks = [levels] if gated.gates.learns else [levels, kp.Rerank("magnitude")]
+    callbacks = [levels] if gated.gates[0].learns else [levels, kp.Rerank("magnitude")]
     logs = gated.fit(np.ones((16, 4)), np.ones((16, 3)), epochs=4, batch_size=4, verbose=0, callbacks=callbacks).history
     assert logs["step"] == [4, 8, 12, 16]
     assert len(set(logs["level"])) == 4
@@ -72,9 +74,10 @@ def test_the_schedule_goes_on_in_later_epochs(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sample_is_between_0_and_1_and_never_empties_a_group(kind):
-    gates = kp.gate(conv_model(), kind, budget=kp.Budget(params=0.12), steps=10).gates
+    gated = kp.gate(conv_model(), kind, budget=kp.Budget(params=0.12), steps=10)
+    (gates,) = gated.gates
     gates.step.assign(5)
-    sample = keras.ops.convert_to_numpy(gates(np.zeros((1, 3)), training=True))
+    sample = step(gated)
     assert sample[0] == 1 and sample.min() >= 0 and sample.max() <= 1
     for group in np.split(sample[1:], np.cumsum(gates.widths)[:-1]):
         assert group.max() == 1
@@ -82,9 +85,9 @@ def test_a_sample_is_between_0_and_1_and_never_empties_a_group(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_argument_is_in_the_configuration(kind):
-    gates = kp.gate(dense_model(6, 5, 3), kind, budget=HALF, seed=3, ramp=0.25, settle=0.5, speed=2.0, steps=7).gates
+    (gates,) = kp.gate(dense_model(6, 5, 3), kind, budget=HALF, seed=3, ramp=0.25, settle=0.5, speed=2.0, steps=7).gates
     config = gates.get_config()
-    parents = [cls for cls in type(gates).__mro__ if issubclass(cls, ChannelGate)]
+    parents = [cls for cls in type(gates).__mro__ if issubclass(cls, ScheduledLayer)]
     names = {name for cls in parents for name in inspect.signature(cls.__init__).parameters} - {"self", "kwargs"}
     assert names <= set(config)
     again = type(gates).from_config(config)
@@ -100,8 +103,8 @@ def test_random_models_are_gated_and_slimmed_right(seed):
     if not graph.free_groups or any(weight.inner for weight in graph.weights):
         pytest.skip("no channel of this random model can have a gate")
     gated = kp.gate(model, "gumbel", budget=kp.Budget(params=0.95, channels=0.95))
-    plain = strip_gates(gated)
-    keep = kept_by_gates(gated.gates, kp.trace(plain))
+    plain = without_gates(gated)
+    keep = kept_by_gates(gated.gates[0], kp.trace(plain))
     x = random_inputs(plain, kp.trace(plain), batch_size=11)
     expected = keras.tree.flatten(kp.masked(plain, kp.trace(plain), keep)(x))
     for actual, small, wanted in zip(

@@ -9,16 +9,24 @@ import pytest
 from keras import layers
 
 import kerasprune as kp
-from kerasprune.sparse import METHODS, BudgetedGumbelWeights, GumbelWeights, MagnitudeWeights, kernel_positions
-from kerasprune.sparse.sparse_weights import hard_gates, largest, logistic_noise
+from kerasprune.scheduled import ScheduledLayer
+from kerasprune.sparse import METHODS, Sparse, kernel_positions
+from kerasprune.sparse.weight_gates import hard_gates, largest, logistic_noise
 from tests.small_models import dense_model
 
-KINDS = {
-    GumbelWeights: {"penalty": 0.5, "target": 0.25, "temperature": 2.0, "rate": 3.0},
-    BudgetedGumbelWeights: {"kept": 9, "steps": 20, "ramp": 0.5, "settle": 0.6, "every": 3, "start": 0.6, "noise": 0.2},
-    MagnitudeWeights: {"kept": 9, "steps": 20, "ramp": 0.5, "settle": 0.6, "every": 3},
+RANKED = {"weights": 9, "steps": 20, "ramp": 0.5, "settle": 0.6, "every": 3}
+OPTIONS = {
+    "frozen": {"steps": 20},
+    "gumbel": {**RANKED, "start": 0.6, "noise": 0.2},
+    "magnitude": RANKED,
+    "penalty": {"penalty": 0.5, "target": 0.25, "temperature": 2.0, "rate": 3.0},
 }
-WAYS = [("gumbel", {}), ("gumbel", {"weights": 11, "steps": 16}), ("magnitude", {"weights": 11, "steps": 16})]
+WAYS = [
+    ("penalty", {}),
+    ("frozen", {}),
+    ("gumbel", {"weights": 11, "steps": 16}),
+    ("magnitude", {"weights": 11, "steps": 16}),
+]
 
 
 def data(samples: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -38,17 +46,20 @@ def fitted(method: str, options: dict, epochs: int = 4, **settings) -> keras.Mod
 
 def gates(sparse: keras.Model) -> np.ndarray:
     """The gates in inference."""
-    return keras.ops.convert_to_numpy(sparse.get_layer("sparse_weights").settled())
+    return keras.ops.convert_to_numpy(sparse.get_layer("sparse_weights").gates.kept())
 
 
-@pytest.mark.parametrize("cls", KINDS)
-def test_every_argument_is_in_the_configuration(cls):
-    layer = cls(dense_model(6, 3), seed=3, name="gates", **KINDS[cls])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_argument_is_in_the_configuration(method):
+    layer = Sparse(dense_model(6, 3), method, seed=3, name="sparse", **OPTIONS[method])
     layer.build((None, 4))
-    config = layer.get_config()
-    assert set(inspect.signature(cls).parameters) - {"kwargs"} <= set(config)
-    again = cls.from_config(config)
+    config, own = layer.get_config(), layer.gates.get_config()
+    parents = [cls for cls in METHODS[method].__mro__ if issubclass(cls, ScheduledLayer)]
+    arguments = {name for cls in parents for name in inspect.signature(cls.__init__).parameters} - {"self", "kwargs"}
+    assert arguments <= set(own)
+    again = Sparse.from_config(dict(config))
     assert {**again.get_config(), "layer": None} == {**config, "layer": None}
+    assert again.gates.get_config() == own == METHODS[method].from_config(own).get_config()
 
 
 @pytest.mark.parametrize(("method", "options"), WAYS)
@@ -64,7 +75,7 @@ def test_a_saved_model_computes_and_trains_on_as_before(method, options, tmp_pat
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize(("method", "options"), WAYS[1:])
+@pytest.mark.parametrize(("method", "options"), WAYS[2:])
 def test_the_number_of_weights_follows_the_schedule_in_later_epochs_too(method, options):
     sparse = fitted(method, {**options, "ramp": 0.9, "settle": 0.95}, epochs=1, steps_per_execution=2)
     layer = sparse.get_layer("sparse_weights")
@@ -74,7 +85,7 @@ def test_the_number_of_weights_follows_the_schedule_in_later_epochs_too(method, 
     sparse.fit(*data(), batch_size=8, epochs=2, verbose=0)
     assert layer.size > after_one > after_two > 11
     assert gates(sparse).sum() == 11
-    assert int(layer.step) == 16
+    assert int(layer.gates.step) == 16
 
 
 def test_what_is_kept_is_fixed_after_the_last_ranking():
@@ -90,7 +101,7 @@ def test_inference_is_deterministic_and_the_gumbel_gates_are_random_in_training(
     x, _ = data()
     assert np.array_equal(sparse(x, training=False), sparse(x, training=False))
     first, second = (keras.ops.convert_to_numpy(sparse(x, training=True)) for _ in range(2))
-    assert np.array_equal(first, second) == (method == "magnitude")
+    assert np.array_equal(first, second) == (method in ("frozen", "magnitude"))
 
 
 @pytest.mark.slow
@@ -162,7 +173,7 @@ def test_under_adam_one_logit_at_rate_2_moves_like_the_difference_of_two():
 
 
 def test_the_published_penalty_is_the_mean_of_a_sample_of_its_own():
-    sparse = kp.sparsify(dense_model(40, 30), method="gumbel", penalty=2.0)
+    sparse = kp.sparsify(dense_model(40, 30), method="penalty", penalty=2.0)
     sparse(data()[0], training=True)
     (penalty,) = sparse.losses
     layer = sparse.get_layer("sparse_weights")
@@ -176,8 +187,8 @@ def test_the_expected_number_meets_the_schedule_without_a_penalty():
     layer, x = sparse.get_layer("sparse_weights"), data()[0]
     counts = []
     for _ in range(8):
-        allowed = float(layer.allowed())
-        sample = keras.ops.convert_to_numpy(layer.sample())
+        allowed = float(layer.gates.allowed())
+        sample = keras.ops.convert_to_numpy(layer.gates.sample(np.zeros(layer.size, "float32")))
         counts.append(sample.sum() / allowed)
     assert sparse(x).shape == (32, 3)
     assert not sparse.losses

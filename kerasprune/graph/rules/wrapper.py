@@ -15,7 +15,7 @@ def time_distributed(site: Site) -> Labels | list[Labels]:
     """The layer inside sees one step after the other; the axis of the steps carries no channels."""
     site.freeze((site.labels[1],), f"{site.name} runs along the axis of these channels")
     site.freeze([vector for labels in site.inputs[1:] for vector in labels], f"they mask {site.name}")
-    return _inside(site, without=1, times=site.sizes[0][1])
+    return inside(site, without=1, times=site.sizes[0][1])
 
 
 @rule(layers.SpectralNormalization, behaviour="composite")
@@ -24,14 +24,15 @@ def spectral_normalization(site: Site) -> Labels | list[Labels]:
 
     Training divides the kernel by its largest singular value; that of the smaller kernel is another one.
     """
-    outputs = _inside(site)
+    outputs = inside(site)
     axes = site.labels_of(site.layer.kernel)
     if axes is not None:
         site.weight(site.layer.vector_u, (None, axes[-1]))
     return outputs
 
 
-def _inside(site: Site, **position) -> Labels | list[Labels]:
+def inside(site: Site, **position) -> Labels | list[Labels]:
+    """What the rule of the layer inside says; `position` is that of a `Part`."""
     inner = site.layer.layer
     known = find_rule(inner)
     if known is None:

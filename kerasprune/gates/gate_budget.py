@@ -8,8 +8,8 @@ from kerasprune.gates.gate_costs import GateCosts
 TOLERANCE = 1e-6  # of the limit; the sums are done in single precision
 
 
-class Allotment:
-    """The costs of a set of gates, as constants of a step.
+class GateBudget:
+    """The costs of a set of gates and what fits into the budget, as constants of a step.
 
     Args:
         costs: The costs.
@@ -25,6 +25,11 @@ class Allotment:
             (measure.factors.astype("float32"), measure.axes.astype("int32")) for measure in costs.measures.values()
         ]
         self.start = [np.float32(cost) for cost in costs.of(np.ones(len(costs.entries))).values()]
+
+    @property
+    def num_groups(self) -> int:
+        """Of every group at least one gate is open."""
+        return len(self.widths)
 
     def order(self, evidence):
         """The gates from the most to the least worth keeping, the best of every group before all others: int (gates,).
