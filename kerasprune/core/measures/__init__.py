@@ -1,7 +1,5 @@
 """The measures, each in a file of its name: the first line of that file is the help of its option."""
 
-import importlib
-import pkgutil
+from kerasprune.core.registry import import_modules
 
-for _file in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_file.name}")
+import_modules(__name__)
