@@ -54,6 +54,10 @@ class KnownLoss:
         smoothing = self.options.get("label_smoothing") or 0.0
         return labels * (1 - smoothing) + smoothing / classes
 
+    def derivatives(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first and the second one in every output alone: of the shape of the outputs."""
+        raise NotImplementedError
+
 
 def apart(sizes: np.ndarray) -> Iterator[np.ndarray]:
     """One row for every output, with its size there and zeros elsewhere."""

@@ -80,7 +80,8 @@ def find_rule(operation: keras.Operation) -> Rule | None:
         return RULES.get(type(operation).__name__)
     cls: Any = type(operation)
     if any(base in RULES for base in cls.__mro__):
-        return RULES.get(speaker(cls, RULES))
+        base = speaker(cls, RULES)
+        return None if base is None else RULES[base]
     return RULES.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
 
 

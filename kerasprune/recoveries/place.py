@@ -27,7 +27,9 @@ class Place:
 
     def __init__(self, path: str, before: Program, after: Program, graph: ChannelGraph, keep: np.ndarray):
         self.path = path
-        self.part = find_linear_layer(after.layers[path])
+        part = find_linear_layer(after.layers[path])
+        assert part is not None, "what is no linear layer has an obstacle"
+        self.part = part
         (first,), (second,) = before.places[path], after.places[path]
         self.positions = (first + 1, second)
         self._calls = before.calls[first], after.calls[second]
