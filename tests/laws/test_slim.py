@@ -33,7 +33,7 @@ def test_keeping_everything_is_the_identity(seed):
         assert np.array_equal(old, new)
 
 
-# Of model 8 one head of one entry is left behind a fused projection, of which a new trace can tell less: see `restrict`.
+# Of model 8 one head of one entry is left behind a fused projection: a new trace tells less of it, see `restrict`.
 @pytest.mark.parametrize("seed", [*range(8), *range(9, 13)])
 def test_slimming_twice_is_slimming_by_the_composed_keep(seed):
     model, rng = numbered(seed)
