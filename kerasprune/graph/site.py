@@ -92,7 +92,8 @@ class Site:
         rank = len(self.shapes[index])
         for axis in axes:
             if axis % rank == 0:
-                self.freeze(self.inputs[index][:1], f"{self.name} reads these channels along the first axis")
+                place = "first axis of a weight" if index in self.of_weights else "axis of the samples"
+                self.freeze(self.inputs[index][:1], f"{self.name} reads these channels along the {place}")
             elif self.inputs[index][axis] is not None:
                 self._reads[index].add(axis % rank)
 

@@ -41,7 +41,7 @@ STATISTICS = {
     "moments": lambda h: h - ops.moments(h, (-1,), keepdims=True)[0] * ops.moments(h, (-1,), keepdims=True)[1],
     "operation rms": lambda h: ops.rms_normalization(h, epsilon=0.1),
     "operation layer norm": lambda h: ops.layer_normalization(h, epsilon=0.1),
-    "length": lambda h: h / (ops.norm(h, axis=-1, keepdims=True) + 0.1),
+    "length": lambda h: h / (ops.sqrt(ops.sum(ops.square(h), -1, keepdims=True)) + 0.1),
     "cosine similarity": lambda h: h * ops.sum(ops.normalize(h) * ops.normalize(ops.tanh(h)), -1, keepdims=True),
 }
 
