@@ -65,7 +65,7 @@ def unrolled_with_origins(model: keras.Model) -> tuple[keras.Model, dict[int, ke
     """The unrolled model, and by the `id` of its operations and what they hold those of `model` that they copy."""
     unroll = _Unroll(model)
     flat, _ = unroll.result(None)
-    origins = {}
+    origins: dict[int, keras.Operation] = {}
     for _, old, new in unroll.clones.pairs:
         if isinstance(old, keras.layers.Layer):
             pairs = zip(layers_inside(old), layers_inside(new), strict=True)
