@@ -8,11 +8,11 @@ convolutions of Keras (ConvNeXt) are compiled functions on TensorFlow, into whic
 layers are left out of the share that is compared.
 """
 
-import argparse
-import json
 import os
 import sys
 from pathlib import Path
+
+from benchmarks.harness import Results, arguments, table
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -36,10 +36,7 @@ LIMIT = 0.02
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=NETWORKS, default=NETWORKS)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
-    options = parser.parse_args()
+    options = arguments(__doc__, only=NETWORKS).parse_args()
     rows = []
     for name in options.only:
         rows.append(measure(name))
@@ -83,20 +80,16 @@ def profiled(model, input_shapes) -> float:
 
 def write(rows: list[dict], folder: Path) -> None:
     """The table as JSON and as Markdown, and on the screen."""
-    from kerasprune.core import write_text
-
-    folder.mkdir(parents=True, exist_ok=True)
     lines = ["# Multiply-accumulates by two counts", ""]
     lines += ["What the profiler cannot see, grouped convolutions, is left out of the ratio.", ""]
-    lines += ["| network | trace | of it grouped | TensorFlow's profiler | ratio |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {r['network']} | {r['trace']:,.0f} | {r['hidden']:,.0f} | {r['profiler']:,.0f} | {r['ratio']:.4f} |"
+    cells = [
+        (r["network"], *(f"{r[key]:,.0f}" for key in ("trace", "hidden", "profiler")), f"{r['ratio']:.4f}")
         for r in rows
     ]
-    text = "\n".join([*lines, ""])
-    write_text(folder / "macs_count.json", json.dumps(rows, indent=2) + "\n")
-    write_text(folder / "macs_count.md", text)
-    print(text)
+    titles = ("network", "trace", "of it grouped", "TensorFlow's profiler", "ratio")
+    results = Results(folder, "macs_count")
+    results.write({"rows": rows}, [*lines, *table(titles, cells)])
+    results.show()
 
 
 if __name__ == "__main__":

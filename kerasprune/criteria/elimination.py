@@ -13,7 +13,7 @@ DAMPING = 1e-5  # of the mean variance of an entry
 MOST_ROUNDS = 512  # in a group of more channels than this, several go at a time
 
 
-class Share:
+class Witness:
     """What one tensor says about the channels of one group.
 
     With `R` the inverse of the covariance of the entries that stay, an entry is off by `1 / R[j, j]` on average
@@ -60,7 +60,7 @@ class Share:
         self.inverse[gone, gone] = 1.0
 
 
-def eliminate(shares: Sequence[Share], count: int) -> np.ndarray:
+def eliminate(shares: Sequence[Witness], count: int) -> np.ndarray:
     """Remove one channel of a group after the other, always the one whose removal costs least.
 
     Args:
@@ -114,7 +114,7 @@ def _costs(graph: ChannelGraph, found: Sequence[tuple[Moments, np.ndarray]], gai
             own = np.flatnonzero(np.isin(labels, ids))
             if len(own):
                 members = [np.flatnonzero(labels[own] == channel) for channel in ids]
-                shares.append(Share(inverse[np.ix_(own, own)], curvature[np.ix_(own, own)], members))
+                shares.append(Witness(inverse[np.ix_(own, own)], curvature[np.ix_(own, own)], members))
         costs[ids] = eliminate(shares, len(ids))
     return costs
 

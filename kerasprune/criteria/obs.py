@@ -73,8 +73,8 @@ def _curvatures(
     def squares(slopes: list) -> list:
         """Of the entries along the axis, summed over samples and positions: (width, width)."""
         rows = (
-            ops.reshape(ops.moveaxis(slope, axis, -1), (-1, slope.shape[axis]))
-            for slope, axis in zip(slopes, axes, strict=True)
+            ops.reshape(ops.moveaxis(slope, axis, -1), (-1, offset.offset.shape[axis]))
+            for slope, offset, axis in zip(slopes, offsets, axes, strict=True)
         )
         return [ops.transpose(part) @ part for part in rows]
 

@@ -22,7 +22,7 @@ class Gated(keras.layers.Wrapper):
 
     Example:
 
-    >>> Gated(keras.layers.Dense(3, "relu"))(keras.ops.ones((1, 2))).shape
+    >>> tuple(Gated(keras.layers.Dense(3, "relu"))(keras.ops.ones((1, 2))).shape)
     (1, 3)
     """
 

@@ -18,7 +18,8 @@ class GatedRead(keras.layers.Layer):
 
     Example:
 
-    >>> GatedRead(axis=-1, gates=[1, 0])(np.ones((1, 2)), np.array([1.0, 0.0]))  # doctest: +SKIP
+    >>> read = GatedRead(axis=-1, gates=[1, 0])(np.ones((1, 2)), np.array([1.0, 0.0]))
+    >>> keras.ops.convert_to_numpy(read).tolist()
     [[0.0, 1.0]]
     """
 

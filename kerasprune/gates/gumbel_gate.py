@@ -20,7 +20,7 @@ class GumbelGate(ChannelGate):
     Example:
 
     >>> gate = GumbelGate()
-    >>> gate(keras.ops.ones((1, 3))).shape
+    >>> tuple(gate(keras.ops.ones((1, 3))).shape)
     (1, 3)
 
     Reference:

@@ -32,7 +32,12 @@ class KeepBudget(ScheduleProgress):
 
     Example:
 
-    >>> model.fit(x, y, callbacks=[KeepBudget(Budget(flops=0.5))])  # doctest: +SKIP
+    >>> from kerasprune.layers import GumbelGate
+    >>> dense = keras.layers.Dense
+    >>> gated = keras.Sequential([keras.Input((4,)), dense(8, "relu"), GumbelGate(), dense(2)])
+    >>> gated.compile("sgd", "mse")
+    >>> budget = KeepBudget(Budget(params=0.6))
+    >>> history = gated.fit(np.ones((8, 4)), np.ones((8, 2)), callbacks=[budget], verbose=0)
     """
 
     def __init__(self, budget: Budget | None = None, start: str | Callable | None = "magnitude", data: Any = None):

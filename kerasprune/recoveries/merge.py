@@ -46,7 +46,7 @@ class Merge:
             if reason:
                 repairs.append(Repair(path, None, None, reason))
                 continue
-            repairs.append(_merged(path, old, kept, tensors[path], kernel, damage.graph, keep))
+            repairs.append(_merged(old, kept, tensors[path], kernel, damage.graph, keep))
         return new, tuple(repairs)
 
 

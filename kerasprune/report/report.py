@@ -131,7 +131,9 @@ class Report:
 
         Example:
 
-        >>> print(Report.of_model(gated))  # doctest: +SKIP
+        >>> from kerasprune import mask
+        >>> "channels" in str(Report.of_model(mask(model, keep)))
+        True
         """
         opened = with_masks(Opened.of(model))
         alive = shrink(opened)

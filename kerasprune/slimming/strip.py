@@ -32,8 +32,8 @@ def strip(model: keras.Model) -> keras.Model:
 
     Example:
 
-    >>> plain = strip(gated)  # doctest: +SKIP
-    >>> plain.count_params() == model.count_params()  # doctest: +SKIP
+    >>> from kerasprune import mask
+    >>> strip(mask(model, keep)).count_params() == model.count_params()
     True
     """
     opened = Opened.of(model)

@@ -33,7 +33,7 @@ class Sparse(keras.layers.Wrapper):
 
     Example:
 
-    >>> Sparse(keras.layers.Dense(3), "magnitude", sparsity=0.5)(keras.ops.ones((1, 2))).shape
+    >>> tuple(Sparse(keras.layers.Dense(3), "magnitude", sparsity=0.5)(keras.ops.ones((1, 2))).shape)
     (1, 3)
 
     Reference:

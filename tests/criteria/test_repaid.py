@@ -8,7 +8,7 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import elimination, ranking, score
-from kerasprune.criteria.elimination import Share, eliminate
+from kerasprune.criteria.elimination import Witness, eliminate
 from kerasprune.evidence import Sampling
 from kerasprune.evidence.directions import directions
 from kerasprune.evidence.losses import known_loss
@@ -38,8 +38,8 @@ def values():
     return rng.normal(size=(60, 8)) @ rng.normal(size=(8, 8)), rng.normal(size=(8, 3))
 
 
-def share(values, kernel, members) -> Share:
-    return Share(np.linalg.inv(np.cov(values.T, bias=True)), kernel @ kernel.T, [np.array(m, int) for m in members])
+def share(values, kernel, members) -> Witness:
+    return Witness(np.linalg.inv(np.cov(values.T, bias=True)), kernel @ kernel.T, [np.array(m, int) for m in members])
 
 
 @pytest.mark.parametrize("members", [[[n] for n in range(8)], [[0, 4], [1, 5], [2, 6], [3, 7]], [[0], [1, 2], [], [3]]])

@@ -10,10 +10,10 @@ layers, ops = keras.layers, keras.ops
 
 
 class Whole(layers.Layer):
-    """A layer that no rule sees through: it sorts what comes in."""
+    """A layer that sorts what comes in, and stays whole because it has an activity regularizer."""
 
     def __init__(self, **options):
-        super().__init__(**options)
+        super().__init__(activity_regularizer="l2", **options)
         self.make()
 
     def call(self, x):

@@ -254,5 +254,5 @@ def test_a_subclass_with_a_call_of_its_own_is_another_layer():
 def test_a_rule_of_unknown_behaviour_is_refused():
     with pytest.raises(ValueError, match="behaviour"):
         kp.rule(layers.Dense, behaviour="magic")
-    with pytest.raises(ValueError, match="classes or names"):
+    with pytest.raises(ValueError, match="classes of layers or names"):
         kp.rule(3)

@@ -112,7 +112,8 @@ def test_a_new_gate_gates():
             return self.probability(logits)
 
     gated = kp.gate(conv_model(), "open", budget=kp.Budget(flops=0.5), seed=0)
-    assert isinstance(gated.gates, OpenGate) and kp.slim(gated).count_params() < conv_model().count_params()
+    (gates,) = gated.gates
+    assert isinstance(gates, OpenGate) and kp.slim(gated).count_params() < conv_model().count_params()
     with pytest.raises(OptionError, match="The gate 'open' has no option 'sped'. Did you mean 'speed'"):
         kp.gate(conv_model(), "open", budget=kp.Budget(flops=0.5), sped=2.0)
 

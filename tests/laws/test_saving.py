@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 import kerasprune as kp
-from kerasprune.gates import Gated, GatedKernel
+from kerasprune.gates import Gated
+from kerasprune.gates.gated_kernel import GatedKernel
+from kerasprune.gates.gated_read import GatedRead
+from kerasprune.graph import layers_inside
+from kerasprune.graph.own_weight import OwnWeight
+from kerasprune.graph.partial_normalization import PartialLayerNormalization
 from kerasprune.graph.reshape_like import ReshapeLike
 from kerasprune.slimming import NeuronMask
 from tests.small_models import conv_model, dense_model, images
@@ -47,27 +52,40 @@ def reshaped() -> keras.Model:
     return keras.Model(inputs, ReshapeLike((None, None, 2), (0, 1))([inputs, pairs]))
 
 
+def weighted() -> keras.Model:
+    """A model that multiplies its features by a weight that a layer of ours gives."""
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Multiply()([inputs, OwnWeight((1, 4))(inputs)]))
+
+
+SAMPLE = np.array([1.0, 0.0, 0.5, 1.0], "float32")
+
 # From the name of a class to a model that holds one.
 MODELS = {
-    "BudgetedGumbelWeights": lambda: sparse("gumbel", sparsity=0.5, steps=2),
-    "Gated": lambda: with_layer(Gated(-1, [1, 0, 2, 3]), np.array([1.0, 0.0, 0.5, 1.0], "float32")),
-    "GatedKernel": lambda: with_layer(
-        GatedKernel(keras.layers.Dense(3), 0, [1, 0, 2, 3]), np.array([1.0, 0.0, 0.5, 1.0], "float32")
-    ),
+    "FrozenWeights": lambda: sparse("frozen"),
+    "GateSample": lambda: gated("gumbel"),
+    "Gated": lambda: with_layer(Gated(keras.layers.Dense(3))),
+    "GatedKernel": lambda: with_layer(GatedKernel(keras.layers.Dense(3), 0, [1, 0, 2, 3]), SAMPLE),
     "GatedModel": lambda: gated("gumbel"),
+    "GatedRead": lambda: with_layer(GatedRead(-1, [1, 0, 2, 3]), SAMPLE),
     "GradualGate": lambda: gated("gradual"),
     "GumbelGate": lambda: gated("gumbel"),
-    "GumbelWeights": lambda: sparse("gumbel"),
+    "GumbelWeights": lambda: sparse("gumbel", sparsity=0.5, steps=2),
     "HardConcreteGate": lambda: gated("hard_concrete"),
     "MagnitudeWeights": lambda: sparse("magnitude", sparsity=0.5, steps=2),
     "NeuronMask": lambda: with_layer(NeuronMask(keep=[True, False, True, True])),
+    "OwnWeight": weighted,
+    "PartialLayerNormalization": lambda: with_layer(PartialLayerNormalization(6)),
+    "PenalizedWeights": lambda: sparse("penalty"),
     "ReshapeLike": reshaped,
+    "ScheduledModel": lambda: sparse("magnitude", sparsity=0.5, steps=2),
+    "Sparse": lambda: sparse("magnitude", sparsity=0.5, steps=2),
 }
 
 
 def held(model: keras.Model, cls: type):
     """The object of this class that a model is or has."""
-    return model if isinstance(model, cls) else next(layer for layer in model.layers if isinstance(layer, cls))
+    return next(layer for layer in layers_inside(model) if isinstance(layer, cls))
 
 
 # A functional model is configured by its layers.

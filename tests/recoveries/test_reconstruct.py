@@ -408,7 +408,7 @@ def cut_of_a_combination(name: str) -> Damage:
     keep = graph.keep_all()
     keep[graph.free_groups[0].ids[3]] = False
     x = np.random.default_rng(1).normal(size=(60, *model.input_shape[1:])).astype("float32")
-    return Damage(model, graph, keep, kp.slim(model, graph, keep), x)
+    return Damage.of(model, graph, keep, kp.slim(model, graph, keep), Sampling(x))
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "einsum, two made"])

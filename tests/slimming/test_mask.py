@@ -64,7 +64,7 @@ def test_what_strip_leaves_are_zeros_and_the_same_shapes():
     [
         ([], "`mask` is an output of the model"),
         ([layers.Activation("sigmoid"), layers.Dense(2, use_bias=False)], "not all that read these channels read zero"),
-        ([layers.LayerNormalization(name="norm"), layers.Dense(2)], "takes its statistics"),
+        ([layers.Softmax(name="softmax"), layers.Dense(2)], "mixes these channels"),
     ],
 )
 def test_a_mask_that_cannot_go_stays_with_the_reason(stack, reason):
