@@ -156,7 +156,7 @@ def assert_gains_mask(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", [12, 16, 28, 34])  # of attention, branches, a nested model, EinsumDense
+@pytest.mark.parametrize("seed", [12, 16, 34, 37])  # of attention, branches, EinsumDense, products and pooling
 def test_on_any_model_the_oracle_tries_every_channel(seed):
     rng = np.random.default_rng(seed)
     model = random_model(from_generator(rng), max_steps=5)

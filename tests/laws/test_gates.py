@@ -94,7 +94,7 @@ def test_every_argument_is_in_the_configuration(kind):
     assert again.get_config() == config
 
 
-@pytest.mark.parametrize("seed", (0, 2, 6, 7))
+@pytest.mark.parametrize("seed", (0, 6, 7, 9))
 def test_random_models_are_gated_and_slimmed_right(seed):
     rng = np.random.default_rng(seed)
     model = random_model(from_generator(rng))
