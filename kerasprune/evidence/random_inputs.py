@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, DataError, batches
-from kerasprune.graph import functional, operations
+from kerasprune.graph import as_inputs, functional, operations
 
 # Entries of a sample above which one sample must do: a model on images of 600 x 600 holds gigabytes for each of them.
 LARGE = 2**19
@@ -37,7 +37,7 @@ def random_inputs(model: keras.Model, graph: ChannelGraph, seed: int = 0, batch_
         _random(rng, tensor, (size, *shape[1:]), limit)
         for tensor, shape in zip(tensors, graph.input_shapes, strict=True)
     ]
-    return keras.tree.pack_sequence_as(functional(model)._inputs_struct, arrays)
+    return as_inputs(model, arrays)
 
 
 def first_samples(data, limit: int = 32):

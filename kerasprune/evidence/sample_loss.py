@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import DataError
-from kerasprune.graph import align, functional
+from kerasprune.graph import align, functional, loss_weights
 
 
 class PerPosition(keras.losses.Loss):
@@ -84,7 +84,7 @@ def sample_losses(model: keras.Model, loss: Any) -> tuple[Any, Any]:
                 "This criterion needs a loss, and the model is not compiled with one. "
                 "Pass one: loss='sparse_categorical_crossentropy'."
             )
-        loss, weights = model.loss, model._compile_config.config.get("loss_weights")
+        loss, weights = model.loss, loss_weights(model)
     return keras.tree.map_structure(_sample_loss, loss), weights
 
 

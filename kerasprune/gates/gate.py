@@ -20,6 +20,9 @@ from kerasprune.graph import Rebuild, compile_like, layers_inside, replay, runna
 from kerasprune.graph.rebuild import Clones
 from kerasprune.selection import Budget, select
 
+# What `gate` says to the gate layer itself.
+_OWN_OPTIONS = ("axis", "widths", "costs", "limits", "names", "origin", "name")
+
 
 def gate(
     model: keras.Model,
@@ -74,12 +77,7 @@ def gate(
     True
     """
     layer_class = GATES[kind]
-    accepted(
-        options,
-        layer_class,
-        f"The gate {kind!r}",
-        taken=("axis", "widths", "costs", "limits", "names", "origin", "name"),
-    )
+    accepted(options, layer_class, f"The gate {kind!r}", taken=_OWN_OPTIONS)
     budget = as_budget(budget)
     flat, _ = unrolled(model)
     if any(isinstance(layer, GateSample) for layer in layers_inside(model)):

@@ -18,7 +18,17 @@ from kerasprune.graph.site import Site
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled, unrolled_with_origins
-from kerasprune.graph.walk import align, calls_of, functional, is_graph, layers_inside, operations
+from kerasprune.graph.walk import (
+    align,
+    as_inputs,
+    as_outputs,
+    calls_of,
+    functional,
+    is_graph,
+    layers_inside,
+    loss_weights,
+    operations,
+)
 from kerasprune.graph.windows import Windows
 
 __all__ = [
@@ -42,6 +52,8 @@ __all__ = [
     "Windows",
     "accepted_by",
     "align",
+    "as_inputs",
+    "as_outputs",
     "build_inside",
     "calls_of",
     "can_run",
@@ -55,6 +67,7 @@ __all__ = [
     "is_graph",
     "layers_inside",
     "linear_layer",
+    "loss_weights",
     "make",
     "opener",
     "operations",

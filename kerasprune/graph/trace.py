@@ -1,15 +1,15 @@
 """Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import keras
-import numpy as np
 
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
 from kerasprune.graph.call import Call, Carried, Env, run, symbolic_leaves
+from kerasprune.graph.carriers import OUTPUT, with_best_carriers
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.own_weight import OwnWeight
 from kerasprune.graph.price import calls_inside, macs_of_operation
@@ -25,7 +25,6 @@ _UNKNOWN = {4: 224, 5: 32}
 _UNKNOWN_ELSE = 64
 # By what it is multiplied, where a model cannot take it: a first kernel may be longer.
 _TRIED = (1, 2, 4, 16, 64, 256, 1024)
-_OUTPUT = "is an output of the model"
 
 
 def trace(model: keras.Model, *, input_shape: Sequence | None = None, inexact: Collection[str] = ()) -> ChannelGraph:
@@ -76,7 +75,7 @@ def trace_flat(
     if isinstance(inexact, str) or not set(inexact) <= INEXACT:
         raise GraphError(f"`inexact` must be a collection of names from {sorted(INEXACT)}. Received: {inexact!r}.")
     sizes = _sizes_that_work(model, input_shape)
-    return _with_best_carriers(lambda carriers: _traced(model, sizes, _Tracer(reasons, Ledger(inexact, carriers))))
+    return with_best_carriers(lambda carriers: _traced(model, sizes, _Tracer(reasons, Ledger(inexact, carriers))))
 
 
 def _traced(model: keras.Model, sizes: list[tuple], tracer: "_Tracer") -> tuple[ChannelGraph, Ledger]:
@@ -87,54 +86,9 @@ def _traced(model: keras.Model, sizes: list[tuple], tracer: "_Tracer") -> tuple[
         name = tensor._keras_history.operation.name
         for vector in labels:
             if vector is not None:
-                tracer.ledger.freeze(vector, f"`{name}` {_OUTPUT}")
+                tracer.ledger.freeze(vector, f"`{name}` {OUTPUT}")
     tracer.count_params(model)
     return tracer.ledger.close(tuple(sizes)), tracer.ledger
-
-
-def _with_best_carriers(traced: Callable[[Mapping[str, int]], tuple[ChannelGraph, Ledger]]) -> ChannelGraph:
-    """The graph in which reshapes that deal channels out among several axes give them to axes that can lose them.
-
-    Which axis can is not known before the trace is through: of (3, heads, size), the first one is taken apart into
-    query, key and value later. So where all channels stay, the next axis is tried, for all such reshapes at once.
-    """
-    carriers: dict[str, int] = {}
-    first = best = last = traced(carriers)
-    while moved := _next_axes(*last, carriers):
-        carriers = {**carriers, **moved}
-        last = traced(carriers)
-        best = max(best, last, key=_num_free)
-    left = {key: number for key, number in carriers.items() if key not in _stuck(*last)}
-    if best is not first and left != carriers:  # what no axis can lose is left as it would be without this search
-        best = max(traced(left), best, key=_num_free)
-    return best[0]
-
-
-def _num_free(traced: tuple[ChannelGraph, Ledger]) -> int:
-    return traced[0].num_ids - int(traced[0].frozen.sum())
-
-
-def _stuck(graph: ChannelGraph, ledger: Ledger) -> dict[str, tuple[np.ndarray, int]]:
-    """The channels and the number of axes of every reshape whose channels all stay; outputs of the model left out."""
-    outputs = np.zeros(graph.num_ids, bool)
-    for group in graph.groups:
-        outputs[group.ids] = group.frozen is not None and group.frozen.endswith(_OUTPUT)
-    splits = ledger.splits.items()
-    return {key: split for key, split in splits if graph.frozen[split[0]].all() and not outputs[split[0]].any()}
-
-
-def _next_axes(graph: ChannelGraph, ledger: Ledger, carriers: Mapping[str, int]) -> dict[str, int]:
-    """The next axis of those reshapes whose channels all stay and that have one.
-
-    Those that stay because what they are combined with has no channels wait until that has found its axis.
-    """
-    single = np.zeros(graph.num_ids, bool)
-    for ids in ledger.single:
-        single[ids] = True
-    stuck = _stuck(graph, ledger)
-    found = {key: carriers.get(key, 0) + 1 for key, (_, count) in stuck.items() if carriers.get(key, 0) + 1 < count}
-    waiting = {key for key in found if single[stuck[key][0]].any()}
-    return {key: number for key, number in found.items() if key not in waiting} or found
 
 
 _UNCOUNTED = "; what it multiplies is not counted"

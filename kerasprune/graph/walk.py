@@ -38,6 +38,21 @@ def functional(model: keras.Model) -> keras.Model:
     return graph
 
 
+def as_inputs(model: keras.Model, flat: list) -> object:
+    """A list of what stands for the inputs of a model, in the structure in which the model takes them."""
+    return keras.tree.pack_sequence_as(functional(model)._inputs_struct, flat)
+
+
+def as_outputs(model: keras.Model, flat: list) -> object:
+    """A list of what stands for the outputs of a model, in the structure in which the model gives them."""
+    return keras.tree.pack_sequence_as(functional(model)._outputs_struct, flat)
+
+
+def loss_weights(model: keras.Model) -> object:
+    """The weights of the losses that a compiled model was compiled with; None for none."""
+    return model._compile_config.config.get("loss_weights")
+
+
 def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """The layer and all layers that it holds, at any depth."""
     return list(layer._flatten_layers())

@@ -5,7 +5,7 @@ import math
 import keras
 
 from kerasprune.core import OptionError
-from kerasprune.graph import Rebuild, functional, layers_inside, runnable, trace, unrolled
+from kerasprune.graph import Rebuild, as_inputs, as_outputs, functional, layers_inside, runnable, trace, unrolled
 from kerasprune.scheduled import ScheduledModel
 from kerasprune.selection import Budget
 from kerasprune.sparse.sparse import Sparse, kernel_positions
@@ -97,9 +97,9 @@ def _around(layer: Sparse, name: str) -> ScheduledModel:
         keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name, sparse=tensor.sparse)
         for tensor in inner.inputs
     ]
-    structured = keras.tree.pack_sequence_as(inner._inputs_struct, inputs)
+    structured = as_inputs(inner, inputs)
     outputs = keras.tree.flatten(layer(structured))
     named = [
         keras.layers.Identity(name=title)(tensor) for title, tensor in zip(inner.output_names, outputs, strict=True)
     ]
-    return ScheduledModel(structured, keras.tree.pack_sequence_as(inner._outputs_struct, named), name=name)
+    return ScheduledModel(structured, as_outputs(inner, named), name=name)

@@ -120,9 +120,7 @@ def compress(
         raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
-    recoveries = tuple(map(resolve_recovery, recover))  # a misspelt one, too
-    if recover and data is None:
-        raise DataError(f"`recover={recover}` needs data. Pass data=x, without labels if there are none.")
+    recoveries = _recoveries(recover, data)  # a misspelt one, too
     opened = Opened.of(channels_last(unroll(model)) if layout == "channels_last" else model)
     rounds = Rounds(
         opened=opened,
@@ -134,12 +132,18 @@ def compress(
         selection=selection,
     )
     state = run(rounds, budget)
-    graph = opened.graph
-    keep = np.zeros(graph.num_ids, bool)
+    keep = np.zeros(opened.graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     if layout != "own":
         settings["layout"] = layout
     if recover:
         settings["recover"] = ", ".join(map(str, recover))
-    return Compression(state.model, keep, Report.of(graph, keep, settings, state.steps), state.record)
+    return Compression(state.model, keep, Report.of(opened.graph, keep, settings, state.steps), state.record)
+
+
+def _recoveries(chosen: tuple[str | Recovery, ...], data: Any) -> tuple[Recovery, ...]:
+    recoveries = tuple(map(resolve_recovery, chosen))
+    if chosen and data is None:
+        raise DataError(f"`recover={chosen}` needs data. Pass data=x, without labels if there are none.")
+    return recoveries
