@@ -50,7 +50,7 @@ def restrict(graph: ChannelGraph, keep: np.ndarray) -> tuple[ChannelGraph, np.nd
 
 def _with_factor(before: CallLabels, call: CallLabels) -> tuple[CallLabels, ...]:
     """A call, and behind it the one that multiplies its output where channels of its statistic are gone."""
-    if before.share is None or call.share.value == before.share.value:
+    if before.share is None or call.share is None or call.share.value == before.share.value:
         return (call,)
     name, _, number = call.key.rpartition("#")
     factor = CallLabels(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 import keras
 import numpy as np
 
-from kerasprune.core import MEASURES, ChannelGraph, table, write_text
+from kerasprune.core import MEASURES, ChannelGraph, Whole, table, write_text
 from kerasprune.graph import Opened
 from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, layer_changes
@@ -203,5 +203,5 @@ def _left_alone(graph: ChannelGraph) -> dict[str, str]:
 
 def _ours(graph: ChannelGraph, keep: np.ndarray) -> dict[str, str]:
     """The layers of this package; one that stands for another does so only where that loses channels."""
-    totals = {path: edits["total"] for path, edits in graph.edits.items() if "total" in edits}
+    totals = {path: edit for path, edits in graph.edits.items() if isinstance(edit := edits.get("total"), Whole)}
     return {path: why for path, why in graph.ours.items() if path not in totals or totals[path].under(keep)}
