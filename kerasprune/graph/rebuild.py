@@ -56,11 +56,12 @@ class Clones:
             for layer, name, initializer in self._initializers:
                 setattr(layer, name, initializer)
 
-    def carry(self, assign=lambda path, index, source, target: target.assign(source)) -> None:
+    def carry(self, assign=lambda path, index, source, target: target.assign(keras.ops.copy(source))) -> None:
         """Give the clones the weights and `trainable` flags of the originals.
 
         Args:
-            assign: Gets the path of a layer, the position of a weight, the weight and that of the clone.
+            assign: Gets the path of a layer, the position of a weight, the weight and that of the clone. It must copy,
+                because JAX gives the memory of a model's weights away when the model runs.
         """
         for path, old, new in self.pairs:
             if not isinstance(old, keras.layers.Layer):

@@ -73,7 +73,7 @@ class Opening:
         """The opened copy, with its weights; it is not compiled."""
         with self._clones.building():
             new = self._replayed(self.model)
-        self._clones.carry(lambda path, index, source, target: target.assign(self._values.get(id(source), source)))
+        self._clones.carry(self._carry)
         return like(new, self.model)
 
     def stand_in(self, layer: keras.layers.Layer, name: str | None = None) -> StandIn:
@@ -104,6 +104,10 @@ class Opening:
     def replace(self, variable, value) -> None:
         """In the copy the variable has this value."""
         self._values[id(variable)] = value
+
+    def _carry(self, path: str, index: int, source, target) -> None:
+        value = self._values.get(id(source))
+        target.assign(keras.ops.copy(source) if value is None else value)
 
     def _replayed(self, model: keras.Model) -> keras.Model:
         return replay(model, self._make, self._at_call)

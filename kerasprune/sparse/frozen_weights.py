@@ -19,9 +19,10 @@ class FrozenWeights(WeightGates):
 
     def sample(self, values):
         first = ops.equal(self.step, 0.0)
-        self.keep.assign(ops.where(first, ops.cast(ops.not_equal(values, 0.0), "float32"), self.keep))
+        keep = ops.where(first, ops.cast(ops.not_equal(values, 0.0), "float32"), ops.convert_to_tensor(self.keep))
+        self.keep.assign(keep)
         self.advance()
-        return ops.convert_to_tensor(self.keep)
+        return keep
 
     def kept(self):
         return ops.convert_to_tensor(self.keep)

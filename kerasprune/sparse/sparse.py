@@ -45,8 +45,9 @@ class Sparse(keras.layers.Wrapper):
     ):
         if not isinstance(layer, keras.layers.Layer):
             raise OptionError(f"`layer` must be a layer or a model. Received: {layer!r}.")
-        own = {name: options.pop(name) for name in ("name", "dtype", "trainable") if name in options}
-        super().__init__(layer, **{"name": layer.name, "dtype": layer.dtype_policy, **own}, autocast=False)
+        own = {name: options.pop(name) for name in ("name", "trainable") if name in options}
+        options.pop("dtype", None)  # always this one: under a mixed policy the gates would be read in half precision
+        super().__init__(layer, **{"name": layer.name, **own}, dtype="float32", autocast=False)
         if any(isinstance(part, Sparse) for part in layers_inside(layer)):
             raise OptionError(f"{layer.name!r} is sparse already. Call `strip` on it first, or go on training it.")
         accepted(options, METHODS[method], f"The method {method!r}")

@@ -89,6 +89,22 @@ def test_all_layers_with_kernels_can_be_wrapped_in_both(layer, tmp_path):
     np.testing.assert_allclose(*(keras.ops.convert_to_numpy(m(x, training=False)) for m in (model, loaded)), atol=1e-6)
 
 
+def test_gates_around_a_layer_in_half_precision_are_read_in_single_precision():
+    wrapper = SPARSE(layers.Dense(3, dtype="mixed_float16"), "frozen")
+    wrapper(X)
+    seen = []
+    sample = wrapper.gates.sample
+
+    def watched(values):
+        seen.append(keras.backend.standardize_dtype(keras.ops.convert_to_tensor(wrapper.gates.step).dtype))
+        return sample(values)
+
+    wrapper.gates.sample = watched
+    outputs = wrapper(X, training=True)
+    assert seen == ["float32"]
+    assert keras.backend.standardize_dtype(outputs.dtype) == "float16"
+
+
 def test_a_budget_of_parameters_counts_all_that_is_not_zero():
     sparse = kp.sparsify(dense_model(6, 3), budget=kp.Budget(params=0.5), steps=2, every=1)
     sparse.compile("adam", "mse")
