@@ -34,7 +34,8 @@ class Gated(keras.layers.Wrapper):
                 f"`layer` must be a layer. Received: {layer!r}. For a tensor use a gate: GumbelGate()(x)."
             )
         super().__init__(layer, **{**defaults, **own}, autocast=False)
-        self.kind, self.axis, self.options = kind, axis, options
+        self.kind, self.axis = kind, axis
+        self.options = {name: value for name, value in options.items() if name != "limits"}  # the gate holds these
         taken = ("axis", "widths", "costs", "names", "origin")
         accepted(options, GATES[kind], f"The gate {kind!r}", taken)
         first = getattr(layer, "data_format", None) == "channels_first"

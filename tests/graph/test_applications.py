@@ -34,7 +34,14 @@ def test_mobilenet_at_an_odd_size():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_nested_base_at_an_odd_size_under_a_new_head(name):
-    assert_halves(transfer(name))
+    floatx = keras.config.floatx()
+    if name == "ConvNeXtTiny":  # with random weights it multiplies the rounding of float32 by 10^5 and more
+        keras.config.set_floatx("float64")
+    try:
+        keras.utils.set_random_seed(0)
+        assert_halves(transfer(name))
+    finally:
+        keras.config.set_floatx(floatx)
 
 
 def test_the_families_are_those_of_the_forty():
