@@ -227,7 +227,7 @@ def test_the_weights_are_found_again_by_structure(kind, tmp_path):
     small.save_weights(tmp_path / "small.weights.h5")
     again = kp.slim(model, *_everything(model))
     for variable in again.weights:
-        variable.assign(ops.zeros_like(variable))
+        variable.assign(ops.zeros(variable.shape))
     again.load_weights(tmp_path / "small.weights.h5")
     x = np.random.default_rng(0).random((3, 5), "float32")
     np.testing.assert_allclose(*map(ops.convert_to_numpy, (again(x), small(x))), atol=1e-6)
