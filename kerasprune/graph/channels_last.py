@@ -9,6 +9,7 @@ import keras
 from kerasprune.graph import followers  # noqa: F401  (importing the followers registers them)
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.follow import Handling, Reading, handling_for, is_channels_first, order
+from kerasprune.graph.held import Held
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.replay import new_input, with_flag
 from kerasprune.graph.unroll import unrolled
@@ -108,59 +109,6 @@ def twin_of(model: keras.Model, borders: bool = False) -> Twin | None:
     return _Building(flat, borders).result(wanted)
 
 
-class _Held:
-    """A tensor of the original, in the layouts in which it was made and asked for."""
-
-    def __init__(self, building: "_Building", tensor: keras.KerasTensor, layout: int, call: tuple | None = None):
-        self.building = building
-        self.rank = len(tensor.shape)
-        self.layout = self._known(layout)
-        self.versions = {self.layout: tensor}
-        self.call = call
-        self.asked: set[int] = set()
-
-    @property
-    def shape(self) -> tuple:
-        """As the user has it."""
-        made = self.versions[self.layout].shape
-        return tuple(made[order(self.layout, self.rank).index(axis)] for axis in range(self.rank))
-
-    def at(self, layout: int) -> keras.KerasTensor:
-        """The tensor in a layout, from one transpose of what was made, however often it is asked for."""
-        layout = self._known(layout)
-        self.ask(layout)
-        if layout not in self.versions:
-            made, axes = self.versions[self.layout], order(self.layout, self.rank)
-            dims = [axes.index(axis) for axis in order(layout, self.rank)]
-            name = f"{made._keras_history.operation.name}_channels_{'last' if layout else 'first'}"
-            is_float = keras.backend.is_float_dtype(made.dtype)
-            permute = keras.layers.Permute(
-                dims[1:], name=self.building.unused(name), dtype=made.dtype if is_float else None
-            )
-            self.versions[layout] = permute(made)
-        return self.versions[layout]
-
-    def ask(self, layout: int) -> None:
-        """Note that a layout is wanted, here and at what was given to calls that could have kept to it."""
-        if layout in (0, self.layout) or layout in self.asked:
-            return
-        self.asked.add(layout)
-        if self.call is None:
-            return
-        reading, inputs = self.call
-        moved = tuple(layout if len(shape) == self.rank else 0 for shape in reading.shapes)
-        handling = handling_for(
-            Reading(reading.operation, moved, reading.shapes, reading.output_shapes, reading.constants)
-        )
-        if handling is not None and handling.outputs[0] == layout:
-            for held in inputs:
-                held.ask(layout)
-
-    def _known(self, layout: int) -> int:
-        """The layout that has one name only: an axis that is the last anyway is where the user has it."""
-        return 0 if self.rank < 3 or layout == self.rank - 1 else layout
-
-
 class _Building:
     """The state of one interpretation of a model."""
 
@@ -173,7 +121,7 @@ class _Building:
         self.models: dict[int, tuple[keras.Model, tuple[int, ...], tuple[int, ...]]] = {}
         self.calls: dict[int, tuple[str, Handling]] = {}
         self.kept: list[keras.KerasTensor] = []  # so that their ids are not given away
-        self.inputs: list[_Held] = []
+        self.inputs: list[Held] = []
         self.left: dict[str, None] = {}
         self.taken: set[str] = set()
 
@@ -181,7 +129,7 @@ class _Building:
         """The twin of the model whose inputs have these layouts, with its weights."""
         source = self.source
         with self.clones.building():
-            held = [_Held(self, tensor, 0) for tensor in functional(source).inputs]
+            held = [Held(self.unused, tensor, 0) for tensor in functional(source).inputs]
             model, inputs, outputs = self.model(source, "", held, layouts, is_outermost=True)
         moves = tuple(Move(path, old, new, self.handlings[id(old)]) for path, old, new in self.clones.pairs)
         weights = {move.path: move.handling.weights for move in moves}
@@ -193,7 +141,7 @@ class _Building:
         self.clones.carry(assign)
         return Twin(source, model, moves, self.calls, inputs, outputs, tuple(self.left))
 
-    def model(self, source, prefix: str, arguments: Sequence[_Held], layouts: Sequence[int], is_outermost=False):
+    def model(self, source, prefix: str, arguments: Sequence[Held], layouts: Sequence[int], is_outermost=False):
         """A new model, and the layouts of its inputs and outputs."""
         graph = functional(source)
         self.taken.update(call.operation.name for call in calls_of(source))
@@ -232,12 +180,12 @@ class _Building:
         self.taken.add(free)
         return free
 
-    def _input(self, tensor: keras.KerasTensor, argument: _Held, layout: int) -> _Held:
+    def _input(self, tensor: keras.KerasTensor, argument: Held, layout: int) -> Held:
         new = new_input(tensor, argument.shape, order(layout, len(tensor.shape)))
         self.kept.append(new)
-        return _Held(self, new, layout)
+        return Held(self.unused, new, layout)
 
-    def _output(self, held: _Held, layout: int) -> keras.KerasTensor:
+    def _output(self, held: Held, layout: int) -> keras.KerasTensor:
         """An output of the outermost model; it is known by the name of what makes it, which a transpose takes over."""
         tensor = held.at(layout)
         maker = held.at(held.layout)._keras_history.operation
@@ -247,11 +195,11 @@ class _Building:
                 maker.name, transpose.name = transpose.name, maker.name
         return tensor
 
-    def _perform(self, call: Call, found: Env) -> list[_Held]:
+    def _perform(self, call: Call, found: Env) -> list[Held]:
         inputs = [found[id(tensor)] for tensor in call.inputs]
         return self._call_model(call, inputs, found) if is_graph(call.operation) else self._call(call, inputs)
 
-    def _call_model(self, call: Call, inputs: list[_Held], found: Env) -> list[_Held]:
+    def _call_model(self, call: Call, inputs: list[Held], found: Env) -> list[Held]:
         key = id(call.operation)
         if key not in self.models:
             layouts = [held.layout for held in inputs]
@@ -262,9 +210,9 @@ class _Building:
         args, kwargs = _filled(call, [*tensors, *(found[id(mask)].at(0) for mask in masks)])
         outputs = keras.tree.flatten(model(*args, **kwargs))
         self.kept += outputs
-        return [_Held(self, tensor, layout) for tensor, layout in zip(outputs, gives, strict=True)]
+        return [Held(self.unused, tensor, layout) for tensor, layout in zip(outputs, gives, strict=True)]
 
-    def _call(self, call: Call, inputs: list[_Held]) -> list[_Held]:
+    def _call(self, call: Call, inputs: list[Held]) -> list[Held]:
         reading = Reading(
             operation=call.operation,
             held=tuple(held.layout for held in inputs),
@@ -281,7 +229,9 @@ class _Building:
         self.kept += outputs
         self.calls[id(outputs[0])] = (call.key, handling)
         kept_to = None if any(handling.inputs) else (reading, inputs)
-        return [_Held(self, tensor, layout, kept_to) for tensor, layout in zip(outputs, handling.outputs, strict=True)]
+        return [
+            Held(self.unused, tensor, layout, kept_to) for tensor, layout in zip(outputs, handling.outputs, strict=True)
+        ]
 
     def _handling(self, call: Call, reading: Reading) -> Handling:
         """How the call is made; a layer that is called several times has one configuration."""

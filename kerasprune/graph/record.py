@@ -1,8 +1,6 @@
 """The call of a layer that is made of Keras layers and operations, recorded as calls of these parts."""
 
-import contextlib
 import dataclasses
-import functools
 import inspect
 import re
 
@@ -11,10 +9,9 @@ import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
-from kerasprune.graph.known_sizes import einsum_specification
 from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes
-from kerasprune.graph.rule import find_rule
-from kerasprune.graph.walk import calls_between, forget_calls_since, is_graph, number_of_calls
+from kerasprune.graph.symbolic import symbolic
+from kerasprune.graph.walk import calls_between
 
 
 class RecordError(Exception):
@@ -110,12 +107,7 @@ def _record(layer, args, kwargs, givers, trial) -> Recording:
         return stand_ins[-1]
 
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
-    with _untouched(layer) as parts, _ReadWeights() as scope:
-        for part in parts:
-            if type(part) is keras.layers.EinsumDense:
-                vars(part)["compute_output_spec"] = functools.partial(einsum_specification, part)
-            if part is not layer and is_opaque(part):
-                vars(part)["compute_output_spec"] = functools.partial(_specification, part)
+    with symbolic(layer), _ReadWeights() as scope:
         weights = put_weight_tensors(layer)
         try:
             outputs = layer.call(*args, **kwargs)
@@ -154,10 +146,7 @@ def stand_in_calls(
         RecordError: The call fails on symbolic tensors.
     """
     given = symbolic_leaves((args, kwargs))
-    with _untouched(layer) as parts, keras.StatelessScope():
-        for part in parts:
-            if part is not layer and is_opaque(part):
-                vars(part)["compute_output_spec"] = functools.partial(_specification, part)
+    with symbolic(layer), keras.StatelessScope():
         if weights_too:
             held = {name: value for name, value in vars(layer).items() if isinstance(value, keras.Variable)}
             tensors = {name: keras.KerasTensor(value.shape, dtype=layer.compute_dtype) for name, value in held.items()}
@@ -211,24 +200,6 @@ def needs_cast(layer: keras.layers.Layer, tensor: keras.KerasTensor) -> bool:
     return layer.autocast and is_float and keras.backend.standardize_dtype(tensor.dtype) != layer.input_dtype
 
 
-def is_opaque(operation: keras.Operation) -> bool:
-    """Whether this is a layer of which neither a rule nor Keras says what it does."""
-    return isinstance(operation, keras.layers.Layer) and not is_graph(operation) and find_rule(operation) is None
-
-
-def _specification(part: keras.layers.Layer, *args, **kwargs):
-    """The shapes and dtypes of what a part returns, found by calling it.
-
-    Its own `compute_output_spec` may be that of another class, with fewer arguments than its `call`.
-    """
-    try:
-        with keras.StatelessScope():  # what it reads is looked at when it is recorded itself
-            outputs = part.call(*args, **kwargs)
-        return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype, sparse=x.sparse), outputs)
-    except Exception:  # it does more than to call Keras layers and operations
-        return type(part).compute_output_spec(part, *args, **kwargs)
-
-
 class _ReadWeights(keras.StatelessScope):
     """Nothing changes a variable here, and those whose values are read are noted."""
 
@@ -239,22 +210,6 @@ class _ReadWeights(keras.StatelessScope):
     def get_current_value(self, variable):
         self.read.append(variable)
         return super().get_current_value(variable)
-
-
-@contextlib.contextmanager
-def _untouched(layer: keras.layers.Layer):
-    """Afterwards the layer and its parts have the attributes and the recorded calls that they had before."""
-    parts = layer._flatten_layers()
-    before = [(part, dict(vars(part)), number_of_calls(part)) for part in parts]
-    try:
-        yield parts
-    finally:
-        for part, attributes, calls in before:
-            forget_calls_since(part, calls)
-            now = vars(part)
-            for name in [name for name in now if name not in attributes]:
-                del now[name]
-            now.update(attributes)
 
 
 def _outline(recording: Recording) -> list:

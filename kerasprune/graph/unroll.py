@@ -12,9 +12,10 @@ from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
 from kerasprune.graph.known_sizes import filled, with_known_sizes
 from kerasprune.graph.rebuild import Clones, compile_like
-from kerasprune.graph.record import RecordError, Recording, is_opaque, needs_cast, record
+from kerasprune.graph.record import RecordError, Recording, needs_cast, record
 from kerasprune.graph.replay import Replay
 from kerasprune.graph.spelled_out import is_spelled_out, spell_out
+from kerasprune.graph.symbolic import is_opaque
 from kerasprune.graph.walk import calls_of, functional, is_graph, layers_inside
 
 

@@ -128,4 +128,5 @@ def test_a_good_file_opens_without_a_remark(model, tmp_path):
     path = save_model(model, tmp_path / "m.h5")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load_model(path)
+        loaded = load_model(path)
+    assert [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]

@@ -1,0 +1,53 @@
+"""Calling a layer on symbolic tensors, to see what it does, without a trace."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+import keras
+
+from kerasprune.graph.known_sizes import einsum_specification
+from kerasprune.graph.rule import find_rule
+from kerasprune.graph.walk import forget_calls_since, is_graph, number_of_calls
+
+
+@contextlib.contextmanager
+def symbolic(layer: keras.layers.Layer) -> Iterator[None]:
+    """Within the block all parts of a layer can say what shapes they give, which their own methods may not.
+
+    Afterwards the layer and its parts have the attributes and the recorded calls that they had before.
+    """
+    parts = layer._flatten_layers()
+    before = [(part, dict(vars(part)), number_of_calls(part)) for part in parts]
+    try:
+        for part in parts:
+            if type(part) is keras.layers.EinsumDense:
+                vars(part)["compute_output_spec"] = functools.partial(einsum_specification, part)
+            elif part is not layer and is_opaque(part):
+                vars(part)["compute_output_spec"] = functools.partial(_specification, part)
+        yield
+    finally:
+        for part, attributes, calls in before:
+            forget_calls_since(part, calls)
+            now = vars(part)
+            for name in [name for name in now if name not in attributes]:
+                del now[name]
+            now.update(attributes)
+
+
+def is_opaque(operation: keras.Operation) -> bool:
+    """Whether this is a layer of which neither a rule nor Keras says what it does."""
+    return isinstance(operation, keras.layers.Layer) and not is_graph(operation) and find_rule(operation) is None
+
+
+def _specification(part: keras.layers.Layer, *args, **kwargs):
+    """The shapes and dtypes of what a part returns, found by calling it.
+
+    Its own `compute_output_spec` may be that of another class, with fewer arguments than its `call`.
+    """
+    try:
+        with keras.StatelessScope():  # what it reads is looked at when it is recorded itself
+            outputs = part.call(*args, **kwargs)
+        return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype, sparse=x.sparse), outputs)
+    except Exception:  # it does more than to call Keras layers and operations
+        return type(part).compute_output_spec(part, *args, **kwargs)
