@@ -92,8 +92,6 @@ class SecondOrderChange:
         def rows(outputs: list[np.ndarray]) -> Iterator[np.ndarray]:
             """Against the slope of the loss, and then every direction."""
             (output,) = outputs
-            if not np.isfinite(output).all():
-                raise DataError("The outputs of the model hold NaN or infinity. Check the weights and the data.")
             scale = weight.reshape(-1, *[1] * (output.ndim - 1))
             slope = self.loss.derivatives(output.astype(float), np.asarray(labels, float))[0]
             descent = -slope * np.sqrt(scale) / np.prod(output.shape[1:-1])  # a mean over the positions

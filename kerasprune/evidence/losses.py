@@ -55,7 +55,16 @@ class KnownLoss:
         return labels * (1 - smoothing) + smoothing / classes
 
     def derivatives(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first and the second one in every output alone: of the shape of the outputs."""
+        """The first and the second one in every output alone: of the shape of the outputs.
+
+        Raises:
+            DataError: The outputs are not finite, or no probabilities where the loss takes such.
+        """
+        if not np.isfinite(outputs).all():
+            raise DataError("The outputs of the model hold NaN or infinity. Check the weights and the data.")
+        return self._derivatives(outputs, labels)
+
+    def _derivatives(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError
 
 
@@ -77,7 +86,7 @@ class MeanSquaredError(KnownLoss):
         """The outputs of the least mean loss among those that are the same for every sample: (outputs,)."""
         return labels.mean(axis=0)
 
-    def derivatives(self, outputs, labels):
+    def _derivatives(self, outputs, labels):
         scale = 2 / outputs.shape[-1]
         return scale * (outputs - labels.reshape(outputs.shape)), np.full_like(outputs, scale)
 
@@ -97,7 +106,7 @@ class Huber(KnownLoss):
         near, far = (loss.call(np.zeros((1, 1), "float32"), np.full((1, 1), at, "float32")) for at in (1e5, 3e5))
         return {**loss.get_config(), "delta": float(far[0] - near[0]) / 2e5}
 
-    def derivatives(self, outputs, labels):
+    def _derivatives(self, outputs, labels):
         delta, missing = self.options.get("delta", 1.0), outputs - labels.reshape(outputs.shape)
         size = outputs.shape[-1]
         return np.clip(missing, -delta, delta) / size, (np.abs(missing) <= delta) / size
@@ -129,7 +138,7 @@ class CategoricalCrossentropy(KnownLoss):
         """As there, from probabilities to probabilities."""
         return softmax(self.temperature * np.log(self._flat(labels).mean(axis=0)))
 
-    def derivatives(self, outputs, labels):
+    def _derivatives(self, outputs, labels):
         wanted = self.classes(labels, outputs)
         if self.from_logits or self.temperature != 1:
             wanted, found = self._flat(wanted), self._tempered(outputs)
@@ -192,7 +201,7 @@ class BinaryCrossentropy(KnownLoss):
     Its curvature in a logit is `p (1 - p) / n`.
     """
 
-    def derivatives(self, outputs, labels):
+    def _derivatives(self, outputs, labels):
         wanted, size = self.smoothed(labels.reshape(outputs.shape), 2), outputs.shape[-1]
         if self.from_logits:
             p = sigmoid(outputs)

@@ -62,8 +62,12 @@ def with_a_tape(model: keras.Model, places: list[keras.Variable], keep: Keep) ->
     asked: dict[str, Any] = {}  # the rows of the batch at work
 
     def first_part(*outputs):
-        asked["rows"] = asked["rows_of"](list(outputs))
-        return next(asked["rows"])
+        try:
+            asked["rows"] = asked["rows_of"](list(outputs))
+            return next(asked["rows"])
+        except Exception as error:
+            asked["error"] = error  # TensorFlow makes a text of it
+            raise
 
     @tf.function(reduce_retracing=True)
     def back(x, rows=None):
@@ -82,7 +86,11 @@ def with_a_tape(model: keras.Model, places: list[keras.Variable], keep: Keep) ->
     def run(x, rows_of):
         x = keras.tree.map_structure(tf.convert_to_tensor, x)
         asked["rows_of"] = rows_of
-        yield [found.numpy() for found in back(x)]
+        try:
+            first = back(x)
+        except tf.errors.OpError as failed:
+            raise asked.get("error", failed) from None
+        yield [found.numpy() for found in first]
         for rows in asked["rows"]:
             yield [found.numpy() for found in back(x, tf.convert_to_tensor(rows))]
 

@@ -1,5 +1,6 @@
 """`channels_last`: a model that computes with the channels on the last axis, with the same function and weights."""
 
+import functools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from kerasprune.graph.held import Held
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.replay import new_input, with_flag
 from kerasprune.graph.unroll import unrolled
-from kerasprune.graph.walk import calls_of, functional, is_graph, operations
+from kerasprune.graph.walk import as_inputs, as_outputs, calls_of, functional, is_graph, operations
 
 
 def channels_last(model: keras.Model, *, borders: bool = False) -> keras.Model:
@@ -91,6 +92,12 @@ class Twin:
     outputs: tuple[int, ...]
     left: tuple[str, ...]
 
+    @functools.cached_property
+    def paths(self) -> dict[str, str]:
+        """By path in the original, the path in the twin: what makes an output is called otherwise there."""
+        paths = {id(operation): path for path, operation in operations(self.model).items()}
+        return {move.path: paths[id(move.new)] for move in self.moves}
+
 
 def twin_of(model: keras.Model, borders: bool = False) -> Twin | None:
     """The twin of a model; None where nothing has its channels first, and no input is transposed at once."""
@@ -161,11 +168,7 @@ class _Building:
             self._output(end, layout) if is_outermost else end.at(layout)
             for end, layout in zip(ends, given, strict=True)
         ]
-        new = keras.Model(
-            keras.tree.pack_sequence_as(graph._inputs_struct, inputs),
-            keras.tree.pack_sequence_as(graph._outputs_struct, outputs),
-            name=source.name,
-        )
+        new = keras.Model(as_inputs(source, inputs), as_outputs(source, outputs), name=source.name)
         for outer, inner in zip(arguments, held, strict=True):
             for layout in inner.asked:
                 outer.ask(layout)

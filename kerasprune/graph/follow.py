@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import keras
 
 from kerasprune.graph.elementwise import is_elementwise
-from kerasprune.graph.rule import RULES
+from kerasprune.graph.rule import find_in, find_rule
+from kerasprune.graph.walk import layers_inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +87,17 @@ def follows(*targets: type | str) -> Callable[[Follower], Follower]:
 
 def handling_for(reading: Reading) -> Handling | None:
     """How a call is made on moved tensors; None where nobody has taught it, or it cannot."""
-    follower = _find(reading.operation)
+    follower = find_in(FOLLOWERS, reading.operation)
+    if follower is None and not isinstance(reading.operation, keras.layers.Layer):
+        rule = find_rule(reading.operation)
+        follower = _unary if rule is not None and rule.behaviour == "channelwise" else None
     return None if follower is None else follower(reading)
 
 
 def is_channels_first(operation: keras.Operation) -> bool:
     """Whether the layer, or one inside it, or the operation computes with the channels on the second axis."""
     if isinstance(operation, keras.layers.Layer):
-        return any(getattr(part, "data_format", None) == "channels_first" for part in operation._flatten_layers())
+        return any(getattr(part, "data_format", None) == "channels_first" for part in layers_inside(operation))
     default = keras.config.image_data_format()
     return (getattr(operation, "data_format", "") or default) == "channels_first" and hasattr(operation, "data_format")
 
@@ -103,18 +107,6 @@ def order(layout: int, rank: int) -> tuple[int, ...]:
     if not layout:
         return tuple(range(rank))
     return (*(axis for axis in range(rank) if axis != layout), layout)
-
-
-def _find(operation: keras.Operation) -> Follower | None:
-    cls = type(operation)
-    if not isinstance(operation, keras.layers.Layer):
-        unary = RULES.get(cls.__name__)
-        return FOLLOWERS.get(cls.__name__, _unary if unary and unary.behaviour == "channelwise" else None)
-    for base in cls.__mro__:
-        if base in FOLLOWERS:
-            same = cls is base or (cls.call is base.call and cls.build is base.build)
-            return FOLLOWERS[base] if same else None
-    return FOLLOWERS.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
 
 
 def _unary(reading: Reading) -> Handling | None:

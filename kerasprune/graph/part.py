@@ -1,8 +1,8 @@
 """The call of a layer inside another layer, as the rule of the one inside sees it."""
 
 from kerasprune.core import Labels
+from kerasprune.graph.call import Call
 from kerasprune.graph.site import Site, symbolic
-from kerasprune.graph.walk import Call
 
 
 class Part(Site):

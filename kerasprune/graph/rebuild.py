@@ -12,7 +12,7 @@ from kerasprune.graph.call import Call, Labelled
 from kerasprune.graph.clone import Cloner, replay
 from kerasprune.graph.partial_normalization import in_part
 from kerasprune.graph.replay import AtCall
-from kerasprune.graph.walk import operations, shared_layers
+from kerasprune.graph.walk import layers_inside, operations, shared_layers
 
 
 class Clones:
@@ -77,7 +77,7 @@ class Clones:
                 copy_trainable(old, new)
 
     def _start_at_zero(self, layer: keras.layers.Layer) -> None:
-        for part in layer._flatten_layers():  # the layer itself, and the cell or layer inside
+        for part in layers_inside(layer):  # the layer itself, and the cell or layer inside
             for name, value in list(vars(part).items()):
                 if isinstance(value, keras.initializers.Initializer):
                     self._initializers.append((part, name, value))

@@ -10,7 +10,7 @@ import numpy as np
 from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
 from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes
-from kerasprune.graph.symbolic import symbolic
+from kerasprune.graph.symbolic_parts import symbolic_parts
 from kerasprune.graph.walk import calls_between
 
 
@@ -107,7 +107,7 @@ def _record(layer, args, kwargs, givers, trial) -> Recording:
         return stand_ins[-1]
 
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
-    with symbolic(layer), _ReadWeights() as scope:
+    with symbolic_parts(layer), _ReadWeights() as scope:
         weights = put_weight_tensors(layer)
         try:
             outputs = layer.call(*args, **kwargs)
@@ -146,7 +146,7 @@ def stand_in_calls(
         RecordError: The call fails on symbolic tensors.
     """
     given = symbolic_leaves((args, kwargs))
-    with symbolic(layer), keras.StatelessScope():
+    with symbolic_parts(layer), keras.StatelessScope():
         if weights_too:
             held = {name: value for name, value in vars(layer).items() if isinstance(value, keras.Variable)}
             tensors = {name: keras.KerasTensor(value.shape, dtype=layer.compute_dtype) for name, value in held.items()}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from kerasprune.graph.call import Call, Env, run
-from kerasprune.graph.walk import calls_of, functional, is_graph, join
+from kerasprune.graph.walk import as_inputs, as_outputs, calls_of, functional, is_graph, join
 
 Make = Callable[[str, keras.Operation], keras.Operation]
 # Makes one call of the new model: gets the old call, the new operation and the new arguments, returns the outputs.
@@ -30,11 +30,7 @@ class Replay:
             layers = [self.operation(join(prefix, layer.name), layer) for layer in model.layers]
             return with_flag(keras.Sequential([*inputs, *layers], name=model.name), model)
         outputs = self.run(model, prefix, inputs)
-        structured = [
-            keras.tree.pack_sequence_as(structure, flat)
-            for structure, flat in ((graph._inputs_struct, inputs), (graph._outputs_struct, outputs))
-        ]
-        return with_flag(keras.Model(*structured, name=model.name), model)
+        return with_flag(keras.Model(as_inputs(model, inputs), as_outputs(model, outputs), name=model.name), model)
 
     def run(self, model: keras.Model, prefix: str, inputs: list, training: bool | None = None) -> list:
         """Carry `inputs` through the calls of `model`; returns the flat outputs."""

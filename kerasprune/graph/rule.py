@@ -1,6 +1,6 @@
 """Which rule speaks for which layer or operation."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,13 +76,21 @@ def rule(*targets: type | str, behaviour: str = "source") -> Callable:
 
 def find_rule(operation: keras.Operation) -> Rule | None:
     """The rule for this object, or None; a subclass with its own `call` or `build` is another layer."""
-    if not isinstance(operation, keras.layers.Layer):
-        return RULES.get(type(operation).__name__)
+    return find_in(RULES, operation)
+
+
+def find_in(registry: Mapping[type | str, Any], operation: keras.Operation) -> Any:
+    """What a registry has for this object: by class for layers, by name for operations; None if nothing.
+
+    A class without a public name is registered as "package.Class".
+    """
     cls: Any = type(operation)
-    if any(base in RULES for base in cls.__mro__):
-        base = speaker(cls, RULES)
-        return None if base is None else RULES[base]
-    return RULES.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
+    if not isinstance(operation, keras.layers.Layer):
+        return registry.get(cls.__name__)
+    if any(base in registry for base in cls.__mro__):
+        base = speaker(cls, registry)
+        return None if base is None else registry[base]
+    return registry.get(f"{cls.__module__.partition('.')[0]}.{cls.__name__}")
 
 
 def speaker(cls: Any, known: Collection) -> type | None:

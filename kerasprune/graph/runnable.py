@@ -1,6 +1,5 @@
 """A model that the backend can run: the model itself, or a twin that computes with channels last."""
 
-import functools
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from kerasprune.graph.clone import replay
 from kerasprune.graph.follow import is_channels_first, order
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.states import fresh_states
-from kerasprune.graph.walk import calls_of, functional, is_graph, operations
+from kerasprune.graph.walk import all_calls, calls_of, functional, is_graph, layers_inside, operations
 
 _RUNS: dict[tuple, bool] = {}  # kinds of calls that were tried in this process
 _OPEN = 32  # an unknown dimension, in a trial
@@ -57,7 +56,7 @@ class Runnable:
         with clones.building():
             new = replay(self.twin.source, clones.make)
         moves = {move.path: move for move in self.twin.moves}
-        found, paths = operations(changed), self._paths
+        found, paths = operations(changed), self.twin.paths
 
         def assign(path, index, source, target):
             axes = moves[path].handling.weights.get(index)
@@ -74,13 +73,7 @@ class Runnable:
 
     def name(self, path: str) -> str:
         """The path in the model of what has this path in `runs`."""
-        return path if self.twin is None else {new: old for old, new in self._paths.items()}.get(path, path)
-
-    @functools.cached_property
-    def _paths(self) -> dict[str, str]:
-        """By path in the model, the path in the twin: what makes an output is called otherwise there."""
-        paths = {id(operation): path for path, operation in operations(self.twin.model).items()}
-        return {move.path: paths[id(move.new)] for move in self.twin.moves}
+        return path if self.twin is None else {new: old for old, new in self.twin.paths.items()}.get(path, path)
 
 
 def runnable(model: keras.Model) -> Runnable:
@@ -113,22 +106,15 @@ def restored(origin: str | None, changed: keras.Model) -> keras.Model:
     """
     if origin is None:
         return changed
-    classes = {type(layer).__name__: type(layer) for layer in changed._flatten_layers()}  # those of the user, too
+    classes = {type(layer).__name__: type(layer) for layer in layers_inside(changed)}  # those of the user, too
     model = keras.models.model_from_json(origin, custom_objects=classes)
     return Runnable(model, twin_of(model)).back(changed)
 
 
 def can_run(model: keras.Model) -> bool:
     """Whether the backend runs every call of the model that has its channels first, found by trying each kind once."""
-    return all(_runs(call) for call in _calls(model) if is_channels_first(call.operation))
-
-
-def _calls(model: keras.Model):
-    for call in calls_of(model):
-        if is_graph(call.operation):
-            yield from _calls(call.operation)
-        else:
-            yield call
+    calls = (call for call in all_calls(model) if not is_graph(call.operation))
+    return all(_runs(call) for call in calls if is_channels_first(call.operation))
 
 
 def _runs(call: Call) -> bool:
@@ -140,7 +126,7 @@ def _runs(call: Call) -> bool:
 
 
 def _parts(operation: keras.Operation) -> list:
-    return operation._flatten_layers() if isinstance(operation, keras.layers.Layer) else [operation]
+    return layers_inside(operation) if isinstance(operation, keras.layers.Layer) else [operation]
 
 
 def _kind(part: keras.Operation) -> tuple:
@@ -177,8 +163,7 @@ class _Moved:
 
     def result(self) -> ChannelGraph:
         """The graph of the twin, with the ids of that of the model."""
-        paths = {id(operation): path for path, operation in operations(self.twin.model).items()}
-        names = {move.path: (paths[id(move.new)], move) for move in self.twin.moves}
+        names = {move.path: (self.twin.paths[move.path], move) for move in self.twin.moves}
         self._run(self.twin.model, "", [(None,) * len(tensor.shape) for tensor in functional(self.twin.model).inputs])
         graph = self.source
         return replace(

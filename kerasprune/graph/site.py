@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from kerasprune.core import CallLabels, Count, Labels, Pick, Share, Term, WeightLabels, Whole
+from kerasprune.graph.call import Call
 from kerasprune.graph.elementwise import is_elementwise
 from kerasprune.graph.ledger import Ledger
-from kerasprune.graph.walk import Call
 
 Shape = tuple[int | None, ...]
 

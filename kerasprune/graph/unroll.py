@@ -15,8 +15,8 @@ from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.record import RecordError, Recording, needs_cast, record
 from kerasprune.graph.replay import Replay
 from kerasprune.graph.spelled_out import is_spelled_out, spell_out
-from kerasprune.graph.symbolic import is_opaque
-from kerasprune.graph.walk import calls_of, functional, is_graph, layers_inside
+from kerasprune.graph.symbolic_parts import is_opaque
+from kerasprune.graph.walk import all_calls, as_outputs, functional, is_graph, layers_inside
 
 
 def unroll(model: keras.Model, inputs: Any = None) -> keras.Model:
@@ -97,7 +97,7 @@ class _Unroll(Replay):
     def _graph(self, inputs) -> keras.Model:
         """The model itself where nothing in it can be taken apart."""
         graph = functional(self.source)
-        self._decide(_all_calls(self.source))
+        self._decide(list(all_calls(self.source)))
         if not self.recordings and inputs is None:
             return self.source
         if inputs is None:
@@ -105,7 +105,7 @@ class _Unroll(Replay):
         if len(keras.tree.flatten(inputs)) != len(graph.inputs):
             raise GraphError(f"{self.source.name!r} has {len(graph.inputs)} inputs. Received: {inputs!r}.")
         outputs = self.run(self.source, "", keras.tree.flatten(inputs))
-        return keras.Model(inputs, keras.tree.pack_sequence_as(graph._outputs_struct, outputs), name=self.source.name)
+        return keras.Model(inputs, as_outputs(self.source, outputs), name=self.source.name)
 
     def _subclassed(self, inputs) -> keras.Model:
         model = self.source
@@ -158,7 +158,7 @@ class _Unroll(Replay):
             name = self.names[id(part)] = self.names.get(id(part)) or self._name(box, _readable(part))
             full = f"{enclosing}/{name}" if enclosing else name
             parts.append(dataclasses.replace(call, key=f"{path}#{number}:{full}", path=full))
-        inside = [call for part in parts if is_graph(part.operation) for call in _all_calls(part.operation, part.path)]
+        inside = [call for part in parts if is_graph(part.operation) for call in all_calls(part.operation, part.path)]
         self._decide([*parts, *inside])
         env = run(parts, dict(zip(map(id, recording.inputs), given, strict=True)), self.perform())
         return keras.tree.map_structure(lambda tensor: env[id(tensor)], recording.outputs)
@@ -196,16 +196,6 @@ class _Unroll(Replay):
             name = f"{base}_{count}"
         self.taken.add(name)
         return name
-
-
-def _all_calls(model: keras.Model, prefix: str = "") -> list[Call]:
-    """The calls of a model, those inside nested models too."""
-    found = []
-    for call in calls_of(model, prefix):
-        found.append(call)
-        if is_graph(call.operation):
-            found += _all_calls(call.operation, call.path)
-    return found
 
 
 def _readable(operation: keras.Operation) -> str:

@@ -104,6 +104,14 @@ def calls_of(model: keras.Model, prefix: str = "") -> Iterator[Call]:
             )
 
 
+def all_calls(model: keras.Model, prefix: str = "") -> Iterator[Call]:
+    """As `calls_of`, with those inside a nested model behind the call of it."""
+    for call in calls_of(model, prefix):
+        yield call
+        if is_graph(call.operation):
+            yield from all_calls(call.operation, call.path)
+
+
 def align(structure, names: list[str]) -> list:
     """The parts of a user's structure of inputs, labels or losses, in the order of the names of a model's tensors."""
     if isinstance(structure, Mapping) and set(names) <= set(structure):

@@ -1,5 +1,6 @@
 """What `score` promises whatever the criterion, and what it refuses."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -86,6 +87,21 @@ def test_weights_that_are_not_finite_are_one_clear_error(name):
         model.get_layer(layer).set_weights(weights)
     with pytest.raises(DataError, match="NaN"):
         score(model, kp.trace(model), name, images(), loss="sparse_categorical_crossentropy")
+
+
+@pytest.mark.parametrize("name", ["gauss_newton", "quadratic"])
+def test_outputs_that_are_not_finite_or_no_probabilities_are_one_clear_error(name):
+    model = dense_model(6, 5, 3)
+    last = model.layers[-1]
+    kernel, *others = last.get_weights()
+    last.set_weights([np.full_like(kernel, np.nan), *others])
+    data = np.ones((4, 6), "float32"), np.arange(4) % 3
+    with pytest.raises(DataError, match="NaN"):
+        score(model, kp.trace(model), name, data, loss="sparse_categorical_crossentropy")
+    last.set_weights([10 * np.ones_like(kernel), *others])
+    last.activation = keras.activations.linear
+    with pytest.raises(DataError, match="no probabilities"):
+        score(model, kp.trace(model), name, data, loss="sparse_categorical_crossentropy")
 
 
 @pytest.mark.parametrize("name", ["magnitude", "geometric_median"])

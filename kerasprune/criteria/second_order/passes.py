@@ -120,8 +120,6 @@ class Passes:
 
     def _loss_derivatives(self, outputs: np.ndarray, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """First and second, for a loss that is averaged over the places of a sample."""
-        if not np.isfinite(outputs).all():
-            raise DataError("The outputs of the model hold NaN or infinity. Check the weights and the data.")
         (labels,) = keras.tree.flatten(batch.y)
         weight = np.ones(len(outputs)) if batch.sample_weight is None else np.ravel(batch.sample_weight)
         weight = weight.reshape(-1, *[1] * (outputs.ndim - 1)) / np.prod(outputs.shape[1:-1])

@@ -8,16 +8,16 @@ import keras
 
 from kerasprune.graph.known_sizes import einsum_specification
 from kerasprune.graph.rule import find_rule
-from kerasprune.graph.walk import forget_calls_since, is_graph, number_of_calls
+from kerasprune.graph.walk import forget_calls_since, is_graph, layers_inside, number_of_calls
 
 
 @contextlib.contextmanager
-def symbolic(layer: keras.layers.Layer) -> Iterator[None]:
+def symbolic_parts(layer: keras.layers.Layer) -> Iterator[None]:
     """Within the block all parts of a layer can say what shapes they give, which their own methods may not.
 
     Afterwards the layer and its parts have the attributes and the recorded calls that they had before.
     """
-    parts = layer._flatten_layers()
+    parts = layers_inside(layer)
     before = [(part, dict(vars(part)), number_of_calls(part)) for part in parts]
     try:
         for part in parts:
