@@ -95,7 +95,7 @@ def test_outputs_that_are_not_finite_or_no_probabilities_are_one_clear_error(nam
     last = model.layers[-1]
     kernel, *others = last.get_weights()
     last.set_weights([np.full_like(kernel, np.nan), *others])
-    data = np.ones((4, 6), "float32"), np.arange(4) % 3
+    data = np.ones((4, 4), "float32"), np.arange(4) % 3
     with pytest.raises(DataError, match="NaN"):
         score(model, kp.trace(model), name, data, loss="sparse_categorical_crossentropy")
     last.set_weights([10 * np.ones_like(kernel), *others])
