@@ -23,7 +23,7 @@ from kerasprune_cli.options import (
     selection_options,
 )
 from kerasprune_cli.training import accuracy, tuner
-from kerasprune_cli.variants import build, list_option, lookup, variant_options
+from kerasprune_cli.variants import build, list_option, variant_options
 
 
 @click.command("compress")
@@ -109,9 +109,9 @@ def report_path(output: Path) -> Path:
 def _ways(options: dict, dry_run: bool) -> dict:
     """How to compress, as arguments of `kerasprune.compress`."""
     steps = () if options["steps"] is None else (f"steps={options['steps']}",)
-    lookup(selection.RANKINGS, options["ranking"])
+    selection.RANKINGS[options["ranking"]]  # an unknown one says so before the model is opened
     for name in options["recover"]:
-        lookup(recoveries.RECOVERIES, name)
+        recoveries.RECOVERIES[name]
     patterns = {"protect": options["protect"], "overrides": dict(options["override"])}
     return {
         "criterion": build(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),

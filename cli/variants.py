@@ -65,18 +65,6 @@ def describe(registry: Mapping) -> str:
     return "\n".join(lines)
 
 
-def lookup(registry: Mapping, name: str):
-    """What is registered under `name`.
-
-    Raises:
-        BadInput: Nothing is; the sentence lists what there is.
-    """
-    try:
-        return registry[name]
-    except ValueError as error:
-        raise BadInput(str(error)) from error
-
-
 def build(registry: Mapping, name: str, settings: Iterable[str]):
     """An object of the dataclass registered under `name`.
 
@@ -86,9 +74,10 @@ def build(registry: Mapping, name: str, settings: Iterable[str]):
         settings: "key=value" for every field that shall not have its default.
 
     Raises:
-        BadInput: There is no such variant, it has no such option, or it does not take the value.
+        BadInput: It has no such option, or the option is of another type.
+        OptionError: There is no such variant, or it does not take a value.
     """
-    variant = lookup(registry, name)
+    variant = registry[name]
     fields = _fields(variant)
     values = {}
     for setting in settings:
@@ -101,10 +90,7 @@ def build(registry: Mapping, name: str, settings: Iterable[str]):
             values[key] = kind.convert(text, None, None)
         except click.BadParameter as error:
             raise BadInput(f"The option {key} of {name!r} is of type {kind.name}. Received: {text!r}.") from error
-    try:
-        return variant(**values)
-    except ValueError as error:
-        raise BadInput(str(error)) from error
+    return variant(**values)
 
 
 def _fields(variant) -> dict[str, dataclasses.Field]:

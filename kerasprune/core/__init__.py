@@ -27,6 +27,7 @@ from kerasprune.core.graph import (
     silence,
 )
 from kerasprune.core.measure import MEASURES, Measure, measure
+from kerasprune.core.names import Names
 from kerasprune.core.options import accepted, option_names
 from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
@@ -49,6 +50,7 @@ __all__ = [
     "Labels",
     "Measure",
     "ModelFileError",
+    "Names",
     "OptionError",
     "Pick",
     "Registry",

@@ -152,6 +152,19 @@ class ChannelGraph:
         return frozen
 
     @functools.cached_property
+    def read_inside(self) -> np.ndarray:
+        """bool (num_ids,): True where a layer reads channels that it makes itself, so that nothing can stand between.
+
+        Others may read them, too.
+        """
+        inside = np.zeros(self.num_ids, bool)
+        for weight in self.weights:
+            for axis in weight.inner:
+                if (labels := weight.axes[axis]) is not None:
+                    inside[labels] = True
+        return inside
+
+    @functools.cached_property
     def free_groups(self) -> tuple[ChannelGroup, ...]:
         """The groups that are not frozen."""
         return tuple(group for group in self.groups if group.frozen is None)

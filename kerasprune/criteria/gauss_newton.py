@@ -81,8 +81,7 @@ class SecondOrderChange:
             total += self._change(filled(batch, self.size))
             samples += batch.size
             if not np.isfinite(total).all():
-                self.evidence.probe.require_finite([Batch(batch.x)])
-                raise DataError("The derivatives of the loss hold NaN or infinity. Check the labels and the loss.")
+                self.evidence.probe.explain_not_finite(batch.x)
         return total / samples
 
     def _change(self, batch: Batch) -> np.ndarray:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
@@ -68,7 +68,7 @@ class Probe:
             gain_model.train_on_batch(full.x, full.y, full.sample_weight)
             rows = ops.convert_to_numpy(gain_model.optimizer.gradient_of(gain_model.gains.gain))[: batch.size]
             if not np.isfinite(rows).all():
-                self._explain_not_finite(batch.x)
+                self.explain_not_finite(batch.x)
             yield rows
 
     def mean_loss(self, data: Any, gain: np.ndarray | None = None) -> float:
@@ -146,6 +146,18 @@ class Probe:
         """
         self.statistics(data, lambda tensor, axes: ops.mean(tensor, axis=axes) if axes else tensor)
 
+    def explain_not_finite(self, x: Any) -> NoReturn:
+        """Raise the most telling error for derivatives that are not finite.
+
+        Args:
+            x: The inputs of the batch that has them.
+
+        Raises:
+            DataError: An activation is not finite, or else the derivatives are not.
+        """
+        self.require_finite([Batch(x)])
+        raise DataError("The derivatives of the loss hold NaN or infinity. Check the labels and the loss.")
+
     def _per_sample(self, gain: np.ndarray | None) -> np.ndarray:
         """The gain of every sample, float (batch_size, num_ids); that of id 0 is 1."""
         gain = np.ones(self.graph.num_ids) if gain is None else np.array(gain, float)
@@ -159,16 +171,12 @@ class Probe:
     @functools.cached_property
     def unseen(self) -> np.ndarray:
         """bool (num_ids,): True where a channel is read only inside the layer that makes it, out of sight."""
-        outside, inside = np.zeros((2, self.graph.num_ids), bool)
+        outside = np.zeros(self.graph.num_ids, bool)
         for call in self.graph.calls:
             for labels, axes in zip(call.inputs, call.reads, strict=True):
                 for axis in axes:
                     outside[labels[axis]] = True
-        for weight in self.graph.weights:
-            for axis in weight.inner:
-                if weight.axes[axis] is not None:
-                    inside[weight.axes[axis]] = True
-        return inside & ~outside
+        return self.graph.read_inside & ~outside
 
     @functools.cached_property
     def _gain_model(self) -> tuple[GainModel, Any]:
@@ -193,8 +201,3 @@ class Probe:
 
         copy = instrument(self.model, self.graph, measure)
         return keras.Model(copy.inputs, list(outputs.values())), places
-
-    def _explain_not_finite(self, x) -> None:
-        """Raise the most telling error for a derivative that is not finite."""
-        self.require_finite([Batch(x)])
-        raise DataError("The derivatives of the loss hold NaN or infinity. Check the labels and the loss.")

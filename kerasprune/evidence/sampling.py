@@ -37,38 +37,30 @@ class Sampling:
         return batches(self.data, self.batch_size, limit=self.limit)
 
     def feed(self, model: keras.Model, losses: Any = None) -> Iterator[Batch]:
-        """The batches as they fit a model; see `feed`."""
-        return feed(model, self.data, self.batch_size, self.limit, losses)
+        """Batches of at most `batch_size` samples, checked against a model.
+
+        Args:
+            model: The model that the data is for.
+            losses: Functions of labels and outputs, in the structure of the outputs or one for all. None if no labels
+                are needed; then they are left out.
+
+        Raises:
+            DataError: The data is empty or does not fit the model, or has no labels where they are needed.
+        """
+        model = functional(model)
+        for batch in self.batches():
+            _check_inputs(model, batch.x)
+            if losses is None:
+                batch = Batch(batch.x)
+            else:
+                _check_labels(model, batch.y, losses)
+                _check_weights(batch)
+            for start in range(0, batch.size, self.batch_size):
+                yield Batch(*(_rows(field, slice(start, start + self.batch_size)) for field in batch))
 
     def tracked(self, found: Iterable[Batch], what: str) -> Iterator[Batch]:
         """The batches with a progress bar, if it shall be shown, that says in a word or two what is being done."""
         return tracked(found, what, batch_count(self.data, self.batch_size, self.limit), self.progress)
-
-
-def feed(model: keras.Model, data: Any, batch_size: int, limit: int | None, losses: Any = None) -> Iterator[Batch]:
-    """Batches of at most `batch_size` samples, checked against the model.
-
-    Args:
-        model: The model that the data is for.
-        data: Any data that `kerasprune.core.batches` knows.
-        batch_size: Largest number of samples in a batch.
-        limit: Samples that are used at most; None for all.
-        losses: Functions of labels and outputs, in the structure of the outputs or one for all. None if no labels
-            are needed; then they are left out.
-
-    Raises:
-        DataError: The data is empty or does not fit the model, or has no labels where they are needed.
-    """
-    model = functional(model)
-    for batch in batches(data, batch_size, limit=limit):
-        _check_inputs(model, batch.x)
-        if losses is None:
-            batch = Batch(batch.x)
-        else:
-            _check_labels(model, batch.y, losses)
-            _check_weights(batch)
-        for start in range(0, batch.size, batch_size):
-            yield Batch(*(_rows(field, slice(start, start + batch_size)) for field in batch))
 
 
 def filled(batch: Batch, size: int) -> Batch:

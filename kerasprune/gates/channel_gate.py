@@ -9,7 +9,7 @@ from kerasprune.gates.gate_costs import GateCosts
 from kerasprune.gates.shared_budget import Drawn, SharedBudget
 from kerasprune.graph import remembered
 from kerasprune.scheduled import ScheduledLayer, read
-from kerasprune.slimming.neuron_mask import axis_length
+from kerasprune.slimming.neuron_mask import axis_length, times
 
 GATES = Registry("gate")
 
@@ -113,10 +113,7 @@ class ChannelGate(ScheduledLayer):
         self.build_schedule()
 
     def call(self, inputs, training=None):
-        shape = [1] * len(inputs.shape)
-        shape[self.axis] = self.num_gates
-        factor = ops.cast(ops.reshape(self.factors(training), shape), inputs.dtype)
-        return ops.logical_and(inputs, factor) if inputs.dtype == "bool" else inputs * factor
+        return times(inputs, self.factors(training), self.axis)
 
     def factors(self, training):
         """The factors of all gates, the same ones in all calls of one step: float (gates,)."""

@@ -14,11 +14,11 @@ from kerasprune.gates.gate_costs import GateCosts
 from kerasprune.gates.gate_sample import GateSample
 from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.insert_gates import insert_gates
-from kerasprune.gates.keep_budget import as_budget, share_budget
-from kerasprune.gates.placed_gates import placed_gates
-from kerasprune.graph import Rebuild, compile_like, layers_inside, replay, runnable, trace, unrolled
+from kerasprune.gates.keep_budget import share_budget
+from kerasprune.gates.placed_gates import placed_gates, ranked
+from kerasprune.graph import Rebuild, compile_like, layers_inside, make_call, replay, runnable, trace, unrolled
 from kerasprune.graph.rebuild import Clones
-from kerasprune.selection import Budget, select
+from kerasprune.selection import Budget, require_budget, select
 
 # What `gate` says to the gate layer itself.
 _OWN_OPTIONS = ("axis", "widths", "costs", "limits", "names", "origin", "name")
@@ -78,13 +78,13 @@ def gate(
     """
     layer_class = GATES[kind]
     accepted(options, layer_class, f"The gate {kind!r}", taken=_OWN_OPTIONS)
-    budget = as_budget(budget)
+    budget = require_budget(budget)
     flat, _ = unrolled(model)
     if any(isinstance(layer, GateSample) for layer in layers_inside(model)):
         raise GraphError(f"{model.name!r} carries gates already. Slim it first, or gate the model it was made from.")
     if placed_gates(flat):
         return _taken_over(flat, model, budget, options, start=start, data=data, seed=seed)
-    plain = Rebuild(trace(flat)).run(flat, _plainly, nested=False)
+    plain = Rebuild(trace(flat)).run(flat, make_call, nested=False)
     graph = trace(plain)
     groups = _gateable(graph, model.name)
     ids = np.concatenate([group.ids for group in groups])
@@ -117,7 +117,7 @@ def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
         )
     clones = Clones(flat)
     with clones.building():
-        copy = replay(flat, clones.make, _plainly)
+        copy = replay(flat, clones.make, make_call)
     clones.carry()
     gated = GatedModel(inputs=copy.input, outputs=copy.output, name=model.name)
     share_budget(gated, budget, **ranking)
@@ -125,22 +125,12 @@ def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
     return gated
 
 
-def _plainly(call, operation, args, kwargs):
-    """Make a call as it was; a Sequential, too, becomes a flat functional model by it."""
-    return operation(*args, **kwargs)
-
-
 def _gateable(graph: ChannelGraph, name: str) -> list[ChannelGroup]:
     """The free groups of which every read can be gated; a warning names the others."""
-    inside = np.zeros(graph.num_ids, bool)
-    for weight in graph.weights:
-        for axis in weight.inner:
-            if weight.axes[axis] is not None:
-                inside[weight.axes[axis]] = True
-    left = [group.name for group in graph.free_groups if inside[group.ids].any()]
+    left = [group.name for group in graph.free_groups if graph.read_inside[group.ids].any()]
     if left:
         warnings.warn(f"No gates for {', '.join(left)}: their layers read these channels inside.", stacklevel=3)
-    groups = [group for group in graph.free_groups if not inside[group.ids].any()]
+    groups = [group for group in graph.free_groups if not graph.read_inside[group.ids].any()]
     if not groups:
         reasons = "; ".join(f"{group.name!r}: {group.frozen or 'read inside its layer'}" for group in graph.groups)
         raise GraphError(f"No channel of {name!r} can have a gate. {reasons or 'It has no channels.'}")
@@ -150,5 +140,4 @@ def _gateable(graph: ChannelGraph, name: str) -> list[ChannelGroup]:
 def _scores(plain, graph, groups, start, data, seed) -> np.ndarray:
     """The first evidence: the ranks within each group, from -1 to 1: float (gates,)."""
     values = np.zeros(graph.num_ids) if start is None else score(plain, graph, start, data, seed=seed)
-    ranks = [np.argsort(np.argsort(values[group.ids], kind="stable")) for group in groups]
-    return np.concatenate([(2 * rank + 1) / len(rank) - 1 for rank in ranks])
+    return np.concatenate([ranked(values[group.ids]) for group in groups])

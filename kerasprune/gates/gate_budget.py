@@ -37,7 +37,7 @@ class GateBudget:
         Ties go to the lower number.
         """
         gates = len(self.group)
-        rank = _positions(ops.argsort(-evidence))
+        rank = ops.argsort(ops.argsort(-evidence))
         best = -ops.segment_max(-rank, self.group, num_segments=len(self.widths))
         is_best = ops.equal(rank, ops.take(best, self.group))
         return ops.argsort(ops.where(is_best, rank - gates, rank))
@@ -90,8 +90,3 @@ class GateBudget:
                 others = others * values if other != place else others
             slope = slope + ops.segment_sum(others, column, num_segments=counts.shape[0])
         return slope
-
-
-def _positions(order):
-    """Where every gate stands in `order`."""
-    return ops.argsort(order)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import OptionError
+from kerasprune.slimming.neuron_mask import times
 
 
 @keras.saving.register_keras_serializable(package="kerasprune")
@@ -32,10 +33,7 @@ class GatedRead(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs, sample):
-        shape = [1] * len(inputs.shape)
-        shape[self.axis] = len(self.gates)
-        factor = ops.cast(ops.reshape(own_part(sample, self.gates), shape), inputs.dtype)
-        return ops.logical_and(inputs, factor) if inputs.dtype == "bool" else inputs * factor
+        return times(inputs, own_part(sample, self.gates), self.axis)
 
     def compute_output_spec(self, inputs, sample):
         return keras.KerasTensor(inputs.shape, inputs.dtype)

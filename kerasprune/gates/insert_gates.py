@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph
+from kerasprune.core import ChannelGraph, Names
 from kerasprune.evidence.reads import at_reads
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.gate_sample import GateSample
@@ -35,7 +35,7 @@ class _Insertion:
         self.position = np.zeros(graph.num_ids, int)
         self.position[ids] = np.arange(1, len(ids) + 1)
         self.kernels = {weight.layer: weight for weight in graph.weights if weight.reads}
-        self.names = {layer.name for layer in plain.layers}
+        self.names = Names(layer.name for layer in plain.layers)
         self.tensors: dict[tuple, keras.KerasTensor] = {}
         self.wrappers: dict[int, GatedKernel] = {}
         self.sample = None
@@ -48,7 +48,8 @@ class _Insertion:
         key = (id(tensor), axis, id(labels))
         if key not in self.tensors:
             suffix = "" if axis == len(tensor.shape) - 1 else f"_{axis}"
-            layer = GatedRead(axis, self.position[labels], name=self._unused(f"{read.call.path}_gated{suffix}"))
+            name = self.names.unused(f"{read.call.path}_gated{suffix}".replace("/", "_"))
+            layer = GatedRead(axis, self.position[labels], name=name)
             self.tensors[key] = layer(tensor, self._sample(tensor))
         return self.tensors[key]
 
@@ -71,13 +72,3 @@ class _Insertion:
         """The sample of all gates; its first reader's tensor only ties it into the model."""
         self.sample = self.gates(tensor) if self.sample is None else self.sample
         return self.sample
-
-    def _unused(self, name: str) -> str:
-        """The name, with a number where it is taken; it is taken from then on."""
-        name = name.replace("/", "_")
-        number, free = 1, name
-        while free in self.names:
-            number += 1
-            free = f"{name}_{number}"
-        self.names.add(free)
-        return free

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import BudgetError, GraphError
+from kerasprune.core import GraphError
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.placed_gates import find_placed, placed_gates
 from kerasprune.scheduled import ScheduleProgress, read
-from kerasprune.selection import Budget
+from kerasprune.selection import Budget, require_budget
 
 
 class KeepBudget(ScheduleProgress):
@@ -42,7 +42,7 @@ class KeepBudget(ScheduleProgress):
 
     def __init__(self, budget: Budget | None = None, start: str | Callable | None = "magnitude", data: Any = None):
         super().__init__()
-        self.budget = None if budget is None else as_budget(budget)
+        self.budget = None if budget is None else require_budget(budget)
         self.start, self.data = start, data
 
     def on_train_begin(self, logs=None):
@@ -73,18 +73,6 @@ def share_budget(model: keras.Model, budget: Budget, start, data=None, seed: int
         placed.rank(start, data, seed)
     elif not any(gate.settled for gate in placed.gates):
         placed.gates[0].budget.renew()
-
-
-def as_budget(budget) -> Budget:
-    """The budget, or an error that says what it must be."""
-    if budget is None:
-        return Budget()  # an empty budget explains itself
-    if not isinstance(budget, Budget):
-        raise BudgetError(
-            f"A number alone does not say what it limits. Received: budget={budget!r}. "
-            "To keep half of the MACs use Budget(flops=0.5), of the weights Budget(params=0.5)."
-        )
-    return budget
 
 
 def _knows_nothing(gate: ChannelGate) -> bool:

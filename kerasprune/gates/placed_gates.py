@@ -56,8 +56,13 @@ class Placed:
         values = self.owners @ scores[self.ids]
         ends = np.cumsum([gate.num_gates for gate in self.gates])
         for gate, part in zip(self.gates, np.split(values, ends[:-1]), strict=True):
-            ranks = np.argsort(np.argsort(part, kind="stable"))
-            gate.set_evidence((2 * ranks + 1) / len(ranks) - 1)
+            gate.set_evidence(ranked(part))
+
+
+def ranked(values: np.ndarray) -> np.ndarray:
+    """The ranks of the values as evidence, from -1 to 1: float, of the shape (n,) of the values."""
+    ranks = np.argsort(np.argsort(values, kind="stable"))
+    return (2 * ranks + 1) / len(ranks) - 1
 
 
 def placed_gates(model: keras.Model) -> list[ChannelGate]:

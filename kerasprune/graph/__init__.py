@@ -11,7 +11,7 @@ from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linea
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
 from kerasprune.graph.rebuild import Rebuild, compile_like
-from kerasprune.graph.replay import AtCall
+from kerasprune.graph.replay import AtCall, make_call
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
 from kerasprune.graph.site import Site
@@ -69,6 +69,7 @@ __all__ = [
     "linear_layer",
     "loss_weights",
     "make",
+    "make_call",
     "opener",
     "operations",
     "plainly",

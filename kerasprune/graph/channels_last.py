@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
+from kerasprune.core import Names
 from kerasprune.graph import followers  # noqa: F401  (importing the followers registers them)
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.follow import Handling, Reading, handling_for, is_channels_first, order
@@ -130,13 +131,13 @@ class _Building:
         self.kept: list[keras.KerasTensor] = []  # so that their ids are not given away
         self.inputs: list[Held] = []
         self.left: dict[str, None] = {}
-        self.taken: set[str] = set()
+        self.names = Names()
 
     def result(self, layouts: Sequence[int]) -> Twin:
         """The twin of the model whose inputs have these layouts, with its weights."""
         source = self.source
         with self.clones.building():
-            held = [Held(self.unused, tensor, 0) for tensor in functional(source).inputs]
+            held = [Held(self.names, tensor, 0) for tensor in functional(source).inputs]
             model, inputs, outputs = self.model(source, "", held, layouts, is_outermost=True)
         moves = tuple(Move(path, old, new, self.handlings[id(old)]) for path, old, new in self.clones.pairs)
         weights = {move.path: move.handling.weights for move in moves}
@@ -151,8 +152,8 @@ class _Building:
     def model(self, source, prefix: str, arguments: Sequence[Held], layouts: Sequence[int], is_outermost=False):
         """A new model, and the layouts of its inputs and outputs."""
         graph = functional(source)
-        self.taken.update(call.operation.name for call in calls_of(source))
-        self.taken.update(tensor.name for tensor in graph.inputs)
+        self.names.taken.update(call.operation.name for call in calls_of(source))
+        self.names.taken.update(tensor.name for tensor in graph.inputs)
         held = [
             self._input(tensor, argument, layout)
             for tensor, argument, layout in zip(graph.inputs, arguments, layouts, strict=True)
@@ -174,19 +175,10 @@ class _Building:
                 outer.ask(layout)
         return with_flag(new, source), tuple(each.layout for each in held), tuple(given)
 
-    def unused(self, name: str) -> str:
-        """The name, with a number where it is taken; it is taken from then on."""
-        free, number = name, 1
-        while free in self.taken:
-            number += 1
-            free = f"{name}_{number}"
-        self.taken.add(free)
-        return free
-
     def _input(self, tensor: keras.KerasTensor, argument: Held, layout: int) -> Held:
         new = new_input(tensor, argument.shape, order(layout, len(tensor.shape)))
         self.kept.append(new)
-        return Held(self.unused, new, layout)
+        return Held(self.names, new, layout)
 
     def _output(self, held: Held, layout: int) -> keras.KerasTensor:
         """An output of the outermost model; it is known by the name of what makes it, which a transpose takes over."""
@@ -213,7 +205,7 @@ class _Building:
         args, kwargs = _filled(call, [*tensors, *(found[id(mask)].at(0) for mask in masks)])
         outputs = keras.tree.flatten(model(*args, **kwargs))
         self.kept += outputs
-        return [Held(self.unused, tensor, layout) for tensor, layout in zip(outputs, gives, strict=True)]
+        return [Held(self.names, tensor, layout) for tensor, layout in zip(outputs, gives, strict=True)]
 
     def _call(self, call: Call, inputs: list[Held]) -> list[Held]:
         reading = Reading(
@@ -233,7 +225,7 @@ class _Building:
         self.calls[id(outputs[0])] = (call.key, handling)
         kept_to = None if any(handling.inputs) else (reading, inputs)
         return [
-            Held(self.unused, tensor, layout, kept_to) for tensor, layout in zip(outputs, handling.outputs, strict=True)
+            Held(self.names, tensor, layout, kept_to) for tensor, layout in zip(outputs, handling.outputs, strict=True)
         ]
 
     def _handling(self, call: Call, reading: Reading) -> Handling:

@@ -1,9 +1,10 @@
 """One tensor of a model, in the layouts in which `channels_last` has it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 
+from kerasprune.core import Names
 from kerasprune.graph.follow import Reading, handling_for, order
 
 
@@ -11,7 +12,7 @@ class Held:
     """A tensor of the original, in the layouts in which it was made and asked for.
 
     Args:
-        unused: Gives a name that no operation has, from one that is wished for.
+        names: Those that operations have.
         tensor: As it was made.
         layout: The axis of the original that is held at the end, 0 for none.
         call: What made it and what that got, where all of this is in the layout of the user.
@@ -23,12 +24,12 @@ class Held:
 
     def __init__(
         self,
-        unused: Callable[[str], str],
+        names: Names,
         tensor: keras.KerasTensor,
         layout: int,
         call: tuple[Reading, Sequence["Held"]] | None = None,
     ):
-        self.unused = unused
+        self.names = names
         self.rank = len(tensor.shape)
         self.layout = self._known(layout)
         self.versions = {self.layout: tensor}
@@ -50,7 +51,9 @@ class Held:
             dims = [axes.index(axis) for axis in order(layout, self.rank)]
             name = f"{made._keras_history.operation.name}_channels_{'last' if layout else 'first'}"
             is_float = keras.backend.is_float_dtype(made.dtype)
-            permute = keras.layers.Permute(dims[1:], name=self.unused(name), dtype=made.dtype if is_float else None)
+            permute = keras.layers.Permute(
+                dims[1:], name=self.names.unused(name), dtype=made.dtype if is_float else None
+            )
             self.versions[layout] = permute(made)
         return self.versions[layout]
 

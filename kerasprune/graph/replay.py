@@ -17,7 +17,7 @@ class Replay:
 
     def __init__(self, make: Make, at_call: AtCall | None, nested: bool):
         self.make = make
-        self.at_call = at_call or _plainly
+        self.at_call = at_call or make_call
         self.plain = at_call is None
         self.nested = nested
         self.made: dict[int, keras.Operation] = {}
@@ -64,7 +64,8 @@ class Replay:
         return self.made[id(old)]
 
 
-def _plainly(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
+def make_call(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
+    """Make a call of the new model as it was in the old one; passed on purpose, it makes a Sequential functional."""
     return operation(*args, **kwargs)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasprune.core import GraphError
+from kerasprune.core import GraphError, Names
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
 from kerasprune.graph.known_sizes import filled, with_known_sizes
@@ -85,7 +85,7 @@ class _Unroll(Replay):
         self.recordings: dict[str, Recording] = {}
         self.unrolled: set[int] = set()
         self.names: dict[int, str] = {}
-        self.taken: set[str] = set()
+        self.taken = Names()
         self.givers = Givers()
 
     def result(self, inputs) -> tuple[keras.Model, dict[str, str]]:
@@ -165,7 +165,7 @@ class _Unroll(Replay):
 
     def _decide(self, calls: list[Call]) -> None:
         """Record the calls of layers without a rule; a layer of which one call cannot be recorded stays whole."""
-        self.taken.update(call.operation.name for call in calls)
+        self.taken.taken.update(call.operation.name for call in calls)
         found: dict[str, Recording] = {}
         whole: set[int] = {id(call.operation) for call in calls if id(call.operation) in self.made} - self.unrolled
         known = with_known_sizes(calls)
@@ -189,13 +189,7 @@ class _Unroll(Replay):
 
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""
-        base = name = f"{box}_{part}" if box else part
-        count = 0
-        while name in self.taken:
-            count += 1
-            name = f"{base}_{count}"
-        self.taken.add(name)
-        return name
+        return self.taken.unused(f"{box}_{part}" if box else part)
 
 
 def _readable(operation: keras.Operation) -> str:

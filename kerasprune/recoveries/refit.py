@@ -12,7 +12,7 @@ from kerasprune.evidence.directions import directions
 from kerasprune.evidence.losses import LOSSES, KnownLoss
 from kerasprune.evidence.offset import Offset
 from kerasprune.evidence.pullback import pullback
-from kerasprune.graph import Call, Program, Rebuild, operations
+from kerasprune.graph import Activations, Call, Program, Rebuild, operations
 from kerasprune.recoveries.recovery import Damage, Repair, recovery
 from kerasprune.recoveries.repairable import changed_layers
 
@@ -113,13 +113,15 @@ class _Fit:
         self.layers: dict[str, keras.layers.Dense] = {}
         self.offsets = {path: Offset(self.size) for path in paths}
         inputs: dict[str, keras.KerasTensor] = {}
+        activations = Activations()
 
         def at_call(call: Call, operation, args, kwargs):
             if call.path not in self.offsets:
                 return operation(*args, **kwargs)
             self.layers[call.path], inputs[call.path] = operation, args[0]
-            activation, operation.activation = operation.activation, None
-            return activation(self.offsets[call.path](operation(*args, **kwargs)))
+            activation = activations.take(operation)
+            made = self.offsets[call.path](operation(*args, **kwargs))
+            return made if activation is None else activation(made)
 
         flat = Rebuild(damage.after.graph).run(damage.after.flat, at_call, nested=False)
         before = damage.before.flat

@@ -76,14 +76,14 @@ class Budget:
         return ", ".join(f"{name} <= {amount(value)}" for name, value in self.given.items())
 
 
-def require_budget(budget: object) -> None:
-    """Raise where something else stands in the place of a budget.
+def require_budget(budget: object) -> Budget:
+    """The budget itself, where nothing else stands in its place.
 
     Raises:
         BudgetError: It does; the sentence says what to write.
     """
     if isinstance(budget, Budget):
-        return
+        return budget
     write = "Budget(flops=0.5) to keep half of the multiply-accumulates"
     if isinstance(budget, numbers.Real) and not isinstance(budget, bool):
         write = f"Budget(flops={budget!r}), or name another measure of {', '.join(MEASURES)}"

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph
-from kerasprune.graph import Opened, layers_inside, operations
+from kerasprune.graph import Opened, operations
 from kerasprune.slimming.constants import ConstantReads, constant_reads
 from kerasprune.slimming.neuron_mask import NeuronMask
 from kerasprune.slimming.opening import without_masks
@@ -108,17 +108,12 @@ def without_dead(opened: Opened) -> Alive:
             own = found[opened.name(path)].bias
             own.assign_add(bias.astype("float32").reshape(own.shape))
         if dead.keep.all():
-            return Alive(_without_open_masks(copy), kept, dead.reasons, _about_masks(copy, opened.graph))
+            return Alive(
+                without_masks(copy, lambda mask: mask.keep.all()), kept, dead.reasons, _about_masks(copy, opened.graph)
+            )
         kept[origin[~dead.keep]] = False
         origin = origin[dead.keep]
         opened = opened.changed(copy).cut(dead.keep)
-
-
-def _without_open_masks(model: keras.Model) -> keras.Model:
-    masks = [layer for layer in layers_inside(model) if isinstance(layer, NeuronMask)]
-    if not any(mask.keep.all() for mask in masks):
-        return model
-    return without_masks(model, lambda mask: mask.keep.all())
 
 
 def _about_masks(model: keras.Model, graph: ChannelGraph) -> dict[str, str]:

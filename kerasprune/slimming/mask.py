@@ -39,14 +39,11 @@ def mask(model: keras.Model, keep: np.ndarray, graph: ChannelGraph | None = None
     opened = Opened.of(model, graph)
     graph = opened.graph
     keep = graph.complete(keep)
-    inside = np.zeros(graph.num_ids, bool)
-    for weight in graph.weights:
-        for axis in weight.inner:
-            inside[weight.axes[axis] if weight.axes[axis] is not None else []] = True
-    if (inside & ~keep).any():
-        names = ", ".join(group.name for group in graph.groups if (inside & ~keep)[group.ids].any())
+    unseen = graph.read_inside & ~keep
+    if unseen.any():
+        names = ", ".join(group.name for group in graph.groups if unseen[group.ids].any())
         warnings.warn(f"No masks for {names}: their layers read these channels inside.", stacklevel=2)
-    keep |= inside
+    keep |= unseen
     copy = Rebuild(graph).run(opened.flat, masking(graph, keep))
     compile_like(copy, model)
     return copy

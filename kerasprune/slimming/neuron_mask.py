@@ -74,10 +74,7 @@ class NeuronMask(keras.layers.Layer):
         self.factor.assign(keep.astype(bool).astype("float32"))
 
     def call(self, inputs):
-        shape = [1] * len(inputs.shape)
-        shape[self.axis] = inputs.shape[self.axis]
-        factor = keras.ops.cast(keras.ops.reshape(self.factor, shape), inputs.dtype)
-        return keras.ops.logical_and(inputs, factor) if inputs.dtype == "bool" else inputs * factor
+        return times(inputs, self.factor, self.axis)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -94,6 +91,14 @@ def neuron_mask(site: Site) -> Labels:
     if channels is not None and site.layer.first_keep is not None:
         site.set("keep", Pick(np.array(site.layer.first_keep), (channels,)))
     return site.labels
+
+
+def times(inputs, factors, axis: int):
+    """A tensor with the entries along an axis multiplied by factors, (width,); of truths, those of a 0 are False."""
+    shape = [1] * len(inputs.shape)
+    shape[axis] = -1
+    factors = keras.ops.cast(keras.ops.reshape(factors, shape), inputs.dtype)
+    return keras.ops.logical_and(inputs, factors) if inputs.dtype == "bool" else inputs * factors
 
 
 def axis_length(layer: keras.layers.Layer, shape) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from kerasprune.core import Names
 from kerasprune.graph import Call, Opened, accepted_by, is_graph, layers_inside, replay
 from kerasprune.graph.rebuild import Clones
 from kerasprune.slimming.neuron_mask import NeuronMask
@@ -67,7 +68,7 @@ class Opening:
         self._clones = Clones(model)
         self._stand_ins: dict[int, StandIn] = {}
         self._values: dict[int, object] = {}
-        self._names: set[str] = set()
+        self._names = Names()
 
     def run(self) -> keras.Model:
         """The opened copy, with its weights; it is not compiled."""
@@ -92,12 +93,8 @@ class Opening:
 
     def masked(self, layer: keras.layers.Layer, tensor, keep: np.ndarray, axis: int, name: str):
         """The tensor behind a mask that stands for one call of a layer."""
-        number, free = 0, name
-        while free in self._names:
-            number += 1
-            free = f"{name}_{number}"
-        self._names.add(free)
-        mask = NeuronMask(keep, axis, name=free, dtype=keras.DTypePolicy(tensor.dtype) if _is_float(tensor) else None)
+        dtype = keras.DTypePolicy(tensor.dtype) if _is_float(tensor) else None
+        mask = NeuronMask(keep, axis, name=self._names.unused(name), dtype=dtype)
         self.masks.append((layer, mask))
         return mask(tensor)
 
@@ -129,9 +126,11 @@ def is_ours(model: keras.Model) -> bool:
 
 
 def without_masks(model: keras.Model, gone: Callable[[NeuronMask], bool]) -> keras.Model:
-    """A copy of a functional model without the masks of which `gone` says so."""
-    clones = Clones(model)
+    """A copy of a functional model without the masks of which `gone` says so; the model itself if there are none."""
     leaves = {id(layer) for layer in layers_inside(model) if isinstance(layer, NeuronMask) and gone(layer)}
+    if not leaves:
+        return model
+    clones = Clones(model)
 
     def make(path, operation):
         return operation if id(operation) in leaves else clones.make(path, operation)

@@ -116,12 +116,10 @@ def compress(
     """
     require_budget(budget)
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
-    if layout not in LAYOUTS:
-        raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
-    opened = Opened.of(channels_last(unroll(model)) if layout == "channels_last" else model)
+    opened = Opened.of(_laid_out(model, layout))
     rounds = Rounds(
         opened=opened,
         criterion=criterion,
@@ -135,11 +133,15 @@ def compress(
     keep = np.zeros(opened.graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
-    if layout != "own":
-        settings["layout"] = layout
-    if recover:
-        settings["recover"] = ", ".join(map(str, recover))
+    settings |= {"layout": layout} if layout != "own" else {}
+    settings |= {"recover": ", ".join(map(str, recover))} if recover else {}
     return Compression(state.model, keep, Report.of(opened.graph, keep, settings, state.steps), state.record)
+
+
+def _laid_out(model: keras.Model, layout: str) -> keras.Model:
+    if layout not in LAYOUTS:
+        raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
+    return channels_last(unroll(model)) if layout == "channels_last" else model
 
 
 def _recoveries(chosen: tuple[str | Recovery, ...], data: Any) -> tuple[Recovery, ...]:

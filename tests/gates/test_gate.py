@@ -96,7 +96,7 @@ def test_an_unknown_kind_names_the_known_ones():
 
 
 def test_without_a_budget_the_error_says_how_to_give_one():
-    with pytest.raises(kp.BudgetError, match="use flops=0.5"):
+    with pytest.raises(kp.BudgetError, match=r"Write Budget\(flops=0.5\)"):
         kp.gate(conv_model())
 
 

@@ -213,7 +213,7 @@ def chain(*stack, shape=(4,)) -> keras.Sequential:
             kp.BudgetError,
             "flops=0.5",
         ),
-        (lambda: kp.KeepBudget(0.5), kp.BudgetError, "A number alone does not say what it limits"),
+        (lambda: kp.KeepBudget(0.5), kp.BudgetError, r"Received: 0.5. Write Budget\(flops=0.5\)"),
         (
             lambda: kp.gate(chain(GumbelGate(), layers.Dense(3), layers.Dense(1)), budget=HALF),
             kp.GraphError,
