@@ -11,6 +11,7 @@ from kerasprune.criteria import Oracle, score
 from kerasprune.evidence import Ablation, Probe, Sampling
 from kerasprune.evidence.ablation.steps import Update
 from kerasprune.evidence.ablation.updates import contribution, updatable
+from kerasprune.graph import Opened
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
@@ -21,7 +22,8 @@ SPARSE = "sparse_categorical_crossentropy"
 
 def one_by_one(model, graph, data, gain, candidates, loss=None):
     """The slow way: the whole network once for every candidate."""
-    probe = Probe(model, graph, Sampling(loss=loss, batch_size=4))
+    runs = Opened.of(model, graph).runs
+    probe = Probe(runs.flat, runs.graph, Sampling(loss=loss, batch_size=4))
     before, changes = probe.mean_loss(data, gain), []
     for candidate in candidates:
         without = gain.copy()

@@ -11,8 +11,17 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.core import DataError, OptionError
 from kerasprune.evidence import Sampling, frontier
-from kerasprune.graph import LINEAR_LAYERS, find_linear_layer, run
-from kerasprune.recoveries import RECOVERIES, Damage, Reconstruct, RepayBias, place, reconstruct, resolve_recovery
+from kerasprune.graph import LINEAR_LAYERS, find_linear_layer, run, runnable
+from kerasprune.recoveries import (
+    RECOVERIES,
+    Damage,
+    Reconstruct,
+    RepayBias,
+    place,
+    reconstruct,
+    repair,
+    resolve_recovery,
+)
 from tests.laws.random_models import random_keep, randomize
 
 pytestmark = pytest.mark.processor
@@ -66,6 +75,7 @@ def einsums():
 
 @pytest.mark.parametrize("layer", [*PRODUCTS, *TRANSPOSED, *einsums(), *FIRST], ids=lambda layer: layer.name)
 def test_the_rows_times_the_matrix_are_what_the_layer_makes(layer):
+    needs_dilation(layer)
     x = input_of(layer)
     layer.build(x.shape)
     randomize_layer(layer)
@@ -79,6 +89,17 @@ def test_the_rows_times_the_matrix_are_what_the_layer_makes(layer):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(part.kernel), kernel)
     part.shift_bias(part.bias_row[:, 0])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(part.bias), 2 * bias)
+
+
+def needs_dilation(layer):
+    """Skip where TensorFlow has no kernel for a transposed convolution with gaps: without oneDNN on a processor."""
+    if isinstance(layer, layers.Conv1DTranspose) and max(layer.dilation_rate) > 1:
+        try:
+            type(layer).from_config(layer.get_config())(np.ones((1, 7, 4), "float32"))
+        except Exception as error:
+            if "dilation rates larger than 1" not in str(error):
+                raise
+            pytest.skip("TensorFlow cannot compute this layer on this processor")
 
 
 def input_of(layer):
@@ -137,7 +158,8 @@ def damage():
 
 
 def error(damage, small) -> float:
-    expected, found = (np.asarray(model.predict(damage.sampling.data, verbose=0)) for model in (damage.model, small))
+    models = (runnable(model).runs for model in (damage.model, small))
+    expected, found = (np.asarray(model.predict(damage.sampling.data, verbose=0)) for model in models)
     return float(np.square(expected - found).mean())
 
 
@@ -392,9 +414,8 @@ READERS = {
 def cut_of_a_combination(name: str) -> Damage:
     """A model in which what the reader reads loses a channel that is a combination of two others."""
     layer, shape = READERS[name]
+    needs_dilation(layer)
     first = getattr(layer, "data_format", None) == "channels_first"
-    if first and keras.backend.backend() == "tensorflow":
-        pytest.skip("TensorFlow has no convolution with channels first on a CPU")
     inputs = keras.Input(shape[1:] + (2,) if first else (*shape[:-1], 2))
     made = layers.Dense(4, name="makes")(inputs)
     made = layers.Permute((3, 1, 2))(made) if first else made
@@ -414,8 +435,8 @@ def cut_of_a_combination(name: str) -> Damage:
 @pytest.mark.parametrize("name", [name for name in READERS if name != "einsum, two made"])
 def test_a_combination_of_others_is_repaid_exactly(name):
     damage = cut_of_a_combination(name)
-    small, (repair,) = Reconstruct(damping=1e-9, places=None)(damage)
-    assert repair.layer == "reads" and repair.before > 1e-3 and repair.after < 1e-6
+    small, (done,) = repair(Reconstruct(damping=1e-9, places=None), damage)
+    assert done.layer == "reads" and done.before > 1e-3 and done.after < 1e-6
     assert error(damage, small) < 1e-6 * error(damage, damage.small)
 
 
