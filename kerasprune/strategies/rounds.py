@@ -59,7 +59,7 @@ class Rounds:
     opened: Opened
     criterion: Any = "magnitude"
     sampling: Sampling = Sampling()
-    trainer: Callable[[keras.Model], keras.Model | None] | None = None
+    trainer: Callable[..., keras.Model | None] | None = None
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Rounds:
             VerificationError: It had to be taken apart, and its parts do not compute what it does.
         """
         if self.verify:
-            check_opened(self.opened, self._samples(self.opened))
+            check_opened(self.opened, self.samples(self.opened))
         plain = self.opened.changed(self.opened.flat)
         return State(plain, np.arange(self.graph.num_ids))
 
@@ -150,9 +150,7 @@ class Rounds:
         if not self.verify:
             return after
         keep = np.isin(before.origin, after.origin)
-        return after.noted(
-            difference=compare(before.opened, keep, after.opened.runs.flat, self._samples(before.opened))
-        )
+        return after.noted(difference=compare(before.opened, keep, after.opened.runs.flat, self.samples(before.opened)))
 
     def repair(self, state: State) -> State:
         """Let the recoveries, one after the other, give back what cuts have taken of the original model."""
@@ -163,19 +161,31 @@ class Rounds:
             state, repairs = replace(state, opened=state.opened.changed(model)), repairs + done
         return state.noted(repairs=repairs)
 
-    def train(self, state: State) -> State:
-        """Let the user train the model, where that is wanted."""
+    def train(self, state: State, **span: int) -> State:
+        """Let the user train the model, where that is wanted; see `trained`."""
         if self.trainer is None:
             return state
-        given = state.opened.runs.flat
-        trained = self.trainer(given)
+        trained = self.trained(state.opened.runs.flat, **span)
+        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+
+    def trained(self, given: keras.Model, **span: int) -> keras.Model:
+        """What the user's training makes of a model; the model itself where nothing is to be trained.
+
+        Args:
+            given: A model that the backend can run.
+            **span: `start`, the step that training begins with, and `stop`, the one that it ends before, where it is
+                not all of it.
+        """
+        if self.trainer is None:
+            return given
+        trained = self.trainer(given, **span)
         trained = given if trained is None else trained
         if not isinstance(trained, keras.Model):
             raise OptionError(
                 "`train` must train the model it is given and return None, or return the trained model. "
                 f"It returned: {type(trained).__name__}."
             )
-        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+        return trained
 
     def _kept(self, state: State) -> np.ndarray:
         """What is left of the original model: bool (num_ids,)."""
@@ -183,6 +193,7 @@ class Rounds:
         keep[state.origin] = True
         return keep
 
-    def _samples(self, opened: Opened):
+    def samples(self, opened: Opened):
+        """Inputs on which a model is compared with another one: of the data where it can be read again, or random."""
         data = self.sampling.data
         return samples_for(opened, None if isinstance(data, Iterator) else data, self.sampling.seed)
