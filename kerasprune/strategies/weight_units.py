@@ -151,7 +151,8 @@ class WeightUnits(Units):
         alive = without_dead(opened)
         compile_like(alive.model, plain)
         small = self.rounds.opened.after(alive.keep, alive.model)
-        left = sum(np.count_nonzero(alive.model.get_weights()[i]) for i in kernel_positions(alive.model))
+        arrays = alive.model.get_weights()
+        left = sum(int(np.count_nonzero(arrays[position])) for position in kernel_positions(alive.model))
         step = Step.of(small.graph, state.steps[-1].target, Change(self.size, left))
         if self.rounds.verify:
             step = replace(step, difference=verify(plain, small=alive.model, inputs=self.rounds.samples(opened)))
