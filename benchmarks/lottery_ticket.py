@@ -134,7 +134,7 @@ def lines(rows: list[dict]) -> list[str]:
     return [
         "# Lottery tickets of LeNet-300-100 on MNIST",
         "",
-        f"Adam at {RATE}, batches of {BATCH}, {rows[0]['epochs']} epochs of 54,600 images in every training (the paper:",
+        f"Adam at {RATE}, batches of {BATCH}, {rows[0]['epochs']} epochs of 54,600 images in every training (paper:",
         "50,000 steps). `random_init`: the places of the ticket of that round with other first weights. Means of the",
         f"seeds, of steps medians; the least loss is looked for every {LOOK} steps on 5,000 training images that are",
         "not trained on.",

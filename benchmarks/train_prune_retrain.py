@@ -2,8 +2,8 @@
 
     python -m benchmarks.train_prune_retrain --data DIR [--seeds 3]
 
-DIR holds `mnist/mnist.npz`. The last 5,000 training images are for the sensitivity scan of the layers and for the choice
-of the rates; the test images are looked at once before and once after. A finished run is written at once and not
+DIR holds `mnist/mnist.npz`. The last 5,000 training images are for the sensitivity scan of the layers and for the
+choice of the rates; the test images are looked at once before and once after. A finished run is written at once and not
 repeated.
 """
 
