@@ -1,17 +1,15 @@
 """Which layers with kernels come behind which."""
 
-from collections.abc import Callable
-
 import keras
 
-from kerasprune.graph import Call, Opened
+from kerasprune.graph import Opened
 from kerasprune.sparse import kernel_positions
 
 
-def readers(opened: Opened, of: Callable[[Call], bool]) -> set[str]:
-    """The paths of the layers with kernels that are the first to read what some calls put out."""
+def readers(opened: Opened, path: str) -> set[str]:
+    """The paths of the layers with kernels that are the first to read what an operation puts out."""
     calls = opened.program.calls
-    reached = {id(tensor) for call in calls if of(call) for tensor in call.outputs}
+    reached = {id(tensor) for call in calls if call.path == path for tensor in call.outputs}
     found = set()
     for call in calls:
         if not any(id(tensor) in reached for tensor in call.inputs):
@@ -26,7 +24,7 @@ def readers(opened: Opened, of: Callable[[Call], bool]) -> set[str]:
 def last_layers(opened: Opened) -> set[str]:
     """The paths of the layers with kernels behind which there is no other one."""
     paths = {call.path for call in opened.program.calls if has_kernel(call.operation)}
-    return {path for path in paths if not readers(opened, lambda call, path=path: call.path == path)}
+    return {path for path in paths if not readers(opened, path)}
 
 
 def has_kernel(operation: keras.Operation) -> bool:

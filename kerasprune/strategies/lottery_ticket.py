@@ -80,7 +80,7 @@ class LotteryTicket:
         while not found.is_over:
             found = search.go_on(found)
             search.journal.write(*search.packed(found))
-        tickets = Tickets(search.units, found.early, found.keeps, found.measured)
+        tickets = Tickets(search.units, found.early or search.units.base, found.keeps, found.measured)
         return replace(search.units.finish(found.state), record=tickets)
 
 
@@ -142,7 +142,7 @@ class _Search:
     def packed(self, found: _Found) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What the journal holds."""
         content, arrays = self.units.packed(found.state)
-        early = named_arrays("early", weights_of(found.early.flat)) if self.options.step else {}
+        early = named_arrays("early", weights_of(found.early.flat)) if self.options.step and found.early else {}
         content |= {"measured": found.measured, "is_over": found.is_over}
         return content, {**arrays, "keeps": np.stack(found.keeps), **early}
 

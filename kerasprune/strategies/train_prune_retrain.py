@@ -198,11 +198,11 @@ class _Retraining:
     def _lower_dropout(self, model: keras.Model, keep: np.ndarray) -> None:
         """Give the Dropouts of a model that is to be trained the rates that go with what is left."""
         shares = {
-            kernel.path: (np.count_nonzero(keep[ids]), len(ids))
+            kernel.path: (int(np.count_nonzero(keep[ids])), len(ids))
             for kernel, ids in zip(self.units.kernels, self.units.groups(), strict=True)
         }
         for path, layer in operations(sparse_layer(model).layer).items():
-            if isinstance(layer, keras.layers.Dropout):
-                read = [shares[reader] for reader in readers(self.units.base, lambda c, path=path: c.path == path)]
-                left, whole = np.sum(read, axis=0) if read else (1, 1)
+            read = readers(self.units.base, path) if isinstance(layer, keras.layers.Dropout) else set()
+            if read:
+                left, whole = (sum(shares[reader][place] for reader in read) for place in (0, 1))
                 layer.rate = layer.rate * math.sqrt(left / whole)

@@ -1,4 +1,4 @@
-"""A small task that networks learn in a second: three classes of points in eight dimensions, four of which say nothing."""
+"""A small task that networks learn in a second: three classes of points, half of whose numbers say nothing."""
 
 import keras
 import numpy as np
