@@ -42,7 +42,7 @@ class Journal:
                 arrays = dict(archive)
             content = json.loads(str(arrays.pop(_CONTENT)))
             run = content.pop("run")
-        except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise DataError(f"{str(self.path)!r} is not the record of a run that was interrupted: {error}.") from error
         if run != self.run:
             raise other_run(self.path)
