@@ -28,7 +28,15 @@ class ChosenLoss:
 
 
 def chosen_loss(model: keras.Model, sampling: Sampling) -> ChosenLoss:
-    """The loss of `sampling`, else the model's own, else what its outputs and the labels say, with a warning.
+    """As `find_loss`, with a warning where nobody has given the loss."""
+    chosen = find_loss(model, sampling)
+    if chosen.remark:
+        warnings.warn(chosen.remark, stacklevel=2)
+    return chosen
+
+
+def find_loss(model: keras.Model, sampling: Sampling) -> ChosenLoss:
+    """The loss of `sampling`, else the model's own, else what its outputs and the labels say.
 
     Args:
         model: The model.
@@ -37,12 +45,13 @@ def chosen_loss(model: keras.Model, sampling: Sampling) -> ChosenLoss:
     Raises:
         DataError: There is no loss and none follows from outputs and labels, or there is none of that name.
     """
+    if isinstance(sampling.loss, ChosenLoss):
+        return sampling.loss
     if sampling.loss is not None:
         return ChosenLoss(_known(sampling.loss))
     if getattr(model, "compiled", False) and model.loss is not None:
         return ChosenLoss(_known(model.loss), loss_weights(model))
     loss, remark = inferred_loss(model, sampling)
-    warnings.warn(remark, stacklevel=2)
     return ChosenLoss(loss, None, remark)
 
 

@@ -35,7 +35,7 @@ def inferred_loss(model: keras.Model, sampling: Sampling) -> tuple[Any, str]:
         raise DataError(f"{WITHOUT} There are labels for {len(labels)} of {len(names)} outputs. {PASS_ONE}")
     outputs = keras.tree.flatten(model.predict_on_batch(first.x))
     losses = [
-        None if label is None else _of_output(name, np.asarray(output, float), label)
+        None if label is None else loss_of_output(name, np.asarray(output, float), label)
         for name, output, label in zip(names, outputs, labels, strict=True)
     ]
     found = ", ".join(f"{loss.name!r} for {name!r}" for name, loss in zip(names, losses, strict=True) if loss)
@@ -43,7 +43,8 @@ def inferred_loss(model: keras.Model, sampling: Sampling) -> tuple[Any, str]:
     return (losses[0] if len(losses) == 1 else as_outputs(model, losses)), remark
 
 
-def _of_output(name: str, outputs: np.ndarray, labels: np.ndarray) -> keras.losses.Loss:
+def loss_of_output(name: str, outputs: np.ndarray, labels: np.ndarray) -> keras.losses.Loss:
+    """The loss of one output, by some of its values and the labels of the same samples."""
     if labels.dtype.kind not in "biuf":
         raise DataError(words(name, labels))
     whole, classes = bool((labels == np.floor(labels)).all()), outputs.shape[-1] if outputs.ndim > 1 else 1

@@ -107,6 +107,23 @@ class Probe:
             samples += batch.size
         return right / samples
 
+    def metric(self, data: Any, metric: keras.metrics.Metric, gain: np.ndarray | None = None) -> float:
+        """A metric of the first output that has a loss, over all samples, under a gain as in `mean_loss`.
+
+        Args:
+            data: Data with labels.
+            metric: A metric of Keras; what it has seen before is forgotten.
+            gain: As there.
+        """
+        gain_model, terms = self._gain_model
+        gain_model.gains.gain.assign(self._per_sample(gain))
+        metric.reset_state()
+        for batch in self._feed(data, metric.name, terms):
+            term = terms.of(batch)[0]
+            outputs = keras.tree.flatten(gain_model.predict_on_batch(self._whole(batch).x))
+            metric.update_state(term.label, outputs[term.place][: batch.size])
+        return float(np.mean(ops.convert_to_numpy(metric.result())))
+
     def statistics(self, data: Any, statistic: Statistic) -> np.ndarray:
         """The mean of a statistic of every channel's values, over all samples and all places that read it.
 

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from kerasprune.evidence.loss_terms import LossTerm
-from kerasprune.evidence.per_position import PerPosition, values_rank
+from kerasprune.evidence.per_position import PerPosition, same_rank, values_rank
 
 MEANS = ("sum_over_batch_size", "mean")
 
@@ -47,6 +47,7 @@ class SampleLoss:
         values: The loss of every position, weighted.
         valid: Says which positions count.
         mean: Whether Keras takes the mean over the positions of a batch, and not the sum.
+        masked: Whether the output has a mask.
         weighted: Whether there are sample weights.
     """
 
@@ -55,16 +56,17 @@ class SampleLoss:
     values: keras.losses.Loss
     valid: keras.losses.Loss
     mean: bool
+    masked: bool
     weighted: bool
 
     @classmethod
-    def of(cls, term: LossTerm) -> "SampleLoss":
-        """What judges as the part of the loss does; see `separable`."""
+    def of(cls, term: LossTerm, masked: bool) -> "SampleLoss":
+        """What judges as the part of the loss does, of an output that may have a mask; see `separable`."""
         values = PerPosition(term.loss)
         mean = getattr(term.loss, "reduction", "mean") in MEANS
-        return cls(term.place, term.factor, values, ValidPositions(values), mean, term.weight is not None)
+        return cls(term.place, term.factor, values, ValidPositions(values), mean, masked, term.weight is not None)
 
-    def __call__(self, apart, real, label, output, weight: Any = None):
+    def __call__(self, apart, real, label, output, mask: Any = None, weight: Any = None):
         """What Keras makes of the batch of each candidate, times its samples: float32 (candidates,).
 
         Args:
@@ -72,11 +74,12 @@ class SampleLoss:
             real: (batch,), 0 for samples that only fill up the batch.
             label: (candidates * batch, ...).
             output: Likewise.
+            mask: Likewise, 0 for positions of the output that are left out; None for none.
             weight: Likewise, or None.
         """
-        sums = ops.sum(apart(_per_sample(self.values(label, output, weight))) * real, axis=1)
+        sums = ops.sum(apart(_per_sample(self.values(label, output, weight), mask)) * real, axis=1)
         if self.mean:
-            counts = ops.sum(apart(_per_sample(self.valid(label, output))) * real, axis=1)
+            counts = ops.sum(apart(_per_sample(self.valid(label, output), mask)) * real, axis=1)
             sums = ops.divide_no_nan(sums, counts)
         return ops.cast(self.factor * ops.sum(real) * sums, "float32")
 
@@ -86,18 +89,20 @@ def totals(judges: Sequence[SampleLoss], given: Sequence, outputs: Sequence, apa
 
     Args:
         judges: The parts of the loss.
-        given: What a batch brings: `real`, the labels of every part, and the sample weights of those that have some.
+        given: What a batch brings: `real`, the labels of every part, and then for each part the mask and the sample
+            weights where it has them.
         outputs: What each part judges; None to leave it out.
         apart: As in `SampleLoss`.
         tile: Makes (candidates * batch, ...) of (batch, ...).
     """
     real, *rest = given
-    labels, weights = rest[: len(judges)], iter(rest[len(judges) :])
+    labels, others = rest[: len(judges)], iter(rest[len(judges) :])
     found = []
     for judge, label, output in zip(judges, labels, outputs, strict=True):
-        weight = next(weights) if judge.weighted else None
+        mask, weight = (next(others) if there else None for there in (judge.masked, judge.weighted))
         if output is not None:
-            found.append(judge(apart, real, tile(label), output, None if weight is None else tile(weight)))
+            tiled = (None if value is None else tile(value) for value in (mask, weight))
+            found.append(judge(apart, real, tile(label), output, *tiled))
     return found
 
 
@@ -114,7 +119,10 @@ def separable(term: LossTerm, output: keras.KerasTensor) -> bool:
     return values_rank(loss, term.label, output) is not None
 
 
-def _per_sample(values):
+def _per_sample(values, mask):
     """(samples,) of (samples, ...)."""
+    if mask is not None:
+        values, mask = same_rank(values, mask)
+        values = values * mask
     axes = tuple(range(1, len(values.shape)))
     return ops.sum(values, axis=axes) if axes else values

@@ -76,16 +76,23 @@ class Sampling:
 
 def filled(batch: Batch, size: int) -> Batch:
     """Fill a batch up to `size` samples with repeats of its first one, which weigh nothing."""
+    weight = np.ones(batch.size, "float32") if batch.sample_weight is None else batch.sample_weight
+    missing = size - batch.size
+
+    def weigh_nothing(array):
+        return np.concatenate([array, np.zeros((missing, *array.shape[1:]))]).astype("float32")
+
+    return repeated(batch, size)._replace(sample_weight=_map(weigh_nothing, weight))
+
+
+def repeated(batch: Batch, size: int) -> Batch:
+    """Fill a batch up to `size` samples with repeats of its first one."""
     missing = size - batch.size
 
     def fill(array):
         return np.concatenate([array, np.repeat(array[:1], missing, axis=0)]) if missing else array
 
-    weight = np.ones(batch.size, "float32") if batch.sample_weight is None else batch.sample_weight
-    weight = _map(
-        lambda array: np.concatenate([array, np.zeros((missing, *array.shape[1:]))]).astype("float32"), weight
-    )
-    return Batch(_map(fill, batch.x), _map(fill, batch.y), weight)
+    return Batch(*(_map(fill, field) for field in batch))
 
 
 def class_numbers(labels: Any, outputs: Any) -> np.ndarray | None:

@@ -15,9 +15,10 @@ from kerasprune.evidence.ablation.tail import Tail
 from kerasprune.evidence.chosen_loss import ChosenLoss, chosen_loss
 from kerasprune.evidence.gains import Gained, GainModel, Gains
 from kerasprune.evidence.loss_terms import LossTerms
+from kerasprune.evidence.output_masks import OutputMasks
 from kerasprune.evidence.progress import tracked
 from kerasprune.evidence.sample_loss import SampleLoss, separable
-from kerasprune.evidence.sampling import Sampling, filled
+from kerasprune.evidence.sampling import Sampling, repeated
 from kerasprune.graph import align, calls_of, functional
 
 MEBI = 2**20
@@ -66,14 +67,16 @@ class Ablation:
         parts = list(sampling.feed(model, self.terms))
         self.size = max(batch.size for batch in parts)
         self.samples = sum(batch.size for batch in parts)
-        self.batches = [filled(batch, self.size) if batch.size < self.size else batch for batch in parts]
+        self.batches = [repeated(batch, self.size) for batch in parts]
         self.real = [(np.arange(self.size) < batch.size).astype("float32") for batch in parts]
         first = self.terms.of(self.batches[0])
         self.separable = all(separable(term, functional(model).outputs[term.place]) for term in first)
-        self.losses = tuple(map(SampleLoss.of, first))
+        self.masks = OutputMasks(model)
+        self.losses = tuple(SampleLoss.of(term, self.masks.masked[term.place]) for term in first)
         self.front, self.middle = self._segments()
         self._fronts: dict[int, list] = {}
         self._tails: dict[int, Tail] = {}
+        self._givens: dict[int, list] = {}
 
     def __call__(self, gain: np.ndarray, candidates: np.ndarray, progress: bool = False) -> np.ndarray:
         """The change of the mean loss when each of the candidates alone reads zero.
@@ -126,10 +129,17 @@ class Ablation:
         return jobs
 
     def _given(self, number: int) -> list[np.ndarray]:
-        """Which samples of a batch are real, the labels of the parts of the loss, and their sample weights."""
-        terms = self.terms.of(self.batches[number])
-        weights = [term.weight for term in terms if term.weight is not None]
-        return [self.real[number], *(term.label for term in terms), *weights]
+        """Which samples of a batch are real, the labels of the parts of the loss, their masks and sample weights."""
+        if number not in self._givens:
+            batch = self.batches[number]
+            terms, masks = self.terms.of(batch), self.masks.of(batch.x)
+            others = [(masks[term.place], term.weight) for term in terms]
+            self._givens[number] = [
+                self.real[number],
+                *(term.label for term in terms),
+                *(value for pair in others for value in pair if value is not None),
+            ]
+        return self._givens[number]
 
     def _before_tails(self, number: int, row: np.ndarray, given: list) -> tuple[dict[int, Any], np.ndarray]:
         """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the judged outputs."""
