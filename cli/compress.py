@@ -9,7 +9,7 @@ import click
 from kerasprune_cli.console import print_json, say
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.files import OutputFile
+from kerasprune_cli.files import OutputFile, overwrite_option, require_other
 from kerasprune_cli.lazy import core, criteria, graph, keras, kp, recoveries, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
@@ -25,10 +25,15 @@ from kerasprune_cli.options import (
 from kerasprune_cli.training import accuracy, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
 
+REPORT = ".report.json"
+
 
 @click.command("compress")
 @model_argument
-@click.option("-o", "--output", type=OutputFile(".keras"), help="The smaller model; its report goes beside it.")
+@click.option(
+    "-o", "--output", type=OutputFile(".keras", beside=REPORT), help="The smaller model; its report goes beside it."
+)
+@overwrite_option
 @budget_options
 @variant_options("criterion", "magnitude", "p=2")
 @variant_options("strategy", "one_shot", "schedule=cubic")
@@ -59,7 +64,7 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @click.option("--dry-run", is_flag=True, help="Decide and report; train nothing and write nothing.")
 @seed_option
 @json_option
-def command(model_file, output, source, pixel_range, dry_run, as_json, budget, seed, **options):
+def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json, budget, seed, **options):
     """Remove channels from MODEL until it is within the budget, and write a smaller model of stock Keras layers.
 
     The smaller model is checked against the model with the removed channels masked. A report on every layer is written
@@ -67,6 +72,8 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     """
     if output is None and not dry_run:
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
+    if not dry_run:
+        require_other(output, model_file.path, overwrite)
     if source is None and (options["finetune_epochs"] or options["recover"]):
         raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
@@ -103,7 +110,7 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
 
 def report_path(output: Path) -> Path:
     """Where the report on a model goes: small.keras has small.report.json."""
-    return output.with_suffix(".report.json")
+    return output.with_suffix(REPORT)
 
 
 def _ways(options: dict, dry_run: bool) -> dict:
@@ -151,9 +158,9 @@ def _accuracies(before, after, data: Data) -> dict:
 
 def _write(result, output: Path) -> None:
     """The model and its report, both or none."""
-    with core.atomic_path(report_path(output)) as temporary:
-        temporary.write_text(result.report.to_json(), encoding="utf-8")
-        kp.save_model(result.model, output)
+    with core.atomic_paths(output, report_path(output)) as (model, report):
+        kp.save_model(result.model, model)
+        report.write_text(result.report.to_json(), encoding="utf-8")
 
 
 def _as_data(result, output: Path | None, measured: dict) -> dict:

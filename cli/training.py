@@ -7,7 +7,7 @@ import numpy as np
 from kerasprune_cli.console import say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import keras
+from kerasprune_cli.lazy import graph, keras
 
 BATCH_SIZE = 64
 
@@ -38,7 +38,20 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         # The same layers under another roof: the moments of this optimizer do not end up in the model's file.
         shell = keras.Model(model.input, model.output)
         shell.compile(keras.optimizers.Adam(rate), chosen)
-        shell.fit(samples.x, samples.y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0, callbacks=[_progress(epochs)])
+        shell.fit(
+            samples.x,
+            samples.y,
+            sample_weight=samples.weight,
+            batch_size=BATCH_SIZE,
+            epochs=epochs,
+            verbose=0,
+            callbacks=[_progress(epochs), keras.callbacks.TerminateOnNaN()],
+        )
+        if graph.first_not_finite(shell) is not None:
+            raise BadInput(
+                f"The fine-tuning diverged: its weights are no numbers any more. Take a lower --learning-rate than "
+                f"{learning_rate:g}; nothing was written."
+            )
 
     return tune
 
