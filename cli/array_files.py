@@ -71,6 +71,8 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
             f"{str(path)!r} is empty; expected a line with the names of the columns and one line per sample."
         )
     header, rows = [name.strip() for name in lines[0]], lines[1:]
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise BadInput(f"The cells of {str(path)!r} are not parted by commas; write it with commas.")
     if all(_is_number(name) for name in header):
         raise BadInput(
             f"The first line of {str(path)!r} holds numbers; expected the names of the columns, {LABELS} for labels."

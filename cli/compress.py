@@ -22,7 +22,7 @@ from kerasprune_cli.options import (
     seed_option,
     selection_options,
 )
-from kerasprune_cli.training import accuracy, tuner
+from kerasprune_cli.training import accuracy, require_loss, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
 
 REPORT = ".report.json"
@@ -80,6 +80,8 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
         names = ", ".join(f"--{name}" for name in measures())
         raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
     ways = _ways(options, dry_run)
+    if options["loss"] is not None:
+        require_loss(options["loss"])
     limits = kp.Budget(**budget)
     keras.utils.set_random_seed(seed)  # before the model is opened: its dropout takes a seed when it is made
     model = open_model(model_file)

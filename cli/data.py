@@ -118,6 +118,8 @@ def _fit_inputs(x, model, source: str):
     """The inputs checked: an array, or for a model with several inputs a dict of arrays by input name."""
     if isinstance(x, (list, tuple)) and len(x) == len(model.inputs):  # in the order of the model
         x = {tensor.name: array for tensor, array in zip(model.inputs, x, strict=True)}
+    elif isinstance(x, (list, tuple)):
+        raise BadInput(f"{source!r} holds {len(x)} inputs; the model has {len(model.inputs)} ({_input_names(model)}).")
     if isinstance(x, Mapping):
         fitted = {tensor.name: _fit(x[tensor.name], tensor, source) for tensor in model.inputs}
         lengths = {name: len(array) for name, array in fitted.items()}

@@ -55,4 +55,5 @@ def _import(name: str) -> None:
     try:
         importlib.import_module(name)
     except (Exception, SystemExit) as error:  # the module is the user's
-        raise BadInput(f"--custom {name} cannot be imported: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
+        raise BadInput(f"--custom {name!r} cannot be imported: {reason}.") from error

@@ -27,7 +27,7 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         BadInput: There are no labels, or (raised by the returned function) no loss is known.
     """
     if samples.y is None:
-        raise BadInput("Fine-tuning needs labels: the data holds inputs only.")
+        raise BadInput("Fine-tuning needs labels: the data holds inputs only; add them as the array y.")
 
     def tune(model) -> None:
         chosen = loss or getattr(model, "loss", None)
@@ -38,15 +38,19 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         # The same layers under another roof: the moments of this optimizer do not end up in the model's file.
         shell = keras.Model(model.input, model.output)
         shell.compile(keras.optimizers.Adam(rate), chosen)
-        shell.fit(
-            samples.x,
-            samples.y,
-            sample_weight=samples.weight,
-            batch_size=BATCH_SIZE,
-            epochs=epochs,
-            verbose=0,
-            callbacks=[_progress(epochs), keras.callbacks.TerminateOnNaN()],
-        )
+        try:
+            shell.fit(
+                samples.x,
+                samples.y,
+                sample_weight=samples.weight,
+                batch_size=BATCH_SIZE,
+                epochs=epochs,
+                verbose=0,
+                callbacks=[_progress(epochs)],
+            )
+        except ValueError as error:  # Keras has tried to put outputs and labels together
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            raise BadInput(f"The labels do not fit the loss {chosen!r}: {reason}. Name another with --loss.") from error
         if graph.first_not_finite(shell) is not None:
             raise BadInput(
                 f"The fine-tuning diverged: its weights are no numbers any more. Take a lower --learning-rate than "
@@ -54,6 +58,16 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
             )
 
     return tune
+
+
+def require_loss(name: str) -> None:
+    """Raise BadInput unless Keras has a loss of this name."""
+    try:
+        found = keras.losses.get(name)
+    except ValueError:
+        found = None
+    if found is None:
+        raise BadInput(f"Keras has no loss {name!r}: name one such as --loss mse.")
 
 
 def _progress(epochs: int):

@@ -53,10 +53,10 @@ def load_model(path: str | os.PathLike, *, trust: bool = False) -> keras.Model:
             model = keras.models.load_model(readable, compile=False, safe_mode=not trust)
         except Exception as error:
             raise ModelFileError(
-                f"{str(path)!r} cannot be opened as a Keras model: {_reason(error)}{_advice(error, trust)}"
+                f"{str(path)!r} cannot be opened as a Keras model: {_reason(error)}.{_advice(error, trust)}"
             ) from error
     warnings.warn(
-        f"The compile settings in {str(path)!r} cannot be restored: {_reason(compile_error)} "
+        f"The compile settings in {str(path)!r} cannot be restored: {_reason(compile_error)}. "
         "Call `compile` before you train or evaluate the model.",
         stacklevel=2,
     )
@@ -94,7 +94,7 @@ def _damage_named(path: Path) -> Iterator[None]:
     except ModelFileError:
         raise
     except Exception as error:  # a damaged file makes the readers raise nearly everything
-        raise ModelFileError(f"{str(path)!r} is damaged or no Keras model: {_reason(error)}") from error
+        raise ModelFileError(f"{str(path)!r} is damaged or no Keras model: {_reason(error)}. Save it again.") from error
 
 
 def _is_zip(path: Path) -> bool:
@@ -156,12 +156,12 @@ def _link(source: Path, target: Path) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
-    """What a Keras exception says in its innermost sentence, without the config that it quotes."""
+    """What a Keras exception says in its innermost sentence, without the config that it quotes and the full stop."""
     if isinstance(error, KeyError):
         return f"it lacks {error.args[0]}"
-    text = str(error).split("Exception encountered: ")[-1].strip() or type(error).__name__
-    first = text.splitlines()[0]
-    return first if len(first) <= 300 else f"{first[:300]}..."
+    lines = str(error).split("Exception encountered: ")[-1].strip().splitlines() or [type(error).__name__]
+    first = " ".join(" ".join(lines).split()) if lines[0].endswith(":") else lines[0]
+    return first.rstrip(". ") if len(first) <= 300 else f"{first[:300]}.."
 
 
 def _advice(error: Exception, trust: bool) -> str:
