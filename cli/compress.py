@@ -1,12 +1,11 @@
 """`kerasprune compress`: a smaller model within a budget, and the report on it."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-from kerasprune_cli.console import print_json, say
+from kerasprune_cli.console import alive, print_json, say
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile, overwrite_option, require_other
@@ -37,9 +36,7 @@ REPORT = ".report.json"
 @budget_options
 @variant_options("criterion", "magnitude", "p=2")
 @variant_options("strategy", "one_shot", "schedule=cubic")
-@list_option(
-    lambda: criteria.CRITERIA, lambda: strategies.STRATEGIES, lambda: selection.RANKINGS, lambda: recoveries.RECOVERIES
-)
+@list_option(criteria="CRITERIA", strategies="STRATEGIES", selection="RANKINGS", recoveries="RECOVERIES")
 @click.option("--steps", type=click.IntRange(1), help="Rounds of an iterative strategy.")
 @selection_options
 @data_options("Samples for criteria that run the model, for --recover and, with labels, for --finetune-epochs.")
@@ -86,16 +83,18 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
     keras.utils.set_random_seed(seed)  # before the model is opened: its dropout takes a seed when it is made
     model = open_model(model_file)
     data = Data(None, None) if source is None else read_data(source, model, pixel_range)
-    result = kp.compress(
-        model,
-        limits,
-        data=data.train and data.train.pair,
-        train=None if dry_run else _trainer(data.train, options),
-        seed=seed,
-        progress=not as_json and sys.stdout.isatty(),
-        **ways,
-    )
-    measured = {} if dry_run else _accuracies(model, result.model, data)
+    with alive("Compressing"):
+        result = kp.compress(
+            model,
+            limits,
+            data=data.train and data.train.pair,
+            train=None if dry_run else _trainer(data.train, options),
+            seed=seed,
+            progress=True,
+            **ways,
+        )
+    with alive("Measuring"):
+        measured = {} if dry_run else _accuracies(model, result.model, data)
     if not dry_run:
         _write(result, output)
     if as_json:

@@ -4,6 +4,8 @@ import contextlib
 import json
 import logging
 import os
+import sys
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ from kerasprune_cli.errors import called
 from kerasprune_cli.lazy import core
 from kerasprune_cli.words import in_options
 
+_FIRST_SIGN = 5  # seconds
 _LOGGERS = ("absl", "jax", "tensorflow")
 _INSTALLED = Path(click.__file__).resolve().parents[1]  # where the libraries lie
 
@@ -33,6 +36,26 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
 def say(text: str) -> None:
     """Tell on stderr what is going on."""
     click.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def alive(what: str) -> Iterator[None]:
+    """Tell on stderr, after 5 s, 10 s, 20 s and so on, that `what` still goes on while the block runs."""
+    over, stream = threading.Event(), sys.stderr  # of now: the converter's output is caught while it runs
+
+    def tell() -> None:
+        passed, due = 0, _FIRST_SIGN
+        while not over.wait(due - passed):
+            click.echo(f"{what} ... {due} s", file=stream)
+            passed, due = due, 2 * due
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerasprune_cli.array_files import READERS
+from kerasprune_cli.console import alive
 from kerasprune_cli.data_function import read_function
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.images import read_folder
@@ -66,7 +67,8 @@ def read_data(source: str, model, pixel_range: tuple[float, float] | None = None
     Raises:
         BadInput: The source is missing, damaged or empty, or its shapes or labels do not fit the model.
     """
-    arrays = _read(source, model)
+    with alive(f"Reading {source}"):
+        arrays = _read(source, model)
     train = _samples(arrays, "train", model, source)
     if train is None:
         raise BadInput(

@@ -4,7 +4,7 @@ import importlib.util
 
 import click
 
-from kerasprune_cli.console import print_json
+from kerasprune_cli.console import alive, print_json
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFolder
 from kerasprune_cli.lazy import core, explanation, kp
@@ -23,7 +23,9 @@ def command(model_file, output, as_json):
 
     For networks of dense layers with zeros in their weights: fit a model from `sparsify` and `strip` it first.
     """
-    found = kp.explain(open_model(model_file))
+    model = open_model(model_file)
+    with alive("Reading the weights"):
+        found = kp.explain(model)
     if output is not None:
         _write(found, output, model_file.path.stem)
     if as_json:

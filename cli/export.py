@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerasprune_cli.console import print_json, say
+from kerasprune_cli.console import alive, print_json, say
 from kerasprune_cli.data import read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile, overwrite_option, require_other
@@ -19,7 +19,7 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @click.option("-o", "--output", type=OutputFile(".tflite"), help="The file to write.")
 @overwrite_option
 @variant_options("recipe", "float32", "samples=500")
-@list_option(lambda: recipes.RECIPES)
+@list_option(recipes="RECIPES")
 @data_options("Representative inputs to calibrate int8 on and to compare with Keras on.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Compare the file with Keras.")
 @click.option(
@@ -59,7 +59,8 @@ def command(
     data = None if source is None else read_data(source, model, pixel_range).train.x
     with core.temporary_folder() as folder:
         target = folder / "model.tflite" if dry_run else output
-        result = kp.export(model, target, recipe, data, batch_size=batch_size or None, seed=seed, **options)
+        with alive("Converting"):
+            result = kp.export(model, target, recipe, data, batch_size=batch_size or None, seed=seed, **options)
     if as_json:
         print_json(as_data(result, None if dry_run else output))
         return

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasprune_cli.console import alive
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.lazy import graph, kp
 
@@ -35,7 +36,7 @@ def open_model(file: ModelFile):
     """
     for name in file.custom:
         _import(name)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), alive(f"Opening {file.path}"):
         # What a model fresh from slimming says: its optimizer has taken no step yet, so there is no state to restore.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
         model = kp.load_model(file.path, trust=file.trust)

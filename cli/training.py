@@ -1,5 +1,6 @@
 """Fine-tuning on labelled data, and how often a model is right."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from kerasprune_cli.console import say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import graph, keras
+from kerasprune_cli.lazy import evidence, graph, keras
 
 BATCH_SIZE = 64
 
@@ -39,15 +40,16 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         shell = keras.Model(model.input, model.output)
         shell.compile(keras.optimizers.Adam(rate), chosen)
         try:
-            shell.fit(
-                samples.x,
-                samples.y,
-                sample_weight=samples.weight,
-                batch_size=BATCH_SIZE,
-                epochs=epochs,
-                verbose=0,
-                callbacks=[_progress(epochs)],
-            )
+            with evidence.progress.countdown("fine-tuning", True) as advance:
+                shell.fit(
+                    samples.x,
+                    samples.y,
+                    sample_weight=samples.weight,
+                    batch_size=BATCH_SIZE,
+                    epochs=epochs,
+                    verbose=0,
+                    callbacks=[_told(epochs, steps, advance)],
+                )
         except ValueError as error:  # Keras has tried to put outputs and labels together
             reason = str(error).strip().splitlines()[0].rstrip(".")
             raise BadInput(f"The labels do not fit the loss {chosen!r}: {reason}. Name another with --loss.") from error
@@ -70,10 +72,12 @@ def require_loss(name: str) -> None:
         raise BadInput(f"Keras has no loss {name!r}: name one such as --loss mse.")
 
 
-def _progress(epochs: int):
-    """A callback that tells the loss of every epoch."""
+def _told(epochs: int, steps: int, advance: Callable[[float, str], None]):
+    """A callback that tells how far the training is, and the loss of every epoch."""
+    done = itertools.count(1)
     return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1} of {epochs}: loss {logs['loss']:.4f}")
+        on_train_batch_end=lambda batch, logs: advance(next(done) / steps, f"loss {logs['loss']:.4f}"),
+        on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1} of {epochs}: loss {logs['loss']:.4f}"),
     )
 
 
