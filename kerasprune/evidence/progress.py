@@ -23,12 +23,14 @@ def tracked(items: Iterable, description: str, total: int | None, shown: bool) -
     """
     if not shown:
         return iter(items)
-    if not sys.stderr.isatty():  # the bar draws nothing then
+    watched = sys.stderr.isatty()
+    if not watched:
         items = _told(items, description, total)
     from rich.console import Console  # noqa: PLC0415  (only who wants a bar pays for it)
     from rich.progress import track  # noqa: PLC0415
 
-    return iter(track(items, description, total=total, transient=True, console=Console(stderr=True)))
+    console = Console(stderr=True, quiet=not watched)
+    return iter(track(items, description, total=total, transient=True, console=console))
 
 
 def batch_count(data: Any, batch_size: int, limit: int | None) -> int | None:
