@@ -40,7 +40,7 @@ def errors_as_sentences(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("Interrupted. Nothing was lost: every file is as it was, or complete.", err=True)
+        say_interrupted()
         ctx.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         if error.name not in BACKENDS:
@@ -63,6 +63,11 @@ def errors_as_sentences(ctx: click.Context) -> Iterator[None]:
                 f"{place}{os.strerror(error.errno)}. Check that the path is right and that you may use it."
             ) from error
         raise
+
+
+def say_interrupted() -> None:
+    """Tell the user what has become of the files."""
+    click.echo("Interrupted. Nothing was lost: every file is as it was, or complete.", err=True)
 
 
 def called(ctx: click.Context) -> click.Command | None:

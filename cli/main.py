@@ -4,13 +4,16 @@ import faulthandler
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 
 import click
 
 from kerasprune_cli.console import only_our_voice
-from kerasprune_cli.errors import errors_as_sentences, usage_in_one_sentence
+from kerasprune_cli.errors import INTERRUPTED, errors_as_sentences, say_interrupted, usage_in_one_sentence
 
+_SECONDS_TO_END = 5
 COMMANDS = {
     "inspect": "Show what can be removed from MODEL, what cannot, and why.",
     "compress": "Remove channels from MODEL under a budget and write a smaller model.",
@@ -70,10 +73,38 @@ def cli() -> None:
     """
 
 
+def end_when_interrupted() -> None:
+    """Let the first Ctrl-C raise KeyboardInterrupt, and end the process if that is lost, as libraries lose it.
+
+    What is being written stands in temporary folders, so the process can end at any time. Does nothing where interrupts
+    are ignored, as in the background of a shell.
+    """
+
+    def end(*_) -> None:
+        say_interrupted()
+        os._exit(INTERRUPTED)
+
+    def interrupt(*_) -> None:
+        signal.signal(signal.SIGINT, end)
+        timer = threading.Timer(_SECONDS_TO_END, end)
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
+
+
 def main() -> None:
     """What the `kerasprune` command runs."""
     silence_native_logs()
-    cli()
+    end_when_interrupted()
+    try:
+        cli()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # all is tidy; who waits for the prompt need not wait for the libraries
+            os._exit(INTERRUPTED)
+        raise
 
 
 if __name__ == "__main__":

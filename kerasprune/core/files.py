@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kerasprune.core.errors import FolderError, KeraspruneError
+from kerasprune.core.errors import FolderError
 from kerasprune.core.temporary import temporary_folder
 
 _LONGEST_NAME = 255  # bytes, where the file system does not say
@@ -108,14 +108,16 @@ def _one_sentence(targets: Sequence[Path]) -> Iterator[None]:
     """Say what the file system has to say in one sentence about the targets."""
     try:
         yield
-    except KeraspruneError:
-        raise
     except OSError as error:
+        # What is written may itself be written atomically: then the sentence is about a path that nobody knows.
+        cause = error.__cause__ if isinstance(error, FolderError) else error
+        if not isinstance(cause, OSError):
+            raise
         names = " and ".join(repr(str(target)) for target in targets)
         raise FolderError(
-            f"{names} cannot be written: {_reason(error)}. What stood there is unchanged; make room, or name another "
+            f"{names} cannot be written: {_reason(cause)}. What stood there is unchanged; make room, or name another "
             "output."
-        ) from error
+        ) from cause
 
 
 def _reason(error: OSError) -> str:

@@ -85,6 +85,16 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_written_atomically_twice_is_called_by_its_own_name(tmp_path):
+    with (
+        pytest.raises(FolderError, match=r"b\.txt' cannot") as caught,
+        atomic_path(tmp_path / "b.txt") as outer,
+        atomic_path(outer),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert ".kerasprune" not in str(caught.value)
+
+
 def test_names_that_no_file_can_have(tmp_path):
     require_writable(tmp_path / ("n" * 255))
     for target in (tmp_path / ("n" * 256), tmp_path / ("ü" * 128), tmp_path / ("n" * 300) / "a.txt"):
