@@ -73,18 +73,23 @@ def cli() -> None:
     """
 
 
-def end_when_interrupted() -> None:
+def end_when_interrupted() -> threading.Event:
     """Let the first Ctrl-C raise KeyboardInterrupt, and end the process if that is lost, as libraries lose it.
 
     What is being written stands in temporary folders, so the process can end at any time. Does nothing where interrupts
     are ignored, as in the background of a shell.
+
+    Returns:
+        What is set once the user has interrupted.
     """
+    interrupted = threading.Event()
 
     def end(*_) -> None:
         say_interrupted()
         os._exit(INTERRUPTED)
 
     def interrupt(*_) -> None:
+        interrupted.set()
         signal.signal(signal.SIGINT, end)
         timer = threading.Timer(_SECONDS_TO_END, end)
         timer.daemon = True
@@ -93,18 +98,21 @@ def end_when_interrupted() -> None:
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, interrupt)
+    return interrupted
 
 
 def main() -> None:
     """What the `kerasprune` command runs."""
     silence_native_logs()
-    end_when_interrupted()
+    interrupted = end_when_interrupted()
     try:
         cli()
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # all is tidy; who waits for the prompt need not wait for the libraries
-            os._exit(INTERRUPTED)
-        raise
+    except BaseException as end:
+        if not interrupted.is_set():
+            raise
+        if not isinstance(end, SystemExit):  # a library that was interrupted fails of something else
+            say_interrupted()
+        os._exit(INTERRUPTED)  # all is tidy; who waits for the prompt need not wait for the libraries
 
 
 if __name__ == "__main__":

@@ -119,7 +119,14 @@ entry.main()
 """
 
 
-@pytest.mark.parametrize(("code", "printed"), [(SWALLOWED, ""), (TIDY, "tidied\n")], ids=["swallowed", "tidy"])
+OTHERWISE = TIDY.replace("finally: print", "except KeyboardInterrupt: raise AttributeError('half imported')\n    print")
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    [(SWALLOWED, ""), (TIDY, "tidied\n"), (OTHERWISE, "")],
+    ids=["swallowed", "tidy", "fails of something else"],
+)
 def test_an_interrupt_ends_the_process_even_where_a_library_swallows_it(code, printed):
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert answer.returncode == 130
