@@ -15,7 +15,7 @@ from kerasprune.core.errors import (
     OptionError,
     VerificationError,
 )
-from kerasprune.core.files import atomic_path, write_text
+from kerasprune.core.files import atomic_path, atomic_paths, require_writable, write_text
 from kerasprune.core.graph import (
     CallLabels,
     ChannelGraph,
@@ -32,6 +32,7 @@ from kerasprune.core.options import accepted, option_names
 from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
 from kerasprune.core.table import table
+from kerasprune.core.temporary import temporary_folder
 
 __all__ = [
     "MEASURES",
@@ -62,6 +63,7 @@ __all__ = [
     "accepted",
     "as_arrays",
     "atomic_path",
+    "atomic_paths",
     "batches",
     "cut",
     "import_modules",
@@ -70,8 +72,10 @@ __all__ = [
     "option_names",
     "quiet",
     "require_limit",
+    "require_writable",
     "rereadable",
     "silence",
     "table",
+    "temporary_folder",
     "write_text",
 ]

@@ -5,6 +5,7 @@ from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
 from kerasprune.graph.execute import Execution
+from kerasprune.graph.finite import first_not_finite
 from kerasprune.graph.forward_pass import remembered
 from kerasprune.graph.inside import accepted_by, build_inside, with_shape
 from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
@@ -63,6 +64,7 @@ __all__ = [
     "compiled_metrics",
     "find_linear_layer",
     "find_rule",
+    "first_not_finite",
     "fresh_states",
     "functional",
     "is_graph",

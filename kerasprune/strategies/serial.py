@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import MEASURES, BudgetError, DataError, OptionError
+from kerasprune.core import MEASURES, BudgetError, DataError, OptionError, require_writable
 from kerasprune.criteria import ranking
 from kerasprune.evidence import Probe
 from kerasprune.evidence.progress import countdown
@@ -67,6 +67,8 @@ class Serial:
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise OptionError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
+        if self.path is not None:
+            require_writable(self.path)  # hours before the first removal is written
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         walk = _Walk(self, rounds, budget)
