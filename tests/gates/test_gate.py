@@ -8,6 +8,7 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.gates.gated_kernel import GatedKernel
+from tests.backends import in_bundles
 from tests.small_models import conv_model, dense_model, images
 
 HALF = kp.Budget(flops=0.5)
@@ -61,7 +62,7 @@ def test_compiled_steps_in_bundles_and_half_precision():
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
     gated = kp.gate(model, budget=HALF)
-    gated.compile("adam", "mse", jit_compile=True, steps_per_execution=2)
+    gated.compile("adam", "mse", **in_bundles(2, compiled=True))
     x = np.random.default_rng(0).standard_normal((32, 4)).astype("float32")
     gated.fit(x, np.ones((32, 3)), epochs=2, batch_size=8, verbose=0)
     assert float(gated.gates[0].step) == 8

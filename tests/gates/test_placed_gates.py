@@ -8,6 +8,7 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.gates import GATES
 from kerasprune.gates.placed_gates import find_placed
+from tests.backends import in_bundles
 from tests.small_models import images
 
 HALF = kp.Budget(flops=0.5)
@@ -102,7 +103,7 @@ def test_gates_in_subclassed_layers_and_wrappers_share_one_budget(tmp_path):
     x = Block(name="block")(inputs)
     x = kp.layers.Gated(layers.SeparableConv2D(6, 3, activation="relu", name="separable"))(x)
     model = keras.Model(inputs, layers.Dense(5, activation="softmax")(layers.GlobalMaxPooling2D()(x)))
-    logs = fitted(model, jit_compile=True, steps_per_execution=2)
+    logs = fitted(model, **in_bundles(2, compiled=True))
     assert {"kept/inside", "kept/separable_gate"} <= set(logs)
     assert logs["hard_flops"][-1] <= 1 + 1e-6
     small = kp.slim(model)
