@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Names
+from kerasprune.core import ChannelGraph, Names, name_of
 from kerasprune.evidence.reads import at_reads
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.gate_sample import GateSample
@@ -48,7 +48,7 @@ class _Insertion:
         key = (id(tensor), axis, id(labels))
         if key not in self.tensors:
             suffix = "" if axis == len(tensor.shape) - 1 else f"_{axis}"
-            name = self.names.unused(f"{read.call.path}_gated{suffix}".replace("/", "_"))
+            name = self.names.unused(f"{name_of(read.call.path)}_gated{suffix}")
             layer = GatedRead(axis, self.position[labels], name=name)
             self.tensors[key] = layer(tensor, self._sample(tensor))
         return self.tensors[key]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, silence
+from kerasprune.core import ChannelGraph, name_of, silence
 from kerasprune.evidence.reads import at_reads
 from kerasprune.graph import AtCall, Call, Execution, Opened, Read, Rebuild, compile_like, operations
 from kerasprune.slimming.dead import Alive, without_dead
@@ -131,7 +131,7 @@ def masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
         stays = keep[read.labels]
         if stays.all():
             return read.tensor
-        name = f"{read.call.key.replace('/', '_').replace('#', '_')}_mask_{read.place}_{read.axis}"
+        name = f"{name_of(read.call.key)}_mask_{read.place}_{read.axis}"
         return NeuronMask(stays, read.axis, name=name)(read.tensor)
 
     def around(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
