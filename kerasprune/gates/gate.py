@@ -16,7 +16,7 @@ from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.insert_gates import insert_gates
 from kerasprune.gates.keep_budget import share_budget
 from kerasprune.gates.placed_gates import placed_gates, ranked
-from kerasprune.graph import Rebuild, compile_like, layers_inside, make_call, replay, runnable, trace, unrolled
+from kerasprune.graph import Rebuild, layers_inside, make_call, replay, runnable, trace, trained_like, unrolled
 from kerasprune.graph.rebuild import Clones
 from kerasprune.selection import Budget, require_budget, select
 
@@ -104,8 +104,7 @@ def gate(
     )
     gated = insert_gates(opened.runs, opened.graph(graph), gates, ids)
     gates.set_evidence(scores)
-    compile_like(gated, model)
-    return gated
+    return trained_like(gated, model, GatedModel)
 
 
 def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
@@ -119,10 +118,8 @@ def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
     with clones.building():
         copy = replay(flat, clones.make, make_call)
     clones.carry()
-    gated = GatedModel(inputs=copy.input, outputs=copy.output, name=model.name)
-    share_budget(gated, budget, **ranking)
-    compile_like(gated, model)
-    return gated
+    share_budget(copy, budget, **ranking)
+    return trained_like(copy, model, GatedModel)
 
 
 def _gateable(graph: ChannelGraph, name: str) -> list[ChannelGroup]:

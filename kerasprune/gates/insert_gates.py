@@ -8,12 +8,11 @@ from kerasprune.evidence.reads import at_reads
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.gate_sample import GateSample
 from kerasprune.gates.gated_kernel import GatedKernel, can_gate
-from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.gated_read import GatedRead
 from kerasprune.graph import Call, Read, Rebuild
 
 
-def insert_gates(plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, ids: np.ndarray) -> GatedModel:
+def insert_gates(plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, ids: np.ndarray) -> keras.Model:
     """A copy of a flat model in which every read of a gated channel is multiplied by its gate.
 
     Args:
@@ -23,8 +22,7 @@ def insert_gates(plain: keras.Model, graph: ChannelGraph, gates: ChannelGate, id
         ids: int (gates,), the ids that it stands for.
     """
     insertion = _Insertion(plain, graph, gates, ids)
-    copy = Rebuild(graph).run(plain, at_reads(insertion.at_read, insertion.around), nested=False)
-    return GatedModel(inputs=copy.input, outputs=copy.output, name=plain.name)
+    return Rebuild(graph).run(plain, at_reads(insertion.at_read, insertion.around), nested=False)
 
 
 class _Insertion:

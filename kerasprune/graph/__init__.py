@@ -9,8 +9,9 @@ from kerasprune.graph.forward_pass import remembered
 from kerasprune.graph.inside import accepted_by, build_inside, with_shape
 from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
+from kerasprune.graph.own_class import framed, in_class_of, own_class, trained_like
 from kerasprune.graph.program import Activations, Program, Read
-from kerasprune.graph.rebuild import Rebuild, compile_like
+from kerasprune.graph.rebuild import Rebuild
 from kerasprune.graph.replay import AtCall, make_call
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
@@ -59,11 +60,12 @@ __all__ = [
     "can_run",
     "channels_last",
     "clone_operation",
-    "compile_like",
     "find_linear_layer",
     "find_rule",
+    "framed",
     "fresh_states",
     "functional",
+    "in_class_of",
     "is_graph",
     "layers_inside",
     "linear_layer",
@@ -72,6 +74,7 @@ __all__ = [
     "make_call",
     "opener",
     "operations",
+    "own_class",
     "plainly",
     "remembered",
     "replay",
@@ -81,6 +84,7 @@ __all__ = [
     "runnable",
     "symbolic_leaves",
     "trace",
+    "trained_like",
     "unroll",
     "unrolled",
     "unrolled_with_origins",

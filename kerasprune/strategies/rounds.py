@@ -167,7 +167,7 @@ class Rounds:
         """Let the user train the model, where that is wanted."""
         if self.trainer is None:
             return state
-        given = state.opened.runs.flat
+        given = state.opened.trains
         trained = self.trainer(given)
         trained = given if trained is None else trained
         if not isinstance(trained, keras.Model):
