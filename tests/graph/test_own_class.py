@@ -133,7 +133,9 @@ def test_a_compile_of_its_own_is_left_to_its_owner(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("make", "why"), [(lambda: Narrow(16), "cannot be made"), (lambda: functional(Critic), r"\(critic/kernel")])
+@pytest.mark.parametrize(
+    ("make", "why"), [(lambda: Narrow(16), "cannot be made"), (lambda: functional(Critic), r"\(critic/kernel")]
+)
 def test_what_is_lost_is_said(way, make, why):
     with pytest.warns(UserWarning, match=f"{why}.*`train_step` is lost"):
         assert not isinstance(WAYS[way](make()), (Narrow, Critic))
