@@ -10,6 +10,8 @@ from kerasprune.criteria import score
 from tests.backends import numbers
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 SPARSE = "sparse_categorical_crossentropy"
 
 

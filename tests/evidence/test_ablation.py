@@ -16,7 +16,7 @@ from tests.backends import numbers
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 SPARSE = "sparse_categorical_crossentropy"
 

@@ -11,6 +11,8 @@ from kerasprune.gates.gated_kernel import GatedKernel
 from tests.backends import in_bundles
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 HALF = kp.Budget(flops=0.5)
 LOSS = "sparse_categorical_crossentropy"
 

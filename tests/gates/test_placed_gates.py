@@ -11,6 +11,8 @@ from kerasprune.gates.placed_gates import find_placed
 from tests.backends import in_bundles
 from tests.small_models import images
 
+pytestmark = pytest.mark.backend
+
 HALF = kp.Budget(flops=0.5)
 GumbelGate = kp.layers.GumbelGate
 

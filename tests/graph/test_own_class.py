@@ -8,6 +8,8 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.graph import in_class_of, unroll
 
+pytestmark = pytest.mark.backend
+
 HALF = kp.Budget(params=0.6)
 
 

@@ -7,6 +7,8 @@ import pytest
 from kerasprune.graph import calls_of, operations, replay
 from tests.backends import numbers
 
+pytestmark = pytest.mark.backend
+
 layers = keras.layers
 
 

@@ -8,6 +8,8 @@ import kerasprune as kp
 from tests.backends import numbers
 from tests.laws.random_models import random_keep, randomize
 
+pytestmark = pytest.mark.backend
+
 layers = keras.layers
 ops = keras.ops
 

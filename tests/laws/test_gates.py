@@ -17,7 +17,7 @@ from tests.gates.test_channel_gate import step
 from tests.laws.random_models import from_generator, random_model, randomize
 from tests.small_models import conv_model, dense_model, images
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 KINDS = list(GATES)
 HALF = kp.Budget(flops=0.5)

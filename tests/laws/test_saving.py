@@ -17,6 +17,8 @@ from kerasprune.graph.reshape_like import ReshapeLike
 from kerasprune.slimming import NeuronMask
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 PACKAGE = "kerasprune>"
 CLASSES = {
     name.removeprefix(PACKAGE): cls

@@ -24,7 +24,7 @@ from kerasprune.recoveries import (
 )
 from tests.laws.random_models import random_keep, randomize
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 PRODUCTS = [
     layers.Conv1D(4, 3, padding="causal", dilation_rate=2),

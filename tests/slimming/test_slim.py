@@ -7,6 +7,8 @@ import pytest
 import kerasprune as kp
 from tests.backends import numbers
 
+pytestmark = pytest.mark.backend
+
 layers = keras.layers
 
 

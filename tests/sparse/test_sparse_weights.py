@@ -15,6 +15,8 @@ from kerasprune.sparse.weight_gates import hard_gates, largest, logistic_noise
 from tests.backends import in_bundles, numbers
 from tests.small_models import dense_model
 
+pytestmark = pytest.mark.backend
+
 RANKED = {"weights": 9, "steps": 20, "ramp": 0.5, "settle": 0.6, "every": 3}
 OPTIONS = {
     "frozen": {"steps": 20},

@@ -9,6 +9,8 @@ import kerasprune as kp
 from tests.backends import in_bundles
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 
 def outputs(model: keras.Model, x) -> list[np.ndarray]:
     """What a model puts out in inference, flat."""

@@ -14,6 +14,8 @@ from kerasprune.recoveries import Reconstruct
 from kerasprune.strategies import STRATEGIES, Iterative, compress
 from tests.small_models import conv_model, images
 
+pytestmark = pytest.mark.backend
+
 LOSS = "sparse_categorical_crossentropy"
 
 

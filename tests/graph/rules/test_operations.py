@@ -8,6 +8,8 @@ import kerasprune as kp
 from tests.backends import not_on_torch
 from tests.laws.check_slim import assert_slims_right
 
+pytestmark = pytest.mark.backend
+
 layers, ops = keras.layers, keras.ops
 VECTOR = np.linspace(-1, 1, 6).astype("float32")
 MATRIX = np.linspace(-1, 1, 24).reshape(6, 4).astype("float32")

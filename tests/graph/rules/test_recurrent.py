@@ -11,6 +11,8 @@ from kerasprune.graph import fresh_states
 from tests.backends import numbers
 from tests.laws.check_slim import BATCH, assert_slims_right
 
+pytestmark = pytest.mark.backend
+
 layers = keras.layers
 KINDS = (layers.SimpleRNN, layers.GRU, layers.LSTM)
 MERGES = ("concat", "sum", "mul", "ave", None)

@@ -12,6 +12,8 @@ from tests.backends import not_on_torch, numbers
 from tests.laws.check_slim import assert_slims_right
 from tests.laws.random_models import random_keep, randomize
 
+pytestmark = pytest.mark.backend
+
 layers = keras.layers
 ops = keras.ops
 
