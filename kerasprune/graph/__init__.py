@@ -6,7 +6,7 @@ from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
 from kerasprune.graph.execute import Execution
 from kerasprune.graph.forward_pass import remembered
-from kerasprune.graph.inside import accepted_by, build_inside, with_shape
+from kerasprune.graph.inside import accepted_by, build_inside, call_with, with_shape
 from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.own_class import framed, in_class_of, own_class, trained_like
@@ -56,6 +56,7 @@ __all__ = [
     "as_inputs",
     "as_outputs",
     "build_inside",
+    "call_with",
     "calls_of",
     "can_run",
     "channels_last",

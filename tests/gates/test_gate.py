@@ -1,7 +1,5 @@
 """`gate`, its model, and bad input."""
 
-import warnings
-
 import keras
 import numpy as np
 import pytest
@@ -159,16 +157,3 @@ def test_data_of_unknown_length_asks_for_the_number_of_steps():
 
     with pytest.raises(ValueError, match="steps_per_epoch"):
         gated.fit(batches(), verbose=0)
-
-
-def test_heads_stay_with_a_warning():
-    tokens = keras.Input((4, 6))
-    x = keras.layers.MultiHeadAttention(2, 3, name="attention")(tokens, tokens)
-    x = keras.layers.Dense(5, activation="relu", name="wide")(x)
-    model = keras.Model(tokens, keras.layers.Dense(2)(x))
-    with pytest.warns(UserWarning, match="No gates for attention"):
-        gated = kp.gate(model, budget=kp.Budget(params=0.9))
-    assert "wide" in gated.gates[0].names
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        kp.gate(dense_model(6, 5, 3), budget=HALF)
