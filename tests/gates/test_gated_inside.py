@@ -11,8 +11,6 @@ from kerasprune.slimming import masked
 from tests.backends import numbers
 from tests.laws.random_models import randomize
 
-pytestmark = pytest.mark.backend
-
 LAYERS = {
     "heads": lambda x: layers.MultiHeadAttention(4, 3, dropout=0.1, name="inner")(x, x),
     "heads of queries": lambda x: layers.GroupQueryAttention(4, 4, 2, name="inner")(x, x),
@@ -47,6 +45,7 @@ def sequences() -> tuple[np.ndarray, np.ndarray]:
     return x, rng.integers(0, 3, 16)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", LAYERS)
 def test_gated_is_slimmed_and_meets_the_budget(name, tmp_path):
     model = model_with(name)

@@ -8,8 +8,6 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.graph import in_class_of, unroll
 
-pytestmark = pytest.mark.backend
-
 HALF = kp.Budget(params=0.6)
 
 
@@ -168,6 +166,7 @@ def test_a_subclassed_model_loses_its_training_with_its_call():
         unroll(model)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("way", ["gate", "sparsify"])
 def test_a_gated_model_of_the_class_is_saved_and_loaded(way, tmp_path):
     model = functional(Doubled)

@@ -8,7 +8,6 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.gates import Gated
-from kerasprune.gates.gated_inside import GatedInside
 from kerasprune.gates.gated_kernel import GatedKernel
 from kerasprune.gates.gated_read import GatedRead
 from kerasprune.graph import layers_inside

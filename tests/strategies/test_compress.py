@@ -14,8 +14,6 @@ from kerasprune.recoveries import Reconstruct
 from kerasprune.strategies import STRATEGIES, Iterative, compress
 from tests.small_models import conv_model, images
 
-pytestmark = pytest.mark.backend
-
 LOSS = "sparse_categorical_crossentropy"
 
 
@@ -26,6 +24,7 @@ def model():
     return model
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("criterion", ["magnitude", "taylor"])
 def test_the_result_is_within_the_budget_and_is_the_slimmed_model(model, strategy, criterion):
