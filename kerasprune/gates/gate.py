@@ -15,7 +15,7 @@ from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.insert_gates import insert_gates
 from kerasprune.gates.keep_budget import share_budget
 from kerasprune.gates.placed_gates import placed_gates, ranked
-from kerasprune.graph import Rebuild, layers_inside, make_call, replay, runnable, trace, trained_like, unrolled
+from kerasprune.graph import Rebuild, can_run, layers_inside, make_call, replay, runnable, trace, trained_like, unrolled
 from kerasprune.graph.rebuild import Clones
 from kerasprune.selection import Budget, require_budget, select
 
@@ -64,7 +64,8 @@ def gate(
 
     Raises:
         BudgetError: There is no budget, or what has no gate exceeds it.
-        GraphError: The model is gated already, has nothing to gate, or cannot be traced.
+        GraphError: The model is gated already, has nothing to gate, cannot be traced, or has gates of its own and its
+            channels first where the backend cannot run that.
         OptionError: There is no such kind, or it has no such option.
 
     Example:
@@ -111,6 +112,12 @@ def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
         raise OptionError(
             f"{model.name!r} has gates already, which have their own options. Received: {', '.join(options)}. "
             "Give them where the gates are made."
+        )
+    if not can_run(flat):
+        raise GraphError(
+            f"{keras.backend.backend()} cannot train {model.name!r} on this machine: it has its channels first, and gates "
+            "of its own. Gate `kerasprune.channels_last(model)` instead, which takes and returns the same, or use "
+            "a GPU or JAX."
         )
     clones = Clones(flat)
     with clones.building():

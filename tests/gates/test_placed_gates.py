@@ -8,6 +8,7 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.gates import GATES
 from kerasprune.gates.placed_gates import find_placed
+from kerasprune.graph import can_run
 from tests.backends import in_bundles
 from tests.small_models import images
 
@@ -126,6 +127,27 @@ def test_gate_takes_over_the_gates_that_stand_in_a_model(tmp_path):
     logs = loaded.fit(x, y, batch_size=8, epochs=1, verbose=0).history
     assert 0.6 < logs["hard_flops"][-1] <= 1 + 1e-6
     assert kp.verify(loaded) < 1e-5
+
+
+@pytest.mark.processor
+def test_gates_in_channels_first_are_taken_over_or_the_twin_is_named():
+    first = {"data_format": "channels_first"}
+    inputs = keras.Input((2, 8, 8))
+    x = kp.layers.GumbelGate(axis=1, name="between")(layers.Conv2D(5, 3, **first)(inputs))
+    x = layers.GlobalAveragePooling2D(**first)(layers.Conv2D(3, 3, **first)(x))
+    model = keras.Model(inputs, layers.Dense(5, activation="softmax")(x))
+    if not can_run(model):
+        with pytest.raises(kp.GraphError, match="channels_last.model.. instead"):
+            kp.gate(model, budget=HALF)
+        model = kp.channels_last(model)
+    gated = kp.gate(model, budget=HALF)
+    gated.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = images(16)
+    gated.fit(np.moveaxis(x, -1, 1), y, batch_size=8, epochs=1, verbose=0)
+    small = kp.slim(gated)
+    assert small.input_shape == (None, 2, 8, 8)
+    assert kp.trace(small).macs() <= 0.5 * kp.trace(model).macs()
+    assert kp.verify(gated, small=small) < 1e-5
 
 
 @pytest.mark.slow
