@@ -27,7 +27,7 @@ from kerasprune.core.graph import (
     silence,
 )
 from kerasprune.core.measure import MEASURES, Measure, measure
-from kerasprune.core.names import Names
+from kerasprune.core.names import Names, name_of
 from kerasprune.core.options import accepted, option_names
 from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
@@ -69,6 +69,7 @@ __all__ = [
     "import_modules",
     "length",
     "measure",
+    "name_of",
     "option_names",
     "quiet",
     "require_limit",

@@ -104,9 +104,11 @@ def compress(
 
     Raises:
         BudgetError: The budget cannot be reached.
-        DataError: The criterion needs data or a loss that is missing or does not fit.
+        DataError: The criterion needs data or a loss that is missing or does not fit, or `train` leaves weights that
+            are not finite.
         GraphError: The model cannot be traced.
-        OptionError: There is no criterion, strategy, recovery or option of that name.
+        OptionError: There is no criterion, strategy, recovery or option of that name, or `train` returns something
+            else than the trained model.
         VerificationError: The slimmed model differs from the masked one.
 
     Example:

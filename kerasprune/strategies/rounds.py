@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, OptionError, cut
+from kerasprune.core import ChannelGraph, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, operations
@@ -15,6 +15,7 @@ from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
+from kerasprune.strategies.training import trained_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,17 +165,10 @@ class Rounds:
         return state.noted(repairs=repairs)
 
     def train(self, state: State) -> State:
-        """Let the user train the model, where that is wanted."""
+        """Let the user train the model, where that is wanted; see `trained_by` for what may be wrong with it."""
         if self.trainer is None:
             return state
-        given = state.opened.runs.flat
-        trained = self.trainer(given)
-        trained = given if trained is None else trained
-        if not isinstance(trained, keras.Model):
-            raise OptionError(
-                "`train` must train the model it is given and return None, or return the trained model. "
-                f"It returned: {type(trained).__name__}."
-            )
+        trained = trained_by(self.trainer, state.opened.trains)
         return replace(state, opened=state.opened.changed(state.opened.back(trained)))
 
     def _kept(self, state: State) -> np.ndarray:
