@@ -1,5 +1,6 @@
 """Fine-tuning on labelled data, and how often a model is right."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from kerasprune_cli.console import say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import keras
+from kerasprune_cli.lazy import evidence, graph, keras
 
 BATCH_SIZE = 64
 
@@ -27,7 +28,7 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         BadInput: There are no labels, or (raised by the returned function) no loss is known.
     """
     if samples.y is None:
-        raise BadInput("Fine-tuning needs labels: the data holds inputs only.")
+        raise BadInput("Fine-tuning needs labels: the data holds inputs only; add them as the array y.")
 
     def tune(model) -> None:
         chosen = loss or getattr(model, "loss", None)
@@ -38,15 +39,45 @@ def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | No
         # The same layers under another roof: the moments of this optimizer do not end up in the model's file.
         shell = keras.Model(model.input, model.output)
         shell.compile(keras.optimizers.Adam(rate), chosen)
-        shell.fit(samples.x, samples.y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0, callbacks=[_progress(epochs)])
+        try:
+            with evidence.progress.countdown("fine-tuning", True) as advance:
+                shell.fit(
+                    samples.x,
+                    samples.y,
+                    sample_weight=samples.weight,
+                    batch_size=BATCH_SIZE,
+                    epochs=epochs,
+                    verbose=0,
+                    callbacks=[_told(epochs, steps, advance)],
+                )
+        except ValueError as error:  # Keras has tried to put outputs and labels together
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            raise BadInput(f"The labels do not fit the loss {chosen!r}: {reason}. Name another with --loss.") from error
+        if graph.first_not_finite(shell) is not None:
+            raise BadInput(
+                f"The fine-tuning diverged: its weights are no numbers any more. Take a lower --learning-rate than "
+                f"{learning_rate:g}; nothing was written."
+            )
 
     return tune
 
 
-def _progress(epochs: int):
-    """A callback that tells the loss of every epoch."""
+def require_loss(name: str) -> None:
+    """Raise BadInput unless Keras has a loss of this name."""
+    try:
+        found = keras.losses.get(name)
+    except ValueError:
+        found = None
+    if found is None:
+        raise BadInput(f"Keras has no loss {name!r}: name one such as --loss mse.")
+
+
+def _told(epochs: int, steps: int, advance: Callable[[float, str], None]):
+    """A callback that tells how far the training is, and the loss of every epoch."""
+    done = itertools.count(1)
     return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1} of {epochs}: loss {logs['loss']:.4f}")
+        on_train_batch_end=lambda batch, logs: advance(next(done) / steps, f"loss {logs['loss']:.4f}"),
+        on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1} of {epochs}: loss {logs['loss']:.4f}"),
     )
 
 

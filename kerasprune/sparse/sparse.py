@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import OptionError, accepted
-from kerasprune.graph import accepted_by, build_inside, layers_inside, remembered, with_shape
+from kerasprune.graph import accepted_by, build_inside, call_with, layers_inside, remembered, with_shape
 from kerasprune.scheduled import ScheduledLayer
 from kerasprune.sparse.weight_gates import METHODS
 
@@ -81,19 +81,11 @@ class Sparse(keras.layers.Wrapper):
         for part in layers_inside(self.layer):  # what these share with others must not be computed in the scope below
             if isinstance(part, ScheduledLayer):
                 part.prepare(training)
-        outer = {id(variable): variable.value for variable in self.layer.variables}
-        for kernel, gate in self.split(self._sample() if training else self.gates.kept()):
-            outer[id(kernel)] = outer[id(kernel)] * ops.cast(gate, kernel.dtype)
-        # All variables are listed, because on JAX their values are those of an outer scope, which this one hides.
-        scope = keras.StatelessScope([(v, outer[id(v)]) for v in self.layer.variables], collect_losses=True)
-        given = {} if mask is None else {"mask": mask}
-        with scope:
-            outputs = self.layer(inputs, *args, **kwargs, **accepted_by(self.layer, given))
-        for variable in self.layer.non_trainable_variables:  # moving statistics and seeds have moved on
-            value = scope.get_current_value(variable)
-            if value is not outer[id(variable)]:
-                variable.assign(value)
-        for loss in scope.losses:
+        gates = self.split(self._sample() if training else self.gates.kept())
+        gated = {id(kernel): kernel.value * ops.cast(gate, kernel.dtype) for kernel, gate in gates}
+        given = accepted_by(self.layer, {} if mask is None else {"mask": mask})
+        outputs, losses = call_with(self.layer, gated, (inputs, *args), {**kwargs, **given})
+        for loss in losses:
             self.add_loss(ops.cast(loss, "float32"))
         return outputs
 

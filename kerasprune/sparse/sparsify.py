@@ -5,7 +5,17 @@ import math
 import keras
 
 from kerasprune.core import OptionError
-from kerasprune.graph import Rebuild, as_inputs, as_outputs, functional, layers_inside, runnable, trace, unrolled
+from kerasprune.graph import (
+    Rebuild,
+    as_inputs,
+    as_outputs,
+    functional,
+    in_class_of,
+    layers_inside,
+    runnable,
+    trace,
+    unrolled,
+)
 from kerasprune.scheduled import ScheduledModel
 from kerasprune.selection import Budget
 from kerasprune.sparse.sparse import Sparse, kernel_positions
@@ -70,7 +80,7 @@ def sparsify(
         weights = weights_left(budget, copy, size)
     target = {name: value for name, value in (("sparsity", sparsity), ("weights", weights)) if value is not None}
     layer = Sparse(copy, method, gated, name="sparse_weights", origin=opened.origin, seed=seed, **target, **options)
-    return _around(layer, model.name)
+    return in_class_of(_around(layer, model.name), model, ScheduledModel)
 
 
 def weights_left(budget: Budget, model: keras.Model, size: int) -> int:
@@ -94,7 +104,7 @@ def weights_left(budget: Budget, model: keras.Model, size: int) -> int:
     return min(left, size)
 
 
-def _around(layer: Sparse, name: str) -> ScheduledModel:
+def _around(layer: Sparse, name: str) -> keras.Model:
     """The functional model that consists of this one layer, with the names of the model inside."""
     inner = functional(layer.layer)
     inputs = [
@@ -106,4 +116,4 @@ def _around(layer: Sparse, name: str) -> ScheduledModel:
     named = [
         keras.layers.Identity(name=title)(tensor) for title, tensor in zip(inner.output_names, outputs, strict=True)
     ]
-    return ScheduledModel(structured, as_outputs(inner, named), name=name)
+    return keras.Model(structured, as_outputs(inner, named), name=name)

@@ -60,8 +60,8 @@ def logistic_noise(shape: tuple[int, ...], random: keras.random.SeedGenerator) -
     which costs a fraction of what the generators of the backends do: there are as many draws as weights in every step.
     """
     seed, count = ops.unstack(ops.cast(random.next(), "uint32"), 2)
-    start = _hashed(_hashed(seed) + count)
-    places = ops.cast(ops.arange(math.prod(shape)), "uint32") * _word(0x9E3779B9) + start
+    start = _hashed(_low(_hashed(seed) + count))
+    places = _low(ops.cast(ops.arange(math.prod(shape)), "uint32") * _word(0x9E3779B9) + start)
     bits = ops.cast(ops.right_shift(_hashed(places), _word(9)), "int32")  # 23 bits
     uniform = (ops.cast(bits, "float32") + 0.5) * 2.0**-23
     return ops.reshape(ops.log(uniform / (1.0 - uniform)), shape)
@@ -70,8 +70,15 @@ def logistic_noise(shape: tuple[int, ...], random: keras.random.SeedGenerator) -
 def _hashed(words):
     """The finalizer of MurmurHash3: every bit of the input changes every bit of the output with probability 1/2."""
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        words = ops.bitwise_xor(words, ops.right_shift(words, _word(shift))) * _word(factor)
+        words = _low(ops.bitwise_xor(words, ops.right_shift(words, _word(shift))) * _word(factor))
     return ops.bitwise_xor(words, ops.right_shift(words, _word(16)))
+
+
+def _low(words):
+    """The low 32 bits; torch has no arithmetic for these alone, and Keras computes with 64 bits there."""
+    if keras.backend.standardize_dtype(words.dtype) == "uint32":
+        return words
+    return ops.bitwise_and(words, _word(0xFFFFFFFF))
 
 
 def _word(value: int):

@@ -1,13 +1,14 @@
 """One round of pruning in steps that strategies compose: rank, select, cut, check, repair, train."""
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, OptionError, cut
+from kerasprune.core import ChannelGraph, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, operations
@@ -15,6 +16,7 @@ from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
+from kerasprune.strategies.training import trained_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,7 @@ class Rounds:
     def check(self, before: State, after: State) -> State:
         """Compare a model that was cut with the masked one, where that is wanted.
 
-        On the data where it can be read again, else on random inputs.
+        On the data where there is some, else on random inputs.
 
         Raises:
             VerificationError: They differ.
@@ -162,11 +164,15 @@ class Rounds:
         return state.noted(repairs=repairs)
 
     def train(self, state: State, **span: int) -> State:
-        """Let the user train the model, where that is wanted; see `trained`."""
+        """Let the user train the model, where that is wanted; see `trained_by` for what may be wrong with it.
+
+        Args:
+            state: What is to be trained.
+            **span: As in `trained`.
+        """
         if self.trainer is None:
             return state
-        trained = self.trained(state.opened.runs.flat, **span)
-        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+        return replace(state, opened=state.opened.changed(state.opened.back(self.trained(state.opened.trains, **span))))
 
     def trained(self, given: keras.Model, **span: int) -> keras.Model:
         """What the user's training makes of a model; the model itself where nothing is to be trained.
@@ -176,16 +182,7 @@ class Rounds:
             **span: `start`, the step that training begins with, and `stop`, the one that it ends before, where it is
                 not all of it.
         """
-        if self.trainer is None:
-            return given
-        trained = self.trainer(given, **span)
-        trained = given if trained is None else trained
-        if not isinstance(trained, keras.Model):
-            raise OptionError(
-                "`train` must train the model it is given and return None, or return the trained model. "
-                f"It returned: {type(trained).__name__}."
-            )
-        return trained
+        return given if self.trainer is None else trained_by(functools.partial(self.trainer, **span), given)
 
     def _kept(self, state: State) -> np.ndarray:
         """What is left of the original model: bool (num_ids,)."""
@@ -194,6 +191,5 @@ class Rounds:
         return keep
 
     def samples(self, opened: Opened):
-        """Inputs on which a model is compared with another one: of the data where it can be read again, or random."""
-        data = self.sampling.data
-        return samples_for(opened, None if isinstance(data, Iterator) else data, self.sampling.seed)
+        """Inputs on which a model is compared with another one: of the data, or random."""
+        return samples_for(opened, self.sampling.data, self.sampling.seed)

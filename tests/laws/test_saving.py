@@ -17,6 +17,8 @@ from kerasprune.graph.reshape_like import ReshapeLike
 from kerasprune.slimming import NeuronMask
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 PACKAGE = "kerasprune>"
 CLASSES = {
     name.removeprefix(PACKAGE): cls
@@ -58,6 +60,13 @@ def weighted() -> keras.Model:
     return keras.Model(inputs, keras.layers.Multiply()([inputs, OwnWeight((1, 4))(inputs)]))
 
 
+def gated_units() -> keras.Model:
+    """A model with gates on the units of a recurrent layer."""
+    inputs = keras.Input((4,))
+    x = keras.layers.GRU(4)(keras.layers.Reshape((2, 2))(inputs))
+    return kp.gate(keras.Model(inputs, keras.layers.Dense(2)(x)), budget=HALF, steps=4)
+
+
 SAMPLE = np.array([1.0, 0.0, 0.5, 1.0], "float32")
 
 # From the name of a class to a model that holds one.
@@ -65,6 +74,7 @@ MODELS = {
     "FrozenWeights": lambda: sparse("frozen"),
     "GateSample": lambda: gated("gumbel"),
     "Gated": lambda: with_layer(Gated(keras.layers.Dense(3))),
+    "GatedInside": gated_units,
     "GatedKernel": lambda: with_layer(GatedKernel(keras.layers.Dense(3), 0, [1, 0, 2, 3]), SAMPLE),
     "GatedModel": lambda: gated("gumbel"),
     "GatedRead": lambda: with_layer(GatedRead(-1, [1, 0, 2, 3]), SAMPLE),

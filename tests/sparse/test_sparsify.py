@@ -6,7 +6,10 @@ import pytest
 from keras import layers
 
 import kerasprune as kp
+from tests.backends import in_bundles
 from tests.small_models import conv_model, dense_model, images
+
+pytestmark = pytest.mark.backend
 
 
 def outputs(model: keras.Model, x) -> list[np.ndarray]:
@@ -120,7 +123,7 @@ def test_gates_find_the_two_inputs_that_matter():
     x = np.random.default_rng(0).normal(size=(512, 10)).astype("float32")
     y = x[:, 2:3] - 2 * x[:, 7:8]
     sparse = kp.sparsify(dense_model(8, 1, inputs=10), weights=4, method="gumbel", steps=400, every=20)
-    sparse.compile(keras.optimizers.Adam(0.02), "mse", steps_per_execution=8)
+    sparse.compile(keras.optimizers.Adam(0.02), "mse", **in_bundles(8))
     sparse.fit(x, y, batch_size=64, epochs=50, verbose=0)
     small = kp.slim(kp.strip(sparse))
     found = kp.explain(small)

@@ -26,6 +26,7 @@ def model():
     return model
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("strategy", OF_CHANNELS)
 @pytest.mark.parametrize("criterion", ["magnitude", "taylor"])
 def test_the_result_is_within_the_budget_and_is_the_slimmed_model(model, strategy, criterion):
@@ -164,6 +165,29 @@ def test_a_recovery_may_bring_its_options(model):
 
 def test_verification_can_be_left_out(model):
     assert compress(model, kp.Budget(flops=0.5), verify=False).report.difference is None
+
+
+OTHERS = {
+    "has 10 .* has 11": lambda small: keras.Model(small.inputs, keras.layers.ReLU()(small.outputs[0])),
+    "with weights of .* has a": lambda small: conv_model(),
+}
+
+
+@pytest.mark.parametrize("told", OTHERS)
+def test_train_that_returns_another_architecture_is_told_so(model, told):
+    with pytest.raises(OptionError, match=f"architecture that it is given. .*{told}"):
+        compress(model, kp.Budget(flops=0.5), train=OTHERS[told])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_train_that_leaves_what_is_no_number_is_told_so(model, value):
+    def train(small):
+        weights = small.get_weights()
+        weights[0][..., 0] = value
+        small.set_weights(weights)
+
+    with pytest.raises(kp.DataError, match="After `train` the weight .*kernel' holds NaN or infinity.*learning rate"):
+        compress(model, kp.Budget(flops=0.5), train=train)
 
 
 def test_an_unreachable_budget_fails_before_any_training(model):
