@@ -38,7 +38,7 @@ def batches(data: Any, batch_size: int = 32, *, limit: int | None = None, x_only
     seen = 0
     for batch in _raw_batches(data, batch_size, x_only):
         if limit is not None and seen + batch.size > limit:
-            batch = _take(batch, slice(0, limit - seen))
+            batch = take(batch, slice(0, limit - seen))
         if batch.size == 0:
             break
         seen += batch.size
@@ -57,6 +57,15 @@ def as_arrays(data: Any, limit: int | None = None) -> Batch:
     return Batch(*(_concatenate([part[i] for part in parts]) for i in range(3)))
 
 
+def arrays_of(data: Any) -> Batch | None:
+    """The arrays of `data` as one batch, without a copy; None where it is no arrays, but comes in batches."""
+    if data is None or not _is_structure_of_arrays(data):
+        return None
+    batch = _unpack(data, False)
+    _check_lengths(batch)
+    return batch
+
+
 def _raw_batches(data, batch_size, x_only) -> Iterator[Batch]:
     if data is None:
         raise DataError("There is no data: pass arrays, a tf.data.Dataset, a PyDataset or an iterable of batches.")
@@ -73,12 +82,16 @@ def _raw_batches(data, batch_size, x_only) -> Iterator[Batch]:
         )
 
 
-def _slices(whole: Batch, batch_size: int) -> Iterator[Batch]:
-    lengths = {len(leaf) for part in whole if part is not None for leaf in _leaves(part)}
+def _slices(arrays: Batch, batch_size: int) -> Iterator[Batch]:
+    _check_lengths(arrays)
+    for start in range(0, arrays.size, batch_size):
+        yield take(arrays, slice(start, start + batch_size))
+
+
+def _check_lengths(arrays: Batch) -> None:
+    lengths = {len(leaf) for part in arrays if part is not None for leaf in _leaves(part)}
     if len(lengths) > 1:
         raise DataError(f"All arrays must have the same number of samples. Received lengths: {sorted(lengths)}.")
-    for start in range(0, whole.size, batch_size):
-        yield _take(whole, slice(start, start + batch_size))
 
 
 def _unpack(item, x_only) -> Batch:
@@ -128,7 +141,8 @@ def _map(function, structure):
     return function(structure)
 
 
-def _take(batch: Batch, part: slice) -> Batch:
+def take(batch: Batch, part: slice | np.ndarray) -> Batch:
+    """Some samples of a batch: a slice of them, or those with these numbers."""
     return Batch(*(None if field is None else _map(lambda leaf: leaf[part], field) for field in batch))
 
 

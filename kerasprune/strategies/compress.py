@@ -15,6 +15,8 @@ from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import STRATEGIES
+from kerasprune.training import Distill
+from kerasprune.training.distill import resolve_distill
 
 LAYOUTS = ("own", "channels_last")
 
@@ -59,6 +61,7 @@ def compress(
     data: Any = None,
     train: Callable[[keras.Model], keras.Model | None] | None = None,
     *,
+    distill: bool | Distill = False,
     loss: Any = None,
     batch_size: int = 32,
     limit: int | None = None,
@@ -80,6 +83,8 @@ def compress(
         data: As in `score`. It is read once in every step, so it must not be a generator if there are several.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
             trained model, of the same architecture.
+        distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that, whatever it does: in its
+            `fit`, the loss has a part for the teacher. `Distill(temperature=2.0)` brings options.
         loss: As in `score`.
         batch_size: As in `score`.
         limit: As in `score`.
@@ -119,12 +124,14 @@ def compress(
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
+    teaching = _teaching(distill, train)
     opened = Opened.of(_laid_out(model, layout))
     rounds = Rounds(
         opened=opened,
         criterion=criterion,
         sampling=Sampling(data, loss, batch_size, limit, seed, progress),
         trainer=train,
+        distill=teaching,
         verify=verify,
         recover=recoveries,
         selection=selection,
@@ -135,6 +142,7 @@ def compress(
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     settings |= {"layout": layout} if layout != "own" else {}
     settings |= {"recover": ", ".join(map(str, recover))} if recover else {}
+    settings |= {} if teaching is None else {"distill": teaching}
     return Compression(state.model, keep, Report.of(opened.graph, keep, settings, state.steps), state.record)
 
 
@@ -142,6 +150,16 @@ def _laid_out(model: keras.Model, layout: str) -> keras.Model:
     if layout not in LAYOUTS:
         raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     return channels_last(unroll(model)) if layout == "channels_last" else model
+
+
+def _teaching(distill: bool | Distill, train: Callable | None) -> Distill | None:
+    teaching = resolve_distill(distill)
+    if teaching is not None and train is None:
+        raise OptionError(
+            "`distill` lets a teacher take part in training, and nothing is trained. Pass train=..., for example "
+            "train=lambda small: finetune(small, (x, y)).model."
+        )
+    return teaching
 
 
 def _recoveries(chosen: tuple[str | Recovery, ...], data: Any) -> tuple[Recovery, ...]:
