@@ -79,6 +79,8 @@ def epochs_of(data: Any, validation: Any, batch_size: int, seed: int, steps_per_
     Raises:
         DataError: Nobody knows how long an epoch is, or a share is to be held out of data that is no arrays.
     """
+    if data is None:
+        raise DataError("There is no data: pass arrays, a tf.data.Dataset, a PyDataset or an iterable of batches.")
     arrays = arrays_of(data)
     if isinstance(validation, float):
         arrays, validation = _held_out(arrays, validation, seed, data)

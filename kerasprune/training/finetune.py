@@ -73,8 +73,8 @@ def finetune(
         epochs: Passes over the data.
         teacher: A model with the same inputs and outputs, or several, for example the model before pruning.
         distill: How the teacher teaches; None for the defaults of `Distill`.
-        keep: bool (num_ids,), what `model` has of the first teacher, over the ids of `trace(teacher)`; features are then
-            compared channel by channel. Else they can be where both have the same shape.
+        keep: bool (num_ids,), what `model` has of the first teacher, over the ids of `trace(teacher)`; features are
+            then compared channel by channel. Else they can be where both have the same shape.
         validation: Data like `data`, or a float in (0, 1): the share of the arrays that is not trained on, but chooses
             the epoch. Not the test data.
         loss: A Keras loss by name or as an object, or a structure of these; None for the model's own.

@@ -121,4 +121,6 @@ def _check_alike(teacher: keras.Model, student: keras.Model) -> None:
 
 
 def _agree(first: tuple, second: tuple) -> bool:
-    return len(first) == len(second) and all(None in pair or pair[0] == pair[1] for pair in zip(first, second))
+    return len(first) == len(second) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(first, second, strict=True)
+    )

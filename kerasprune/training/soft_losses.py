@@ -86,7 +86,7 @@ class Weighted(keras.distillation.FeatureDistillation):
         return self.loss(teacher_outputs, student_outputs, sample_weight)
 
 
-# What is known about outputs from the name of the loss that judges them; of others, from the activation that makes them.
+# What is known of outputs by the name of the loss that judges them; of others, by the activation that makes them.
 _BY_LOSS = {
     "categorical_crossentropy": SoftClasses,
     "sparse_categorical_crossentropy": SoftClasses,
