@@ -3,9 +3,9 @@
     python -m benchmarks.distillation --data DIR [--seeds 3]
 
 DIR holds `fashion_mnist/fashion_mnist.npz`. The shipped network is cut to 15 % of its multiply-accumulates, by
-magnitude and at once, and trained by `kp.finetune` on 6,000 training images. The learning rate is chosen for the network
-without a teacher, with one seed, on 5,000 other training images; the teacher gets the same one. The test images are
-looked at by the runs in the table alone. Runs that are in the results already are not repeated.
+magnitude and at once, and trained by `kp.finetune` on 6,000 training images. The learning rate is chosen for the
+network without a teacher, with one seed, on 5,000 other training images; the teacher gets the same one. The test images
+are looked at by the runs in the table alone. Runs that are in the results already are not repeated.
 """
 
 import statistics
@@ -13,17 +13,17 @@ import time
 
 import keras
 import numpy as np
-from kerasprune_models import fashion_cnn
 
 import kerasprune as kp
 from benchmarks import datasets
 from benchmarks.harness import Results, about, arguments, measured_on, table
+from kerasprune_models import fashion_cnn
 
 BUDGET = kp.Budget(flops=0.15)
 IMAGES, VALIDATION, EPOCHS = 6000, 5000, 6
 CHOOSING_SEED = 100
-# Every way with what it may choose from: the learning rate, and how the teacher teaches. The teacher gets the rate that is
-# best without it, and teaches as `Distill` does by default.
+# Every way with what it may choose from: the learning rate, and how the teacher teaches. The teacher gets the rate that
+# is best without it, and teaches as `Distill` does by default.
 CHOICES: dict[str, list[tuple[float, dict | None]]] = {
     "alone": [(1e-3, None), (4e-3, None), (1e-2, None)],
     "teacher": [(1e-2, {"temperature": 4.0, "weight": 0.7})],
@@ -85,9 +85,8 @@ def lines(rows: list[dict]) -> list[str]:
     if tested:
         found += [
             f"The shipped network, {tested[0]['whole']:.2f} % on the 10,000 test images, cut to "
-            f"{tested[0]['macs']:.1f} % of its multiply-accumulates at once ({tested[0]['as_cut']:.2f} % as cut), after",
-            f"{EPOCHS} epochs on {IMAGES:,} training images. The teacher has seen all 60,000 of them, the {VALIDATION:,} "
-            "that settings are chosen by among them.",
+            f"{tested[0]['macs']:.1f} % of its multiply-accumulates at once ({tested[0]['as_cut']:.2f} % as cut),",
+            f"after {EPOCHS} epochs on {IMAGES:,} training images. The teacher has seen all 60,000 of them.",
         ]
     found += [measured_on(rows), "", "## Test", ""]
     cells = []

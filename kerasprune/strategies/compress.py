@@ -83,8 +83,8 @@ def compress(
         data: As in `score`. It is read once in every step, so it must not be a generator if there are several.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
             trained model, of the same architecture.
-        distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so, the
-            loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
+        distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so,
+            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
         loss: As in `score`.
         batch_size: As in `score`.
         limit: As in `score`.
