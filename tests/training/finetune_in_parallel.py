@@ -1,4 +1,4 @@
-"""Fine-tunes a model, with its teacher, on two devices or as one of two workers; prints what the test compares."""
+"""Fine-tunes a model, with its teacher, on two devices; prints what the test compares."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def main(way: str) -> None:
-    """Train in one way: "mirrored", "workers", "data" or "model"."""
+    """Train in one way: "alone", "mirrored", "data" or "model"."""
     scope = SCOPES[way]
     with scope():
         import keras
@@ -54,12 +54,6 @@ def mirrored():
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()
 
 
-def workers():
-    import tensorflow as tf
-
-    return tf.distribute.MultiWorkerMirroredStrategy().scope()
-
-
 def data():
     import keras
 
@@ -81,7 +75,7 @@ def alone():
     return contextlib.nullcontext()
 
 
-SCOPES = {"alone": alone, "mirrored": mirrored, "workers": workers, "data": data, "model": model}
+SCOPES = {"alone": alone, "mirrored": mirrored, "data": data, "model": model}
 
 if __name__ == "__main__":
     assert os.environ["KERAS_BACKEND"]
