@@ -68,7 +68,7 @@ class Distill:
         return tuple(pattern for pattern in given if pattern)
 
     def __str__(self) -> str:
-        shown = {"temperature": self.temperature, "weight": self.weight}
+        shown: dict[str, object] = {"temperature": self.temperature, "weight": self.weight}
         shown |= {"features": ", ".join(self.patterns)} if self.patterns else {}
         shown |= {"teachers": 1 + len(self.teachers)} if self.teachers else {}
         return f"Distill({', '.join(f'{name}={value}' for name, value in shown.items())})"

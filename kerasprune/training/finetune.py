@@ -134,7 +134,7 @@ def finetune(
         ).history
     result = trained if precision is None else _like(source, trained)
     compile_like(result, source)
-    best = choice[0].best_epoch if choice else epochs - 1
+    best = next((each.best_epoch for each in choice if each.best_epoch is not None), epochs - 1)
     return Finetuned(result, {name: [float(v) for v in values] for name, values in history.items()}, best)
 
 
