@@ -16,6 +16,8 @@ from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import STRATEGIES
+from kerasprune.training import Distill
+from kerasprune.training.distill import resolve_distill
 
 LAYOUTS = ("own", "channels_last")
 
@@ -60,6 +62,7 @@ def compress(
     data: Any = None,
     train: Callable[[keras.Model], keras.Model | None] | None = None,
     *,
+    distill: bool | Distill = False,
     loss: Any = None,
     batch_size: int = 32,
     limit: int | None = None,
@@ -82,6 +85,8 @@ def compress(
             is compiled with, else what outputs and labels ask for.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
             trained model, of the same architecture.
+        distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so,
+            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
         loss: As in `score`.
         batch_size: As in `score`.
         limit: As in `score`.
@@ -124,6 +129,7 @@ def compress(
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
+    teaching = _teaching(distill, train)
     opened = Opened.of(_laid_out(model, layout))
     judge = Judgement.of(opened, sampling)
     rounds = Rounds(
@@ -131,6 +137,7 @@ def compress(
         criterion=criterion,
         sampling=judge.sampling,
         trainer=train,
+        distill=teaching,
         verify=verify,
         recover=recoveries,
         selection=selection,
@@ -142,6 +149,7 @@ def compress(
     settings |= {"layout": layout} if layout != "own" else {}
     settings |= {"recover": ", ".join(map(str, recover))} if recover else {}
     report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps))
+    settings |= {} if teaching is None else {"distill": teaching}
     return Compression(state.model, keep, report, state.record)
 
 
@@ -149,6 +157,16 @@ def _laid_out(model: keras.Model, layout: str) -> keras.Model:
     if layout not in LAYOUTS:
         raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     return channels_last(unroll(model)) if layout == "channels_last" else model
+
+
+def _teaching(distill: bool | Distill, train: Callable | None) -> Distill | None:
+    teaching = resolve_distill(distill)
+    if teaching is not None and train is None:
+        raise OptionError(
+            "`distill` lets a teacher take part in training, and nothing is trained. Pass train=..., for example "
+            "train=lambda small: finetune(small, (x, y)).model."
+        )
+    return teaching
 
 
 def _recoveries(chosen: tuple[str | Recovery, ...], data: Any) -> tuple[Recovery, ...]:

@@ -1,5 +1,6 @@
 """One round of pruning in steps that strategies compose: rank, select, cut, check, repair, train."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 from kerasprune.core import ChannelGraph, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened, operations
+from kerasprune.graph import Opened, compile_like, operations
 from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
 from kerasprune.strategies.training import trained_by
+from kerasprune.training import Distill, Lesson, lesson
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,7 @@ class Rounds:
     criterion: Any = "magnitude"
     sampling: Sampling = Sampling()
     trainer: Callable[[keras.Model], keras.Model | None] | None = None
+    distill: Distill | None = None
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -165,11 +168,24 @@ class Rounds:
         return state.noted(repairs=repairs)
 
     def train(self, state: State) -> State:
-        """Let the user train the model, where that is wanted; see `trained_by` for what may be wrong with it."""
+        """Let the user train the model, where that is wanted, with the original one as its teacher, where that is.
+
+        See `trained_by` for what may be wrong with it.
+        """
         if self.trainer is None:
             return state
-        trained = trained_by(self.trainer, state.opened.trains)
+        given = state.opened.trains
+        taught = given if self._lesson is None else self._lesson.pupil(given, self._kept(state))
+        trained = trained_by(self.trainer, taught)
+        if trained is taught and taught is not given:
+            compile_like(given, taught)
+            trained = given
         return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+
+    @functools.cached_property
+    def _lesson(self) -> Lesson | None:
+        """The original model as a teacher."""
+        return None if self.distill is None else lesson(self.distill, self.opened)
 
     def _kept(self, state: State) -> np.ndarray:
         """What is left of the original model: bool (num_ids,)."""
