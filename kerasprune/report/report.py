@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,6 +33,7 @@ class Step:
         difference: Largest difference between the masked and the slimmed model, relative to the output; None if it was
             not measured.
         repairs: What the recoveries did, layer by layer.
+        weights: The weights of all kernels, and those that are left; None where whole channels go.
     """
 
     target: Mapping[str, float]
@@ -40,16 +42,25 @@ class Step:
     macs: int
     difference: float | None = None
     repairs: tuple[Repair, ...] = ()
+    weights: Change | None = None
 
     @classmethod
-    def of(cls, graph: ChannelGraph, target: Mapping[str, float]) -> "Step":
+    def of(cls, graph: ChannelGraph, target: Mapping[str, float], weights: Change | None = None) -> "Step":
         """The step that has led to a model, as far as its graph tells.
 
         Args:
             graph: The graph of the model after the step.
             target: The limits of the step.
+            weights: Single weights, before all steps and now.
         """
-        return cls(target, graph.channels(), round(graph.params()), round(graph.macs()))
+        return cls(target, graph.channels(), round(graph.params()), round(graph.macs()), weights=weights)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Step":
+        """The step of which `dataclasses.asdict` made a dict."""
+        repairs = tuple(Repair(**repair) for repair in fields["repairs"])
+        weights = None if fields["weights"] is None else Change(**fields["weights"])
+        return cls(**{**fields, "repairs": repairs, "weights": weights})
 
 
 @dataclass(frozen=True)
@@ -175,6 +186,9 @@ class Report:
             lines.append(
                 f"{len(self.steps)} steps, MACs after each: {', '.join(f'{step.macs:,}' for step in self.steps)}"
             )
+        if self.steps and self.steps[-1].weights is not None:
+            weights = self.steps[-1].weights
+            lines.append(f"single weights: {weights}, {100 * weights.kept:.2f} % kept")
         if self.difference is not None:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
         if self.quality:

@@ -6,7 +6,7 @@ from kerasprune.sparse.magnitude_weights import MagnitudeWeights
 from kerasprune.sparse.penalized_weights import PenalizedWeights
 from kerasprune.sparse.ranked_weights import RankedWeights
 from kerasprune.sparse.sparse import Sparse, kernel_positions
-from kerasprune.sparse.sparsify import sparsify
+from kerasprune.sparse.sparsify import sparsify, weights_left
 from kerasprune.sparse.weight_gates import METHODS, WeightGates
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "names",
     "register",
     "sparsify",
+    "weights_left",
 ]
 
 names = METHODS.names

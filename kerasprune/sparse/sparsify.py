@@ -72,19 +72,23 @@ def sparsify(
     copy = opened.runs
     gated = kernel_positions(copy)
     size = sum(math.prod(copy.weights[position].shape) for position in gated)
+    if budget is not None and (sparsity is not None or weights is not None):
+        raise OptionError(
+            f"Pass one of `sparsity`, `weights` and `budget`. Received: {sparsity=}, {weights=}, {budget=}."
+        )
     if budget is not None:
-        weights = _left_by(budget, copy, size, sparsity, weights)
+        weights = weights_left(budget, copy, size)
     target = {name: value for name, value in (("sparsity", sparsity), ("weights", weights)) if value is not None}
     layer = Sparse(copy, method, gated, name="sparse_weights", origin=opened.origin, seed=seed, **target, **options)
     return in_class_of(_around(layer, model.name), model, ScheduledModel)
 
 
-def _left_by(budget, model: keras.Model, size: int, sparsity, weights) -> int:
-    """How many of the kernels' `size` weights a budget leaves."""
-    if sparsity is not None or weights is not None:
-        raise OptionError(
-            f"Pass one of `sparsity`, `weights` and `budget`. Received: {sparsity=}, {weights=}, {budget=}."
-        )
+def weights_left(budget: Budget, model: keras.Model, size: int) -> int:
+    """How many of the kernels' `size` weights a budget of `params` leaves.
+
+    Raises:
+        OptionError: The budget has other limits, or does not even leave what is in no kernel.
+    """
     if not isinstance(budget, Budget) or set(budget.given) != {"params"}:
         raise OptionError(
             f"Single weights are limited by their number alone. Received: budget={budget}. To keep a tenth of all "

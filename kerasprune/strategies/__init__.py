@@ -2,19 +2,26 @@
 
 from kerasprune.strategies.compress import Compression, compress
 from kerasprune.strategies.iterative import Iterative
+from kerasprune.strategies.lottery_ticket import LotteryTicket
 from kerasprune.strategies.one_shot import OneShot
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.serial import Serial
 from kerasprune.strategies.strategy import STRATEGIES
+from kerasprune.strategies.tickets import Tickets
+from kerasprune.strategies.train_prune_retrain import Thresholds, TrainPruneRetrain
 
 __all__ = [
     "STRATEGIES",
     "Compression",
     "Iterative",
+    "LotteryTicket",
     "OneShot",
     "Rounds",
     "Serial",
     "State",
+    "Thresholds",
+    "Tickets",
+    "TrainPruneRetrain",
     "compress",
     "names",
     "register",

@@ -60,7 +60,7 @@ def compress(
     criterion: str | Callable = "magnitude",
     strategy: str | Callable[[Rounds, Budget], State] = "one_shot",
     data: Any = None,
-    train: Callable[[keras.Model], keras.Model | None] | None = None,
+    train: Callable[..., keras.Model | None] | None = None,
     *,
     distill: bool | Distill = False,
     loss: Any = None,
@@ -79,12 +79,14 @@ def compress(
         model: A Functional or Sequential model; it is not touched.
         budget: The limits of the smaller model.
         criterion: What channels are ranked by, as in `score`; an object such as `Magnitude(p=2)` brings its options.
-        strategy: "one_shot", "iterative", "serial", an object such as `Iterative(steps=10)`, or any callable that takes
-            `Rounds` and the budget and returns the last `State`.
+        strategy: "one_shot", "iterative", "serial", "lottery_ticket", "train_prune_retrain" (which removes single
+            weights), an object such as `Iterative(steps=10)`, or any callable that takes `Rounds` and the budget and
+            returns the last `State`.
         data: As in `score`. With labels, the report has the loss and the metrics before and after: those that the model
             is compiled with, else what outputs and labels ask for.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
-            trained model, of the same architecture.
+            trained model, of the same architecture. A `LotteryTicket(step=k)` calls it once with `stop=k`, to train
+            that many steps, and then with `start=k`, to train from there to the end.
         distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so,
             the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
         loss: As in `score`.

@@ -62,7 +62,7 @@ class Rounds:
     opened: Opened
     criterion: Any = "magnitude"
     sampling: Sampling = Sampling()
-    trainer: Callable[[keras.Model], keras.Model | None] | None = None
+    trainer: Callable[..., keras.Model | None] | None = None
     distill: Distill | None = None
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
@@ -85,7 +85,7 @@ class Rounds:
             VerificationError: It had to be taken apart, and its parts do not compute what it does.
         """
         if self.verify:
-            check_opened(self.opened, self._samples(self.opened))
+            check_opened(self.opened, self.samples(self.opened))
         plain = self.opened.changed(self.opened.flat)
         return State(plain, np.arange(self.graph.num_ids))
 
@@ -154,9 +154,7 @@ class Rounds:
         if not self.verify:
             return after
         keep = np.isin(before.origin, after.origin)
-        return after.noted(
-            difference=compare(before.opened, keep, after.opened.runs.flat, self._samples(before.opened))
-        )
+        return after.noted(difference=compare(before.opened, keep, after.opened.runs.flat, self.samples(before.opened)))
 
     def repair(self, state: State) -> State:
         """Let the recoveries, one after the other, give back what cuts have taken of the original model."""
@@ -167,20 +165,34 @@ class Rounds:
             state, repairs = replace(state, opened=state.opened.changed(model)), repairs + done
         return state.noted(repairs=repairs)
 
-    def train(self, state: State) -> State:
-        """Let the user train the model, where that is wanted, with the original one as its teacher, where that is.
-
-        See `trained_by` for what may be wrong with it.
-        """
+    def train(self, state: State, **span: int) -> State:
+        """Let the user train the model, where that is wanted; see `trained`."""
         if self.trainer is None:
             return state
-        given = state.opened.trains
-        taught = given if self._lesson is None else self._lesson.pupil(given, self._kept(state))
-        trained = trained_by(self.trainer, taught)
+        trained = self.trained(state.opened.trains, self._kept(state), **span)
+        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+
+    def trained(self, given: keras.Model, keep: np.ndarray | None = None, **span: int) -> keras.Model:
+        """What the user's training makes of a model, with the original one as its teacher, where that is wanted.
+
+        Args:
+            given: A model that the backend can run; it is the result where nothing is to be trained.
+            keep: bool (num_ids,), what it has of the original model; None if it is as large.
+            **span: `start`, the step that training begins with, and `stop`, the one that it ends before, where it is
+                not all of it.
+
+        Raises:
+            DataError: See `trained_by`.
+            OptionError: See there.
+        """
+        if self.trainer is None:
+            return given
+        taught = given if self._lesson is None else self._lesson.pupil(given, keep)
+        trained = trained_by(functools.partial(self.trainer, **span), taught)
         if trained is taught and taught is not given:
             compile_like(given, taught)
-            trained = given
-        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+            return given
+        return trained
 
     @functools.cached_property
     def _lesson(self) -> Lesson | None:
@@ -193,5 +205,6 @@ class Rounds:
         keep[state.origin] = True
         return keep
 
-    def _samples(self, opened: Opened):
+    def samples(self, opened: Opened):
+        """Inputs on which a model is compared with another one: of the data, or random where there is none."""
         return samples_for(opened, self.sampling.data, self.sampling.seed)

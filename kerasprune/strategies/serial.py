@@ -1,7 +1,6 @@
 """One channel at a time, without training in between."""
 
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from kerasprune.evidence.quality import find_metric, more_is_better
 from kerasprune.report import Removal, Trajectory
 from kerasprune.selection import Budget
 from kerasprune.selection.budget import fits
+from kerasprune.strategies.journal import fingerprint, other_run, words
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import strategy
 
@@ -112,19 +112,18 @@ class _Walk:
 
     def start(self) -> Trajectory:
         """The whole model, or where an interrupted run has come to."""
-        criterion = self.rounds.criterion
         loss, accuracy, value = self._measure(np.ones(self.graph.num_ids))
         if self.serial.max_drop is not None and accuracy is None and value is None:
             raise DataError("`max_drop` needs data with labels.")
         if self.serial.max_loss is not None and loss is None:
             raise DataError("`max_loss` needs data with labels.")
         trajectory = Trajectory(
-            criterion=criterion if isinstance(criterion, str) else getattr(criterion, "__name__", str(criterion)),
+            criterion=words(self.rounds.criterion),
             rerank=self.serial.rerank,
             candidates=self.removals_at_most,
             loss=loss,
             accuracy=accuracy,
-            fingerprint=_fingerprint(self.rounds.model),
+            fingerprint=fingerprint(self.rounds.model),
             metric="" if self.metric is None else self.metric.name,
             value=value,
         )
@@ -132,10 +131,7 @@ class _Walk:
             return trajectory
         found = Trajectory.load(self.serial.path)
         if replace(found, removals=(), loss=loss, accuracy=accuracy, value=value) != trajectory:
-            raise DataError(
-                f"{str(self.serial.path)!r} is the trajectory of another model, criterion or strategy. "
-                "Remove the file, or name another one."
-            )
+            raise other_run(self.serial.path)
         return found
 
     def steps(self, trajectory: Trajectory) -> Iterator[Trajectory]:
@@ -218,11 +214,3 @@ def _words(trajectory: Trajectory) -> str:
     loss = "" if last.loss is None else f", loss {last.loss:.4g}"
     accuracy = "" if last.accuracy is None else f", accuracy {100 * last.accuracy:.2f} %"
     return f"{last.group} [{last.id}]{loss}{accuracy}"
-
-
-def _fingerprint(model: keras.Model) -> int:
-    """A checksum of all weights."""
-    checksum = 0
-    for weight in model.weights:
-        checksum = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes(), checksum)
-    return checksum
