@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasprune.sparse.weight_gates import METHODS, WeightGates
+from kerasprune.sparse.weight_gates import METHODS, WeightGates, joined
 
 
 @METHODS.register("frozen")
@@ -18,8 +18,11 @@ class FrozenWeights(WeightGates):
         self.keep = self.state((self.size,), "ones", "keep")
 
     def sample(self, values):
-        first = ops.equal(self.step, 0.0)
-        keep = ops.where(first, ops.cast(ops.not_equal(values, 0.0), "float32"), ops.convert_to_tensor(self.keep))
+        keep = ops.cond(
+            ops.equal(self.step, 0.0),
+            lambda: ops.cast(ops.not_equal(joined(values), 0.0), "float32"),
+            lambda: ops.convert_to_tensor(self.keep),
+        )
         self.keep.assign(keep)
         self.advance()
         return keep

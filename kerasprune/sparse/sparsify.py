@@ -1,6 +1,7 @@
 """A model whose weights become sparse while it trains."""
 
 import math
+from collections.abc import Collection
 
 import keras
 
@@ -8,7 +9,8 @@ from kerasprune.core import OptionError
 from kerasprune.graph import Rebuild, as_inputs, as_outputs, functional, layers_inside, runnable, trace, unrolled
 from kerasprune.scheduled import ScheduledModel
 from kerasprune.selection import Budget
-from kerasprune.sparse.sparse import Sparse, kernel_positions
+from kerasprune.sparse.kernels import kernel_positions
+from kerasprune.sparse.sparse import Sparse
 from kerasprune.sparse.weight_gates import METHODS
 
 
@@ -19,6 +21,7 @@ def sparsify(
     *,
     weights: int | None = None,
     budget: Budget | None = None,
+    protect: Collection[str] = (),
     seed: int = 0,
     **options,
 ) -> ScheduledModel:
@@ -36,6 +39,7 @@ def sparsify(
             penalty on the density, and "frozen" keeps the zeros that the model has while the rest trains.
         weights: In place of `sparsity`, how many of the kernels' weights shall be left.
         budget: In place of both, a budget of `params`: all weights of the model that are not zero, biases included.
+        protect: Patterns of the names of layers that are left alone, such as "stem*"; nothing counts their weights.
         seed: Everything drawn at random follows from it.
         **options: Those of the method, for example `settle=0.8` or `rate=5.0`. Outside `fit`, where nobody knows the
             number of training steps, pass `steps`.
@@ -60,7 +64,7 @@ def sparsify(
         raise OptionError(f"{model.name!r} is sparse already. Call `strip` on it first, or go on training it.")
     opened = runnable(Rebuild(trace(flat)).run(flat))
     copy = opened.runs
-    gated = kernel_positions(copy)
+    gated = kernel_positions(copy, protect)
     size = sum(math.prod(copy.weights[position].shape) for position in gated)
     if budget is not None:
         weights = _left_by(budget, copy, size, sparsity, weights)
