@@ -24,8 +24,8 @@ class Sparse(keras.layers.Wrapper):
     Args:
         layer: The layer or model; it becomes part of this one.
         method: "penalty" (the published method, with a penalty on the density), "gumbel" and "magnitude" (which meet
-            `sparsity=` or `weights=` by a schedule), "rigl" and "set" (whose weights move), "frozen" (zeros stay zero), or
-            any other that is registered.
+            `sparsity=` or `weights=` by a schedule), "rigl" and "set" (whose weights move), "frozen" (zeros stay zero),
+            or any other that is registered.
         gated: Positions in `layer.weights` of what is gated; by default the kernels that are trainable.
         origin: The architecture that `strip` gives back, as JSON, where it is not that of `layer`.
         **options: Those of the method, and those of any layer.

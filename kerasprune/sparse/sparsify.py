@@ -35,15 +35,16 @@ def sparsify(
         model: The model; it is not touched.
         sparsity: The share of the kernels' weights that shall be zero in the end, in [0, 1).
         method: "gumbel" samples gates that are trained with the weights and meet the target by a schedule; "magnitude"
-            keeps the largest weights, fewer and fewer; "rigl" and "set" keep the number from the first step on, and move
-            weights to where the gradient is largest, or at random. Without a target: "penalty" is the published method, with a
-            penalty on the density, and "frozen" keeps the zeros that the model has while the rest trains.
+            keeps the largest weights, fewer and fewer; "rigl" and "set" keep the number from the first step on, and
+            move weights to where the gradient is largest, or at random. Without a target: "penalty" is the published
+            method, with a penalty on the density, and "frozen" keeps the zeros that the model has while the rest
+            trains.
         weights: In place of `sparsity`, how many of the kernels' weights shall be left.
         budget: In place of both, a budget of `params`: all weights of the model that are not zero, biases included.
         protect: Patterns of the names of layers that are left alone, such as "stem*"; nothing counts their weights.
         seed: Everything drawn at random follows from it.
-        **options: Those of the method, for example `settle=0.8` or `distribution="uniform"`. Outside `fit`, where nobody knows the
-            number of training steps, pass `steps`.
+        **options: Those of the method, for example `settle=0.8` or `distribution="uniform"`. Outside `fit`, where
+            nobody knows the number of training steps, pass `steps`.
 
     Returns:
         A model with the inputs, the outputs (same names, same order) and the weights of `model`. It is not compiled.
