@@ -88,7 +88,9 @@ MODELS = {
     "PartialLayerNormalization": lambda: with_layer(PartialLayerNormalization(6)),
     "PenalizedWeights": lambda: sparse("penalty"),
     "ReshapeLike": reshaped,
+    "RigLWeights": lambda: sparse("rigl", sparsity=0.5, steps=2),
     "ScheduledModel": lambda: sparse("magnitude", sparsity=0.5, steps=2),
+    "SetWeights": lambda: sparse("set", sparsity=0.5, steps=2),
     "Sparse": lambda: sparse("magnitude", sparsity=0.5, steps=2),
 }
 
