@@ -26,7 +26,7 @@ def _basnet(hub):
         image_encoder=resnet(hub, "basic_block", filters=(64, 64, 96, 96), image_shape=(None, None, 3)),
         num_classes=1,
         image_shape=IMAGE,
-        projection_filters=16,
+        projection_filters=64,
     )
 
 

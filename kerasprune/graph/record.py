@@ -1,5 +1,6 @@
 """The call of a layer that is made of Keras layers and operations, recorded as calls of these parts."""
 
+import contextlib
 import dataclasses
 import inspect
 import re
@@ -8,14 +9,19 @@ import keras
 import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.creations import recorded_creations
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
-from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes
+from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes, without_creations
 from kerasprune.graph.symbolic_parts import symbolic_parts
 from kerasprune.graph.walk import calls_between
 
 
 class RecordError(Exception):
     """A call cannot be recorded; the text says why, without naming the layer."""
+
+
+class UnheldWeightError(RecordError):
+    """The call uses a weight that no part gives."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,13 +57,35 @@ def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers 
     _refuse_state(layer, args, kwargs)
     kwargs, givers = _taken(layer, kwargs), givers or Givers()
     try:
-        recording = _record_twice(layer, args, kwargs, givers)
-        return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
+        return _at_one_size(layer, args, kwargs, givers)
     except RecordError:  # it needs to know a size
         pass
-    unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
+    known = _sizes_are_known((args, kwargs))
     try:
-        recording = for_all_sizes(*(_record_twice(layer, args, kwargs, givers, trial) for trial in (0, 1)))
+        return _at_two_sizes(layer, args, kwargs, givers, creations=not known)
+    except RecordError:
+        if not known:
+            raise
+    return _at_two_sizes(layer, args, kwargs, givers, creations=True)
+
+
+def _at_one_size(layer, args, kwargs, givers) -> Recording:
+    """The recording of a call that need not know the batch size; of one on constants, if need be, that makes them."""
+    try:
+        recording = _record_twice(layer, args, kwargs, givers)
+    except UnheldWeightError:  # a part may be called on a constant
+        with recorded_creations():
+            recording = without_creations(_record_twice(layer, args, kwargs, givers))
+    return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
+
+
+def _at_two_sizes(layer, args, kwargs, givers, creations: bool) -> Recording:
+    """The recording of a call that needs to know sizes, with what it makes of these where `creations`."""
+    unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
+    with recorded_creations() if creations else contextlib.nullcontext():
+        trials = [_record_twice(layer, args, kwargs, givers, trial) for trial in (0, 1)]
+    try:
+        recording = for_all_sizes(*trials)
     except OpenSizeError as error:
         raise RecordError(f"its calls depend on {unknown}: {error}") from error
     _compare_at_third_sizes(layer, recording, args, kwargs, unknown)
@@ -107,17 +135,30 @@ def _record(layer, args, kwargs, givers, trial) -> Recording:
         return stand_ins[-1]
 
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
-    with symbolic_parts(layer), _ReadWeights() as scope:
+    inlined: set[int] = set()
+    while True:
+        known = len(inlined)
+        try:
+            scope, weights, found, outputs = _called(layer, args, kwargs, stand_ins, inlined)
+            break
+        except RecordError:
+            if len(inlined) == known:
+                raise
+    _refuse_weights(scope, found)
+    found = _with_givers(layer, weights, stand_ins, found, outputs, givers)
+    return Recording(tuple(stand_ins), tuple(found), outputs)
+
+
+def _called(layer, args, kwargs, stand_ins: list, inlined: set[int]) -> tuple:
+    """What the call of a layer reads, its own weights, the calls that it makes, and what it returns."""
+    with symbolic_parts(layer, inlined), _ReadWeights() as scope:
         weights = put_weight_tensors(layer)
         try:
             outputs = layer.call(*args, **kwargs)
         except Exception as error:  # the user's code may raise anything
             raise RecordError(f"its call fails on symbolic tensors ({_first_line(error)})") from error
         _refuse_outputs(outputs)
-        found = calls_between([*stand_ins, *weights], keras.tree.flatten(outputs))
-    _refuse_weights(scope, found)
-    found = _with_givers(layer, weights, stand_ins, found, outputs, givers)
-    return Recording(tuple(stand_ins), tuple(found), outputs)
+        return scope, weights, calls_between([*stand_ins, *weights], keras.tree.flatten(outputs)), outputs
 
 
 def _with_givers(layer, weights, inputs, calls, outputs, givers: Givers) -> list[Call]:
@@ -191,7 +232,7 @@ def _refuse_weights(scope: "_ReadWeights", found: list[Call]) -> None:
     leaves = [leaf for call in found for leaf in keras.tree.flatten(call.arguments)]
     weights = scope.read + [leaf for leaf in leaves if isinstance(leaf, keras.Variable)]
     if weights:
-        raise RecordError(f"its call uses the weight `{weights[0].name}` outside of a layer")
+        raise UnheldWeightError(f"its call uses the weight `{weights[0].name}` outside of a layer")
 
 
 def needs_cast(layer: keras.layers.Layer, tensor: keras.KerasTensor) -> bool:

@@ -1,0 +1,35 @@
+"""Functions that are told sizes: what they make of a tensor is what the operation with these sizes makes of it."""
+
+from kerasprune.core import Count, Labels
+from kerasprune.graph.at_sizes import OF_TENSOR, AtSizes
+from kerasprune.graph.rule import rule
+from kerasprune.graph.site import Site
+
+
+@rule(AtSizes, behaviour="move")
+def at_sizes(site: Site) -> Labels | list[Labels]:
+    """Axes that keep their length keep their channels; of all inputs but the tensor it takes, sizes are read."""
+    has_tensor = site.layer.function in OF_TENSOR
+    for labels in site.inputs[has_tensor:]:
+        site.freeze(labels, f"{site.name} reads how many of these channels there are")
+    rank = len(site.output_shapes[0])
+    if not has_tensor:
+        return (None,) * rank
+    if site.layer.function == "get_item":
+        return site.decline(f"{site.name} takes a part whose bounds are sizes") if _any(site) else (None,) * rank
+    labels, settings = (None,) * (rank - len(site.labels)) + site.labels, site.layer.settings
+    outputs = []
+    for vector, size in zip(labels, settings["shape"], strict=True):
+        if vector is not None and size != len(vector):
+            site.freeze(vector, f"{site.name} gives the axis of these channels another length")
+            vector = None
+        outputs.append(vector)
+    pairs = zip(settings["shape"], outputs, strict=True)
+    shape = [size if vector is None else Count(vector) for size, vector in pairs]
+    if any(vector is not None for vector in outputs):
+        site.set("settings", {**settings, "shape": shape})
+    return tuple(outputs)
+
+
+def _any(site: Site) -> bool:
+    return any(vector is not None for vector in site.labels)
