@@ -5,11 +5,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasprune.core import OptionError
 from kerasprune.core.registry import known
 
 ops = keras.ops
+
+
+def _constant(values, shape, dtype):
+    return ops.convert_to_tensor(np.array(values, dtype).reshape(shape))
 
 
 def _slice(shape, start, x):
@@ -33,6 +38,7 @@ def _slice_of(bounds: Sequence) -> slice:
 FUNCTIONS: dict[str, Callable] = {
     "arange": ops.arange,
     "broadcast_to": _broadcast_to,
+    "constant": _constant,
     "eye": ops.eye,
     "full": ops.full,
     "get_item": _get_item,
@@ -86,6 +92,10 @@ class AtSizes(keras.layers.Layer):
         shape = self.settings.get("shape")
         return bool(shape) and isinstance(shape[0], dict) and shape[0]["axis"] == 0
 
+    def reads(self) -> list[tuple[int, int]]:
+        """The number of the input and the axis for every size that is read."""
+        return _places(self.settings)
+
     def call(self, inputs):
         tensors = inputs[:1] if self.function in OF_TENSOR else []
         shapes = [ops.shape(tensor) for tensor in inputs]
@@ -121,7 +131,7 @@ _STAND_IN = 97
 def _made_spec(function: str, settings: dict) -> keras.KerasTensor:
     """What a function that takes no tensor gives, without making it where it is large."""
     shape = settings.get("shape")
-    if shape is None:
+    if shape is None or function == "constant":
         made = FUNCTIONS[function](**settings)
         return keras.KerasTensor(made.shape, dtype=keras.backend.standardize_dtype(made.dtype))
     settings = {**settings, "shape": [1] * len(shape)} if math.prod(shape) > 1 else settings
@@ -131,10 +141,23 @@ def _made_spec(function: str, settings: dict) -> keras.KerasTensor:
 def at(settings: Any, shapes: Sequence[Sequence]) -> Any:
     """The settings with the sizes of tensors of these shapes in their places."""
     if isinstance(settings, dict):
-        if settings.keys() == {"input", "axis", "plus"}:
+        if _is_place(settings):
             size = shapes[settings["input"]][settings["axis"]]
             return size + settings["plus"] if settings["plus"] else size
         return {key: at(value, shapes) for key, value in settings.items()}
     if isinstance(settings, (list, tuple)):
         return [at(value, shapes) for value in settings]
     return settings
+
+
+def _places(settings: Any) -> list[tuple[int, int]]:
+    """The places of sizes among the settings: the number of the input and the axis."""
+    if isinstance(settings, dict):
+        if _is_place(settings):
+            return [(settings["input"], settings["axis"])]
+        settings = list(settings.values())
+    return [place for each in settings for place in _places(each)] if isinstance(settings, (list, tuple)) else []
+
+
+def _is_place(settings: dict) -> bool:
+    return settings.keys() == {"input", "axis", "plus"}

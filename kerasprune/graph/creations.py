@@ -11,7 +11,9 @@ import keras
 from kerasprune.graph.at_sizes import FUNCTIONS, OF_TENSOR
 
 # What these functions take, in the order in which they take it.
-_TAKEN = {name: list(inspect.signature(FUNCTIONS[name]).parameters) for name in FUNCTIONS if name not in OF_TENSOR}
+_MAKERS = FUNCTIONS.keys() - OF_TENSOR - {"constant"}
+_TAKEN = {name: list(inspect.signature(FUNCTIONS[name]).parameters) for name in _MAKERS}
+_LARGEST = 1 << 16
 _SMALLEST = 2  # a single entry is as good a constant
 
 
@@ -34,6 +36,21 @@ class Creation(keras.Operation):
     def compute_output_spec(self):
         made = self.call()
         return keras.KerasTensor(made.shape, dtype=keras.backend.standardize_dtype(made.dtype))
+
+
+def constant_tensor(value) -> keras.KerasTensor:
+    """A symbolic tensor, made by a `Creation`, for an array or a tensor of numbers."""
+    array = keras.ops.convert_to_numpy(value)
+    dtype = keras.backend.standardize_dtype(array.dtype)
+    settings = {"values": array.reshape(-1).tolist(), "shape": list(array.shape), "dtype": dtype}
+    return Creation("constant", settings).symbolic_call()
+
+
+def is_constant(value: object) -> bool:
+    """Whether this is an array or a tensor of numbers, of which there are not too many to be written down."""
+    is_array = hasattr(value, "shape") and hasattr(value, "dtype")
+    symbolic = isinstance(value, (keras.KerasTensor, keras.Variable))
+    return is_array and not symbolic and math.prod(value.shape) <= _LARGEST
 
 
 @contextlib.contextmanager

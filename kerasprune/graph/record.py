@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
-from kerasprune.graph.creations import recorded_creations
+from kerasprune.graph.creations import constant_tensor, is_constant, recorded_creations
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
 from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes, without_creations
 from kerasprune.graph.symbolic_parts import symbolic_parts
@@ -75,7 +75,8 @@ def _at_one_size(layer, args, kwargs, givers) -> Recording:
         recording = _record_twice(layer, args, kwargs, givers)
     except UnheldWeightError:  # a part may be called on a constant
         with recorded_creations():
-            recording = without_creations(_record_twice(layer, args, kwargs, givers))
+            recording = _record_twice(layer, args, kwargs, givers)
+    recording = without_creations(recording)
     return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
 
 
@@ -157,6 +158,7 @@ def _called(layer, args, kwargs, stand_ins: list, inlined: set[int]) -> tuple:
             outputs = layer.call(*args, **kwargs)
         except Exception as error:  # the user's code may raise anything
             raise RecordError(f"its call fails on symbolic tensors ({_first_line(error)})") from error
+        outputs = keras.tree.map_structure(lambda x: constant_tensor(x) if is_constant(x) else x, outputs)
         _refuse_outputs(outputs)
         return scope, weights, calls_between([*stand_ins, *weights], keras.tree.flatten(outputs)), outputs
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import keras
 
+from kerasprune.graph.call import symbolic_leaves
+from kerasprune.graph.creations import constant_tensor, is_constant
 from kerasprune.graph.inside import accepted_by
 from kerasprune.graph.known_sizes import einsum_specification
 from kerasprune.graph.rule import find_rule
@@ -34,6 +36,8 @@ def symbolic_parts(layer: keras.layers.Layer, inlined: set[int] | None = None) -
                 object.__setattr__(part, "__class__", _inlined(type(part)))
             elif part is not layer and is_opaque(part):
                 vars(part)["compute_output_spec"] = functools.partial(_specification, inlined, part)
+            if part is not layer and id(part) not in inlined and part.weights:
+                object.__setattr__(part, "__class__", _on_constants(type(part)))
         yield
     finally:
         for part, kind, attributes, calls in before:
@@ -55,6 +59,20 @@ def _inlined(kind: type) -> type:
 
     def __call__(self, *args, **kwargs):
         return self.call(*args, **accepted_by(self, kwargs))
+
+    return type(kind.__name__, (kind,), {"__call__": __call__, "__module__": kind.__module__})
+
+
+def _on_constants(kind: type) -> type:
+    """The class, but that a call on constants alone is a symbolic one, too."""
+
+    def __call__(self, *args, **kwargs):
+        leaves = keras.tree.flatten((args, kwargs))
+        if any(map(is_constant, leaves)) and not symbolic_leaves(leaves):
+            args, kwargs = keras.tree.map_structure(
+                lambda leaf: constant_tensor(leaf) if is_constant(leaf) else leaf, (args, kwargs)
+            )
+        return kind.__call__(self, *args, **kwargs)
 
     return type(kind.__name__, (kind,), {"__call__": __call__, "__module__": kind.__module__})
 

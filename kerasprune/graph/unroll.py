@@ -159,17 +159,26 @@ class _Unroll(Replay):
             full = f"{enclosing}/{name}" if enclosing else name
             parts.append(dataclasses.replace(call, key=f"{path}#{number}:{full}", path=full))
         inside = [call for part in parts if is_graph(part.operation) for call in all_calls(part.operation, part.path)]
-        self._decide([*parts, *inside])
+        self._decide([*parts, *inside], foreign=True)
         env = run(parts, dict(zip(map(id, recording.inputs), given, strict=True)), self.perform())
         return keras.tree.map_structure(lambda tensor: env[id(tensor)], recording.outputs)
 
-    def _decide(self, calls: list[Call]) -> None:
-        """Record the calls of layers without a rule; a layer of which one call cannot be recorded stays whole."""
+    def _decide(self, calls: list[Call], foreign: bool = False) -> None:
+        """Record the calls of layers without a rule; a layer of which one call cannot be recorded stays whole.
+
+        Args:
+            calls: The calls.
+            foreign: Whether activations with functions that no file can name are taken apart, too.
+        """
         self.taken.taken.update(call.operation.name for call in calls)
         found: dict[str, Recording] = {}
         whole: set[int] = {id(call.operation) for call in calls if id(call.operation) in self.made} - self.unrolled
         known = with_known_sizes(calls)
-        candidates = [call for call in calls if is_opaque(call.operation) or is_spelled_out(call)]
+        candidates = [
+            call
+            for call in calls
+            if is_opaque(call.operation) or is_spelled_out(call) or foreign and _is_nameless(call.operation)
+        ]
         for call in candidates:
             try:
                 found[call.key] = self._recorded(call, known)
@@ -190,6 +199,14 @@ class _Unroll(Replay):
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""
         return self.taken.unused(f"{box}_{part}" if box else part)
+
+
+def _is_nameless(operation: keras.Operation) -> bool:
+    """Whether this is the activation by a function that neither Keras knows nor its owner has registered."""
+    function = operation.activation if type(operation) is keras.layers.Activation else None
+    own = getattr(function, "__module__", "keras").partition(".")[0] != "keras"
+    name = keras.saving.get_registered_name(function) if own else ""
+    return own and (">" not in name or name.endswith("<lambda>"))
 
 
 def _readable(operation: keras.Operation) -> str:

@@ -8,10 +8,10 @@ from kerasprune.graph.site import Site
 
 @rule(AtSizes, behaviour="move")
 def at_sizes(site: Site) -> Labels | list[Labels]:
-    """Axes that keep their length keep their channels; of all inputs but the tensor it takes, sizes are read."""
+    """Axes that keep their length keep their channels; of all else, sizes are read."""
     has_tensor = site.layer.function in OF_TENSOR
-    for labels in site.inputs[has_tensor:]:
-        site.freeze(labels, f"{site.name} reads how many of these channels there are")
+    for number, axis in site.layer.reads():
+        site.freeze(site.inputs[number][axis : axis + 1], f"{site.name} reads how many of these channels there are")
     rank = len(site.output_shapes[0])
     if not has_tensor:
         return (None,) * rank
