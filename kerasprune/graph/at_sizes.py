@@ -25,6 +25,14 @@ def _broadcast_to(shape, x):
     return ops.broadcast_to(x, shape)
 
 
+def _repeat(repeats, axis, x):
+    return ops.repeat(x, repeats, axis)
+
+
+def _tile(repeats, x):
+    return ops.tile(x, repeats)
+
+
 def _get_item(key, x):
     return x[tuple(_slice_of(item) if isinstance(item, (list, tuple)) else item for item in key)]
 
@@ -43,12 +51,14 @@ FUNCTIONS: dict[str, Callable] = {
     "full": ops.full,
     "get_item": _get_item,
     "ones": ops.ones,
+    "repeat": _repeat,
     "slice": _slice,
+    "tile": _tile,
     "tri": ops.tri,
     "zeros": ops.zeros,
 }
 # Those that take a tensor.
-OF_TENSOR = frozenset({"broadcast_to", "get_item", "slice"})
+OF_TENSOR = frozenset({"broadcast_to", "get_item", "repeat", "slice", "tile"})
 
 
 @keras.saving.register_keras_serializable(package="kerasprune")
@@ -88,9 +98,8 @@ class AtSizes(keras.layers.Layer):
 
     @property
     def has_samples(self) -> bool:
-        """Whether the first size of the result is that of the first axis of an input, the batch."""
-        shape = self.settings.get("shape")
-        return bool(shape) and isinstance(shape[0], dict) and shape[0]["axis"] == 0
+        """Whether it reads the first size of an input, that of the batch, which is then one of the result."""
+        return any(axis == 0 for _, axis in self.reads())
 
     def reads(self) -> list[tuple[int, int]]:
         """The number of the input and the axis for every size that is read."""

@@ -192,6 +192,10 @@ def _described(call: Call) -> tuple[str, dict] | None:
     kind = type(operation).__name__
     if kind == "BroadcastTo":
         return "broadcast_to", {"shape": list(operation.shape)}
+    if kind == "Repeat" and isinstance(operation.axis, int) and isinstance(operation.repeats, int):
+        return "repeat", {"repeats": operation.repeats, "axis": operation.axis}
+    if kind == "Tile" and isinstance(operation.repeats, (list, tuple)):
+        return "tile", {"repeats": list(operation.repeats)}
     if kind == "Slice":
         start = args[1] if len(args) > 1 else kwargs["start_indices"]
         return "slice", {"shape": list(operation.shape), "start": list(start)}

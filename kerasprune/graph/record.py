@@ -157,7 +157,7 @@ def _called(layer, args, kwargs, stand_ins: list, inlined: set[int]) -> tuple:
         try:
             outputs = layer.call(*args, **kwargs)
         except Exception as error:  # the user's code may raise anything
-            raise RecordError(f"its call fails on symbolic tensors ({_first_line(error)})") from error
+            raise RecordError(f"its call fails on symbolic tensors ({first_line(error)})") from error
         outputs = keras.tree.map_structure(lambda x: constant_tensor(x) if is_constant(x) else x, outputs)
         _refuse_outputs(outputs)
         return scope, weights, calls_between([*stand_ins, *weights], keras.tree.flatten(outputs)), outputs
@@ -198,7 +198,7 @@ def stand_in_calls(
         try:
             outputs = layer.call(*args, **_taken(layer, kwargs))
         except Exception as error:  # the user's code may raise anything
-            raise RecordError(_first_line(error)) from error
+            raise RecordError(first_line(error)) from error
         made = symbolic_leaves(outputs)
         return given, calls_between(given, made)
 
@@ -290,7 +290,7 @@ def _compare_at_third_sizes(layer, recording: Recording, args, kwargs, unknown: 
         actual = [env[id(tensor)] for tensor in keras.tree.flatten(recording.outputs)]
         same = all(np.allclose(*map(_array, pair), rtol=1e-4, atol=1e-4) for pair in zip(expected, actual, strict=True))
     except Exception as error:  # a size of one trial was written into a call
-        raise RecordError(f"its calls depend on {unknown} ({_first_line(error)})") from error
+        raise RecordError(f"its calls depend on {unknown} ({first_line(error)})") from error
     if not same:
         raise RecordError(f"its calls depend on {unknown}")
 
@@ -304,7 +304,7 @@ def _array(tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor).astype("float64")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What an error says, without the frame that Keras puts around it."""
     text = re.sub(r"\x1b\[\d*m", "", str(error))
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("Exception encountered")]

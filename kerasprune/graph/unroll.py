@@ -12,7 +12,7 @@ from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
 from kerasprune.graph.known_sizes import filled, with_known_sizes
 from kerasprune.graph.rebuild import Clones, compile_like
-from kerasprune.graph.record import RecordError, Recording, needs_cast, record
+from kerasprune.graph.record import RecordError, Recording, first_line, needs_cast, record
 from kerasprune.graph.replay import Replay
 from kerasprune.graph.spelled_out import is_spelled_out, spell_out
 from kerasprune.graph.symbolic_parts import is_opaque
@@ -84,6 +84,7 @@ class _Unroll(Replay):
         self.reasons: dict[str, str] = {}
         self.recordings: dict[str, Recording] = {}
         self.unrolled: set[int] = set()
+        self.taken_apart: set[str] = set()
         self.names: dict[int, str] = {}
         self.taken = Names()
         self.givers = Givers()
@@ -137,10 +138,35 @@ class _Unroll(Replay):
 
     def _in_parts(self, call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
         recording = self.recordings.get(call.key)
-        if recording is None:
+        if recording is None or id(call.operation) not in self.unrolled:
             return operation(*args, **kwargs)
         given = [self._cast(call, tensor) for tensor in symbolic_leaves((args, kwargs))]
-        return self._run_parts(recording, call.path, given)
+        before = dict(self.made), len(self.clones.pairs), dict(self.clones.cloner.made)
+        try:
+            outputs = self._run_parts(recording, call.path, given)
+            self.taken_apart.add(call.path)
+            return outputs
+        except Exception as error:  # what a part says of open sizes may be an error of Keras
+            return self._whole_after_all(call, error, before)(*args, **kwargs)
+
+    def _whole_after_all(self, call: Call, error: Exception, before: tuple[dict, int, dict]) -> keras.Operation:
+        """The clone of a layer whose parts cannot be called on what it is called on here.
+
+        Args:
+            call: The first call of the layer.
+            error: What a part said.
+            before: What had been made until then, how many pairs there were, and what had been cloned.
+        """
+        made, pairs, cloned = before
+        if call.path in self.taken_apart:
+            raise error
+        self.made, self.clones.cloner.made = made, cloned
+        del self.clones.pairs[pairs:]
+        self.unrolled.discard(id(call.operation))
+        kind, text = type(call.operation).__name__, first_line(error)
+        self.reasons[call.path] = f"`{call.path}` is a {kind}, which cannot be unrolled: one of its parts fails: {text}"
+        self.made[id(call.operation)] = self.clones.make(call.path, call.operation)
+        return self.made[id(call.operation)]
 
     def _cast(self, call: Call, tensor: keras.KerasTensor) -> keras.KerasTensor:
         if not isinstance(call.operation, keras.layers.Layer) or not needs_cast(call.operation, tensor):

@@ -15,9 +15,14 @@ def at_sizes(site: Site) -> Labels | list[Labels]:
     rank = len(site.output_shapes[0])
     if not has_tensor:
         return (None,) * rank
+    labels, settings = (None,) * (rank - len(site.labels)) + site.labels, site.layer.settings
+    if site.layer.function in ("repeat", "tile"):
+        pairs = zip(labels, site.output_sizes[0], strict=True)
+        changed = [vector for vector, size in pairs if vector is not None and len(vector) != size]
+        site.freeze(changed, f"{site.name} repeats these channels")
+        return tuple(None if any(vector is each for each in changed) else vector for vector in labels)
     if site.layer.function == "get_item":
         return site.decline(f"{site.name} takes a part whose bounds are sizes") if _any(site) else (None,) * rank
-    labels, settings = (None,) * (rank - len(site.labels)) + site.labels, site.layer.settings
     outputs = []
     for vector, size in zip(labels, settings["shape"], strict=True):
         if vector is not None and size != len(vector):
