@@ -23,7 +23,7 @@ def _backbone(name: str, among: dict[str, Callable] = VISION):
 @_backbone("BASNet")
 def _basnet(hub):
     return hub.models.BASNetBackbone(
-        image_encoder=resnet(hub, "basic_block", filters=(64, 64, 96, 96), image_shape=(None, None, 3)),
+        image_encoder=resnet(hub, "basic_block", filters=(64, 64, 96, 96), stem=64, image_shape=(None, None, 3)),
         num_classes=1,
         image_shape=IMAGE,
         projection_filters=64,
@@ -55,7 +55,7 @@ def _blip2(hub):
     from keras_hub.src.models.blip2.blip2_custom_opt import BLIP2CustomOPT
 
     language = BLIP2CustomOPT(
-        vocabulary_size=100, **ENCODER, dropout=0.0, max_sequence_length=128, num_query_tokens=4, qformer_hidden_dim=32
+        vocabulary_size=100, **ENCODER, dropout=0.0, max_sequence_length=512, num_query_tokens=4, qformer_hidden_dim=32
     )
     return hub.models.BLIP2Backbone(vision_encoder=vision, qformer=former, language_model=language)
 
@@ -91,6 +91,7 @@ def _cspnet(hub):
         stackwise_strides=[2, 2],
         stackwise_num_filters=[32, 64],
         block_type="dark_block",
+        stage_type="csp",
         image_shape=IMAGE,
     )
 
@@ -284,7 +285,7 @@ def parseq(hub):
     return hub.models.PARSeqBackbone(
         image_encoder=encoder,
         vocabulary_size=40,
-        max_label_length=8,
+        max_label_length=127,
         decoder_hidden_dim=32,
         num_decoder_layers=1,
         num_decoder_heads=4,
@@ -312,10 +313,10 @@ def pali_gemma(hub):
 
 
 @_backbone("ResNet")
-def resnet(hub, block: str = "bottleneck_block", filters: tuple[int, ...] = (64, 96, 96), **options):
+def resnet(hub, block: str = "bottleneck_block", filters: tuple[int, ...] = (64, 96, 96), stem: int = 16, **options):
     given = {"image_shape": IMAGE, **options}
     return hub.models.ResNetBackbone(
-        input_conv_filters=[16],
+        input_conv_filters=[stem],
         input_conv_kernel_sizes=[7],
         stackwise_num_filters=list(filters),
         stackwise_num_blocks=[2] * len(filters),
@@ -459,7 +460,7 @@ def _vae(hub, filters: tuple[int, ...] = (32, 64), channels: int = 4):
 @_backbone("StableDiffusion3", DIFFUSION)
 def _stable_diffusion(hub):
     vae = _vae(hub, filters=(32, 32), channels=8)
-    texts = {name: hub.models.CLIPTextEncoder(**WORDS, name=name) for name in ("clip_l", "clip_g")}
+    texts = {name: hub.models.CLIPTextEncoder(**WORDS, intermediate_output_index=0, name=name) for name in ("clip_l", "clip_g")}
     return hub.models.StableDiffusion3Backbone(
         mmdit_patch_size=2,
         mmdit_hidden_dim=32,

@@ -48,9 +48,16 @@ def constant_tensor(value) -> keras.KerasTensor:
 
 def is_constant(value: object) -> bool:
     """Whether this is an array or a tensor of numbers, of which there are not too many to be written down."""
-    is_array = hasattr(value, "shape") and hasattr(value, "dtype")
-    symbolic = isinstance(value, (keras.KerasTensor, keras.Variable))
-    return is_array and not symbolic and math.prod(value.shape) <= _LARGEST
+    shape = getattr(value, "shape", None)
+    if shape is None or not hasattr(value, "dtype") or isinstance(value, (keras.KerasTensor, keras.Variable)):
+        return False
+    if None in tuple(shape) or math.prod(shape) > _LARGEST:
+        return False
+    try:
+        keras.ops.convert_to_numpy(value)
+    except Exception:  # a tensor of a graph that a backend is tracing
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ from kerasprune.graph.reshape_like import ReshapeLike
 # The batch, and sizes of the open axes 1, 2, 3, ... of every tensor, in two trials, and in a third that checks what the
 # two gave. The sizes are multiples of usual strides and windows, and no two axes of one trial have the same.
 TRIALS = ((3, 48, 80, 112), (5, 96, 64, 32), (2, 64, 32, 48))
+# The same for models in which all that is open has one size, as the two axes of a mask have that of the sequence.
+ALIKE = ((3, 48), (5, 96), (2, 64))
 
 
 class OpenSizeError(Exception):
@@ -24,9 +26,9 @@ class OpenSizeError(Exception):
 _APART = object()
 
 
-def at_trial(shape: Sequence[int | None], trial: int) -> tuple[int, ...]:
+def at_trial(shape: Sequence[int | None], trial: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a stand-in for a tensor of this shape: the batch and the sizes of a trial for what is open."""
-    batch, *sizes = TRIALS[trial]
+    batch, *sizes = trial
     pairs = enumerate(shape[1:])
     return (batch, *(sizes[axis % len(sizes)] if size is None else size for axis, size in pairs))
 

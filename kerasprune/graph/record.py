@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
+import math
 import re
 
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.creations import constant_tensor, is_constant, recorded_creations
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
-from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes, without_creations
+from kerasprune.graph.open_sizes import ALIKE, TRIALS, OpenSizeError, at_trial, for_all_sizes, without_creations
 from kerasprune.graph.symbolic_parts import symbolic_parts
 from kerasprune.graph.walk import calls_between
 
@@ -60,13 +61,19 @@ def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers 
         return _at_one_size(layer, args, kwargs, givers)
     except RecordError:  # it needs to know a size
         pass
-    known = _sizes_are_known((args, kwargs))
-    try:
-        return _at_two_sizes(layer, args, kwargs, givers, creations=not known)
-    except RecordError:
-        if not known:
-            raise
-    return _at_two_sizes(layer, args, kwargs, givers, creations=True)
+    open_axes = [axis for tensor in symbolic_leaves((args, kwargs)) for axis in _open_axes(tensor)]
+    ways = [(TRIALS, True), (TRIALS, False)] if open_axes else [(TRIALS, False), (TRIALS, True)]
+    ways += [(ALIKE, True)] if any(axis > 1 for axis in open_axes) else []
+    for trials, creations in ways:
+        try:
+            return _at_two_sizes(layer, args, kwargs, givers, trials, creations)
+        except RecordError as error:
+            why = error
+    raise why
+
+
+def _open_axes(tensor: keras.KerasTensor) -> list[int]:
+    return [axis for axis, size in enumerate(tensor.shape) if axis and size is None]
 
 
 def _at_one_size(layer, args, kwargs, givers) -> Recording:
@@ -80,16 +87,16 @@ def _at_one_size(layer, args, kwargs, givers) -> Recording:
     return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
 
 
-def _at_two_sizes(layer, args, kwargs, givers, creations: bool) -> Recording:
+def _at_two_sizes(layer, args, kwargs, givers, trials, creations: bool) -> Recording:
     """The recording of a call that needs to know sizes, with what it makes of these where `creations`."""
     unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
     with recorded_creations() if creations else contextlib.nullcontext():
-        trials = [_record_twice(layer, args, kwargs, givers, trial) for trial in (0, 1)]
+        pair = [_record_twice(layer, args, kwargs, givers, trial) for trial in trials[:2]]
     try:
-        recording = for_all_sizes(*trials)
+        recording = for_all_sizes(*pair)
     except OpenSizeError as error:
         raise RecordError(f"its calls depend on {unknown}: {error}") from error
-    _compare_at_third_sizes(layer, recording, args, kwargs, unknown)
+    _compare_at_sizes(layer, recording, args, kwargs, trials[2], unknown)
     return recording
 
 
@@ -207,11 +214,27 @@ def _without_batch(call: Call) -> Call:
     """The call, with a reshape that takes any batch in place of one that was told None for its size."""
     shape = getattr(call.operation, "newshape", None)
     if shape is not None and shape[0] is None and call.inputs[0].shape[0] is None:
-        return dataclasses.replace(call, operation=keras.layers.Reshape(_with_one_open(shape[1:]), name="reshape"))
+        rest = _with_one_open(shape[1:])
+        if _keeps_batch(call.inputs[0].shape[1:], rest):
+            return dataclasses.replace(call, operation=keras.layers.Reshape(rest, name="reshape"))
+        if -1 not in rest:
+            return dataclasses.replace(call, operation=type(call.operation)((-1, *rest)))
+        raise RecordError(f"Reshape to {shape} needs to know a size")
     for given in vars(call.operation).values() if not isinstance(call.operation, keras.layers.Layer) else ():
         if isinstance(given, (tuple, list)) and None in given:
             raise RecordError(f"{type(call.operation).__name__} is given a size that is not known: {given}")
     return call
+
+
+def _keeps_batch(given: tuple, target: tuple) -> bool:
+    """Whether a reshape to this target, both without the first axis, leaves the first axis what it is.
+
+    It does not where samples and another axis had become one before.
+    """
+    known = [math.prod(size for size in sizes if size not in (None, -1)) for sizes in (given, target)]
+    if None in given:
+        return given.count(None) == target.count(-1) and known[0] == known[1]
+    return known[0] == known[1] and -1 not in target or -1 in target and known[0] > known[1]
 
 
 def _with_one_open(shape: tuple) -> tuple:
@@ -274,11 +297,11 @@ def _sizes_are_known(arguments) -> bool:
     return all(None not in tensor.shape[1:] for tensor in symbolic_leaves(arguments))
 
 
-def _compare_at_third_sizes(layer, recording: Recording, args, kwargs, unknown: str) -> None:
+def _compare_at_sizes(layer, recording: Recording, args, kwargs, trial: tuple[int, ...], unknown: str) -> None:
     rng = np.random.default_rng(0)
     given = symbolic_leaves((args, kwargs))
     arrays = [
-        _random(rng, at_trial(own.shape, 2), tensor.dtype) for own, tensor in zip(given, recording.inputs, strict=True)
+        _random(rng, at_trial(own.shape, trial), tensor.dtype) for own, tensor in zip(given, recording.inputs, strict=True)
     ]
     left = iter(arrays)
     args, kwargs = keras.tree.map_structure(

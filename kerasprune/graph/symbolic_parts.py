@@ -30,6 +30,7 @@ def symbolic_parts(layer: keras.layers.Layer, inlined: set[int] | None = None) -
     before = [(part, type(part), dict(vars(part)), number_of_calls(part)) for part in parts]
     try:
         for part in parts:
+            vars(part)["add_loss"] = _no_loss  # it takes no symbolic tensor; what a call returns does not depend on it
             if type(part) is keras.layers.EinsumDense:
                 vars(part)["compute_output_spec"] = functools.partial(einsum_specification, part)
             elif part is not layer and id(part) in inlined:
@@ -52,6 +53,10 @@ def symbolic_parts(layer: keras.layers.Layer, inlined: set[int] | None = None) -
 def is_opaque(operation: keras.Operation) -> bool:
     """Whether this is a layer of which neither a rule nor Keras says what it does."""
     return isinstance(operation, keras.layers.Layer) and not is_graph(operation) and find_rule(operation) is None
+
+
+def _no_loss(loss) -> None:
+    """Add no loss."""
 
 
 def _inlined(kind: type) -> type:
