@@ -17,6 +17,16 @@ def _constant(values, shape, dtype):
     return ops.convert_to_tensor(np.array(values, dtype).reshape(shape))
 
 
+def _banded(values, first, rows, columns, lead, dtype):
+    """A matrix whose entries follow from the row less the column: `values` from `first` on, the ends beyond."""
+    distance = ops.expand_dims(ops.arange(rows, dtype="int32"), 1) - ops.arange(columns, dtype="int32")
+    place = ops.clip(distance - first, 0, len(values) - 1)
+    matrix = ops.take(ops.convert_to_tensor(np.array(values, dtype)), place)
+    for _ in range(lead):
+        matrix = ops.expand_dims(matrix, 0)
+    return matrix
+
+
 def _slice(shape, start, x):
     return ops.slice(x, start, shape)
 
@@ -45,6 +55,7 @@ def _slice_of(bounds: Sequence) -> slice:
 # By name: what computes the value from the settings, and from a tensor where there is one.
 FUNCTIONS: dict[str, Callable] = {
     "arange": ops.arange,
+    "banded": _banded,
     "broadcast_to": _broadcast_to,
     "constant": _constant,
     "eye": ops.eye,

@@ -11,7 +11,7 @@ import keras
 from kerasprune.graph.at_sizes import FUNCTIONS, OF_TENSOR
 
 # What these functions take, in the order in which they take it.
-_MAKERS = FUNCTIONS.keys() - OF_TENSOR - {"constant"}
+_MAKERS = FUNCTIONS.keys() - OF_TENSOR - {"banded", "constant"}
 _TAKEN = {name: list(inspect.signature(FUNCTIONS[name]).parameters) for name in _MAKERS}
 _LARGEST = 1 << 16
 _SMALLEST = 2  # a single entry is as good a constant

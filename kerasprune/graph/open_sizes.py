@@ -51,10 +51,12 @@ def for_all_sizes(first, second):
     partners = dict(zip(map(id, first.inputs), second.inputs, strict=True))
     calls, known = [], list(first.inputs)
     for one, other in zip(first.calls, second.calls, strict=True):
+        one, other, masks = with_masks(one, other, partners, known)
+        calls += masks
         calls.append(_joined(one, other, partners, known))
         partners.update(zip(map(id, one.outputs), other.outputs, strict=True))
         known += one.outputs
-    tensors = [*first.inputs, *(tensor for call in first.calls for tensor in call.outputs)]
+    tensors = [*first.inputs, *(tensor for call in calls for tensor in call.outputs)]
     opened = {id(tensor): _opened(tensor, partners[id(tensor)]) for tensor in tensors}
     return replace(
         first,
@@ -160,6 +162,78 @@ def without_creations(recording):
     """The recording, in which layers of ours make the tensors that are made of numbers alone."""
     calls = [_at_sizes(call, call, {}, recording.inputs) or call for call in recording.calls]
     return replace(recording, calls=tuple(calls))
+
+
+def with_masks(one: Call, other: Call, partners: dict, known: Sequence) -> tuple[Call, Call, list[Call]]:
+    """The calls with tensors in the place of constants that are masks by distance, and the calls that make these.
+
+    Args:
+        one: A call of the first trial.
+        other: The same of the second trial.
+        partners: The tensors of the second trial by the `id` of those of the first; those made here are added.
+        known: Tensors of the first trial that are known before the call; those made here are added.
+    """
+    leaves = [keras.tree.flatten(call.arguments) for call in (one, other)]
+    made: list[Call] = []
+    for place, pair in enumerate(zip(*leaves, strict=False)):
+        described = [_band(leaf) if hasattr(leaf, "dtype") and not _is_symbolic(leaf) else None for leaf in pair]
+        if pair[0] is pair[1] or None in described or described[0]["rows"] == described[1]["rows"]:
+            continue
+        settings = [_common_band(*described), {**_common_band(*described), **_sizes_of(described[1])}]
+        shapes = [(*(1,) * each["lead"], each["rows"], each["columns"]) for each in settings]
+        tensors = [keras.KerasTensor(shape, dtype=settings[0]["dtype"]) for shape in shapes]
+        anchors: list[keras.KerasTensor] = []
+        layer = AtSizes("banded", _template(*settings, partners, known, anchors), name="banded")
+        made.append(Call("banded", "banded", layer, tuple(anchors), (tensors[0],), ((anchors,), {})))
+        partners[id(tensors[0])] = tensors[1]
+        known.append(tensors[0])
+        leaves[0][place], leaves[1][place] = tensors
+    if not made:
+        return one, other, made
+    packed = [keras.tree.pack_sequence_as(call.arguments, each) for call, each in zip((one, other), leaves, strict=True)]
+    changed = [replace(call, arguments=each, inputs=_tensors(each)) for call, each in zip((one, other), packed, strict=True)]
+    return changed[0], changed[1], made
+
+
+def _band(value) -> dict | None:
+    """What `AtSizes` makes a matrix from whose entries follow from the row less the column; None for any other."""
+    array = keras.ops.convert_to_numpy(value)
+    rows, columns = array.shape[-2:] if array.ndim >= 2 else (0, 0)
+    if min(rows, columns) < 2 * _ENDS:
+        return None
+    matrices = array.reshape(-1, rows, columns)
+    matrix = matrices[0]
+    if (matrices != matrix).any() or not np.array_equal(matrix[1:, 1:], matrix[:-1, :-1]):
+        return None
+    values = np.concatenate([matrix[0, ::-1], matrix[1:, 0]])  # for the distances 1 - columns, ..., rows - 1
+    settings = {"values": values, "first": 1 - columns, "rows": rows, "columns": columns}
+    return {**settings, "lead": array.ndim - 2, "dtype": keras.backend.standardize_dtype(array.dtype)}
+
+
+def _common_band(one: dict, other: dict) -> dict:
+    """The settings of the first, with the values that both have and that stay the same at both ends."""
+    small, large = sorted((one, other), key=lambda each: len(each["values"]))
+    start = small["first"] - large["first"]
+    inside = large["values"][start : start + len(small["values"])]
+    ends = [large["values"][: start + _ENDS], large["values"][start + len(inside) - _ENDS :]]
+    if start < 0 or not np.array_equal(inside, small["values"]) or any((end != end[0]).any() for end in ends):
+        raise OpenSizeError("a constant that depends on the size is no mask by distance")
+    return {**one, "values": small["values"].tolist(), "first": small["first"]}
+
+
+def _sizes_of(settings: dict) -> dict:
+    return {name: settings[name] for name in ("rows", "columns")}
+
+
+def _is_symbolic(value: object) -> bool:
+    return isinstance(value, keras.KerasTensor)
+
+
+def _tensors(arguments) -> tuple[keras.KerasTensor, ...]:
+    return tuple(filter(_is_symbolic, keras.tree.flatten(arguments)))
+
+
+_ENDS = 4  # how many values must be the same at each end of a mask by distance
 
 
 def _at_sizes(one: Call, other: Call, partners: dict, known: Sequence[keras.KerasTensor]) -> Call | None:

@@ -63,7 +63,7 @@ def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers 
         pass
     open_axes = [axis for tensor in symbolic_leaves((args, kwargs)) for axis in _open_axes(tensor)]
     ways = [(TRIALS, True), (TRIALS, False)] if open_axes else [(TRIALS, False), (TRIALS, True)]
-    ways += [(ALIKE, True)] if any(axis > 1 for axis in open_axes) else []
+    ways += [(ALIKE, True), (ALIKE, False)] if any(axis > 1 for axis in open_axes) else []
     for trials, creations in ways:
         try:
             return _at_two_sizes(layer, args, kwargs, givers, trials, creations)

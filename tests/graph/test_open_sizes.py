@@ -101,10 +101,40 @@ def test_sizes_that_are_read_from_the_tensor(make, calls):
 def test_what_depends_on_a_size_in_another_way_stays_whole_with_the_reason():
     class Grows(Block):
         def compute(self, x):
-            return self.down(self.up(x)) + ops.cast(ops.arange(ops.shape(x)[2]), x.dtype)[:, None]
+            return self.down(self.up(x)) * float(np.sqrt(ops.shape(x)[2]))
 
     graph = kp.trace(image_model(Grows(name="grows")))
     assert "open" in graph.declined["grows"]
+
+
+def by_columns(self, x):
+    return self.down(self.up(x)) + ops.cast(ops.arange(ops.shape(x)[2]), x.dtype)[:, None]
+
+
+def by_more_columns(self, x):
+    return self.down(self.up(x)) + ops.cast(ops.arange(1, ops.shape(x)[2] + 1), x.dtype)[:, None]
+
+
+def by_a_slice(self, x):
+    return self.down(self.up(x)) + ops.slice(ops.ones((200, 4)), (3, 0), (ops.shape(x)[2], 4))
+
+
+def by_a_mask(self, x):
+    columns = ops.shape(x)[2]
+    mask = ops.convert_to_tensor(np.tri(columns, dtype="float32"))
+    return ops.einsum("bhwc,wv->bhvc", self.down(self.up(x)), mask)
+
+
+@pytest.mark.parametrize("compute", [by_columns, by_more_columns, by_a_slice, by_a_mask])
+def test_what_is_made_of_sizes_is_made_again(compute, tmp_path):
+    model = image_model(type("Sized", (Block,), {"compute": compute})(name="sized"))
+    graph = kp.trace(model)
+    assert not graph.declined
+    assert_slims_at_any_size(model, [(6, 7, 3), (9, 4, 3)])
+    flat = kp.unroll(model)
+    flat.save(tmp_path / "flat.keras")
+    x = np.random.default_rng(0).random((2, 5, 8, 3), "float32")
+    assert np.allclose(keras.models.load_model(tmp_path / "flat.keras")(x), model(x), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(None, 4), (None, None, 4)])
