@@ -284,7 +284,7 @@ def parseq(hub):
     )
     return hub.models.PARSeqBackbone(
         image_encoder=encoder,
-        vocabulary_size=40,
+        vocabulary_size=100,
         max_label_length=127,
         decoder_hidden_dim=32,
         num_decoder_layers=1,
@@ -373,7 +373,9 @@ def sam3(hub):
             window_size=4,
             global_attn_indexes=[1],
         ),
-        text_encoder=hub.layers.SAM3TextEncoder(vocabulary_size=100, embedding_dim=32, num_layers=2, **options),
+        text_encoder=hub.layers.SAM3TextEncoder(
+            vocabulary_size=100, embedding_dim=32, num_layers=2, max_sequence_length=128, **options
+        ),
         geometry_encoder=hub.layers.SAM3GeometryEncoder(num_layers=1, roi_size=7, **options),
         detr_encoder=hub.layers.SAM3DetrEncoder(num_layers=1, **options),
         detr_decoder=hub.layers.SAM3DetrDecoder(
@@ -460,7 +462,10 @@ def _vae(hub, filters: tuple[int, ...] = (32, 64), channels: int = 4):
 @_backbone("StableDiffusion3", DIFFUSION)
 def _stable_diffusion(hub):
     vae = _vae(hub, filters=(32, 32), channels=8)
-    texts = {name: hub.models.CLIPTextEncoder(**WORDS, intermediate_output_index=0, name=name) for name in ("clip_l", "clip_g")}
+    texts = {
+        name: hub.models.CLIPTextEncoder(**WORDS, intermediate_output_index=0, name=name)
+        for name in ("clip_l", "clip_g")
+    }
     return hub.models.StableDiffusion3Backbone(
         mmdit_patch_size=2,
         mmdit_hidden_dim=32,

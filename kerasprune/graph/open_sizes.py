@@ -10,6 +10,7 @@ import numpy as np
 from kerasprune.graph.at_sizes import OF_TENSOR, AtSizes
 from kerasprune.graph.call import Call
 from kerasprune.graph.creations import Creation
+from kerasprune.graph.distance_masks import OpenSizeError, band, common_band
 from kerasprune.graph.reshape_like import ReshapeLike
 
 # The batch, and sizes of the open axes 1, 2, 3, ... of every tensor, in two trials, and in a third that checks what the
@@ -17,10 +18,6 @@ from kerasprune.graph.reshape_like import ReshapeLike
 TRIALS = ((3, 48, 80, 112), (5, 96, 64, 32), (2, 64, 32, 48))
 # The same for models in which all that is open has one size, as the two axes of a mask have that of the sequence.
 ALIKE = ((3, 48), (5, 96), (2, 64))
-
-
-class OpenSizeError(Exception):
-    """What two trials have in common says nothing about other sizes; the text says why."""
 
 
 _APART = object()
@@ -176,10 +173,10 @@ def with_masks(one: Call, other: Call, partners: dict, known: Sequence) -> tuple
     leaves = [keras.tree.flatten(call.arguments) for call in (one, other)]
     made: list[Call] = []
     for place, pair in enumerate(zip(*leaves, strict=False)):
-        described = [_band(leaf) if hasattr(leaf, "dtype") and not _is_symbolic(leaf) else None for leaf in pair]
+        described = [band(leaf) if hasattr(leaf, "dtype") and not _is_symbolic(leaf) else None for leaf in pair]
         if pair[0] is pair[1] or None in described or described[0]["rows"] == described[1]["rows"]:
             continue
-        settings = [_common_band(*described), {**_common_band(*described), **_sizes_of(described[1])}]
+        settings = [common_band(*described), {**common_band(*described), **_sizes_of(described[1])}]
         shapes = [(*(1,) * each["lead"], each["rows"], each["columns"]) for each in settings]
         tensors = [keras.KerasTensor(shape, dtype=settings[0]["dtype"]) for shape in shapes]
         anchors: list[keras.KerasTensor] = []
@@ -190,35 +187,13 @@ def with_masks(one: Call, other: Call, partners: dict, known: Sequence) -> tuple
         leaves[0][place], leaves[1][place] = tensors
     if not made:
         return one, other, made
-    packed = [keras.tree.pack_sequence_as(call.arguments, each) for call, each in zip((one, other), leaves, strict=True)]
-    changed = [replace(call, arguments=each, inputs=_tensors(each)) for call, each in zip((one, other), packed, strict=True)]
+    packed = [
+        keras.tree.pack_sequence_as(call.arguments, each) for call, each in zip((one, other), leaves, strict=True)
+    ]
+    changed = [
+        replace(call, arguments=each, inputs=_tensors(each)) for call, each in zip((one, other), packed, strict=True)
+    ]
     return changed[0], changed[1], made
-
-
-def _band(value) -> dict | None:
-    """What `AtSizes` makes a matrix from whose entries follow from the row less the column; None for any other."""
-    array = keras.ops.convert_to_numpy(value)
-    rows, columns = array.shape[-2:] if array.ndim >= 2 else (0, 0)
-    if min(rows, columns) < 2 * _ENDS:
-        return None
-    matrices = array.reshape(-1, rows, columns)
-    matrix = matrices[0]
-    if (matrices != matrix).any() or not np.array_equal(matrix[1:, 1:], matrix[:-1, :-1]):
-        return None
-    values = np.concatenate([matrix[0, ::-1], matrix[1:, 0]])  # for the distances 1 - columns, ..., rows - 1
-    settings = {"values": values, "first": 1 - columns, "rows": rows, "columns": columns}
-    return {**settings, "lead": array.ndim - 2, "dtype": keras.backend.standardize_dtype(array.dtype)}
-
-
-def _common_band(one: dict, other: dict) -> dict:
-    """The settings of the first, with the values that both have and that stay the same at both ends."""
-    small, large = sorted((one, other), key=lambda each: len(each["values"]))
-    start = small["first"] - large["first"]
-    inside = large["values"][start : start + len(small["values"])]
-    ends = [large["values"][: start + _ENDS], large["values"][start + len(inside) - _ENDS :]]
-    if start < 0 or not np.array_equal(inside, small["values"]) or any((end != end[0]).any() for end in ends):
-        raise OpenSizeError("a constant that depends on the size is no mask by distance")
-    return {**one, "values": small["values"].tolist(), "first": small["first"]}
 
 
 def _sizes_of(settings: dict) -> dict:
@@ -231,9 +206,6 @@ def _is_symbolic(value: object) -> bool:
 
 def _tensors(arguments) -> tuple[keras.KerasTensor, ...]:
     return tuple(filter(_is_symbolic, keras.tree.flatten(arguments)))
-
-
-_ENDS = 4  # how many values must be the same at each end of a mask by distance
 
 
 def _at_sizes(one: Call, other: Call, partners: dict, known: Sequence[keras.KerasTensor]) -> Call | None:
@@ -282,7 +254,7 @@ def _described(call: Call) -> tuple[str, dict] | None:
 
 
 def _is_bound(item: object) -> bool:
-    return item is None or isinstance(item, int) or isinstance(item, slice)
+    return item is None or isinstance(item, (int, slice))
 
 
 def _template(one, other, partners: dict, known: Sequence, anchors: list) -> Any:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import inspect
 import math
-import re
 
 import keras
 import numpy as np
@@ -13,31 +12,9 @@ from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.creations import constant_tensor, is_constant, recorded_creations
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
 from kerasprune.graph.open_sizes import ALIKE, TRIALS, OpenSizeError, at_trial, for_all_sizes, without_creations
+from kerasprune.graph.recording import RecordError, Recording, UnheldWeightError, first_line
 from kerasprune.graph.symbolic_parts import symbolic_parts
 from kerasprune.graph.walk import calls_between
-
-
-class RecordError(Exception):
-    """A call cannot be recorded; the text says why, without naming the layer."""
-
-
-class UnheldWeightError(RecordError):
-    """The call uses a weight that no part gives."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Recording:
-    """What one call of a layer does.
-
-    Attributes:
-        inputs: Stand-ins for the tensors among the arguments of the call, in their order.
-        calls: The calls of the parts, in the order of execution; keys and paths are the names of the parts.
-        outputs: The result, in its structure.
-    """
-
-    inputs: tuple[keras.KerasTensor, ...]
-    calls: tuple[Call, ...]
-    outputs: object
 
 
 def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers | None = None) -> Recording:
@@ -61,19 +38,14 @@ def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers 
         return _at_one_size(layer, args, kwargs, givers)
     except RecordError:  # it needs to know a size
         pass
-    open_axes = [axis for tensor in symbolic_leaves((args, kwargs)) for axis in _open_axes(tensor)]
+    shapes = [tensor.shape for tensor in symbolic_leaves((args, kwargs))]
+    open_axes = [axis for shape in shapes for axis, size in enumerate(shape) if axis and size is None]
     ways = [(TRIALS, True), (TRIALS, False)] if open_axes else [(TRIALS, False), (TRIALS, True)]
     ways += [(ALIKE, True), (ALIKE, False)] if any(axis > 1 for axis in open_axes) else []
-    for trials, creations in ways:
-        try:
+    for trials, creations in ways[:-1]:
+        with contextlib.suppress(RecordError):
             return _at_two_sizes(layer, args, kwargs, givers, trials, creations)
-        except RecordError as error:
-            why = error
-    raise why
-
-
-def _open_axes(tensor: keras.KerasTensor) -> list[int]:
-    return [axis for axis, size in enumerate(tensor.shape) if axis and size is None]
+    return _at_two_sizes(layer, args, kwargs, givers, *ways[-1])
 
 
 def _at_one_size(layer, args, kwargs, givers) -> Recording:
@@ -301,7 +273,8 @@ def _compare_at_sizes(layer, recording: Recording, args, kwargs, trial: tuple[in
     rng = np.random.default_rng(0)
     given = symbolic_leaves((args, kwargs))
     arrays = [
-        _random(rng, at_trial(own.shape, trial), tensor.dtype) for own, tensor in zip(given, recording.inputs, strict=True)
+        _random(rng, at_trial(own.shape, trial), tensor.dtype)
+        for own, tensor in zip(given, recording.inputs, strict=True)
     ]
     left = iter(arrays)
     args, kwargs = keras.tree.map_structure(
@@ -325,10 +298,3 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: str):
 
 def _array(tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor).astype("float64")
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the frame that Keras puts around it."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("Exception encountered")]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -12,7 +12,8 @@ from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
 from kerasprune.graph.known_sizes import filled, with_known_sizes
 from kerasprune.graph.rebuild import Clones, compile_like
-from kerasprune.graph.record import RecordError, Recording, first_line, needs_cast, record
+from kerasprune.graph.record import needs_cast, record
+from kerasprune.graph.recording import RecordError, Recording, first_line
 from kerasprune.graph.replay import Replay
 from kerasprune.graph.spelled_out import is_spelled_out, spell_out
 from kerasprune.graph.symbolic_parts import is_opaque
