@@ -1,5 +1,6 @@
 """Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -234,17 +235,17 @@ def _without_samples(call: Call, carried: Sequence[Carried]) -> bool:
 def _output_sizes(call: Call, env: Env) -> list[tuple]:
     """The outputs' shapes with a batch of 1 and numbers for all unknown dimensions."""
     known = [tensor.shape for tensor in call.outputs]
+    of_weight = isinstance(call.operation, OwnWeight) and _without_samples(call, ())
     of_samples = all(env[id(tensor)].sizes[:1] == (1,) for tensor in call.inputs)
     plain = of_samples and not isinstance(call.operation, AtSizes) and not is_graph(call.operation)
-    if plain and all(None not in shape[1:] for shape in known):
-        return [(1, *shape[1:]) for shape in known]
+    if of_weight or plain and all(None not in shape[1:] for shape in known):
+        return known if of_weight else [(1, *shape[1:]) for shape in known]
     tensors = symbolic_leaves(call.arguments)
     args, kwargs = call.fill({id(tensor): symbolic(env[id(tensor)].sizes, tensor) for tensor in tensors})
-    is_einsum = type(call.operation) is keras.layers.EinsumDense
-    if is_einsum:
-        specs = [einsum_specification(call.operation, *args, **kwargs)]
-    else:
-        specs = keras.tree.flatten(call.operation.compute_output_spec(*args, **kwargs))
+    specify = call.operation.compute_output_spec
+    if type(call.operation) is keras.layers.EinsumDense:
+        specify = functools.partial(einsum_specification, call.operation)
+    specs = keras.tree.flatten(specify(*args, **kwargs))
     return [_without_none(tuple(spec.shape), env[id(call.inputs[0])].sizes) for spec in specs]
 
 

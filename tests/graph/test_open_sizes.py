@@ -160,7 +160,7 @@ def test_a_mask_by_distance_is_made_again():
 
         def call(self, x):
             length = ops.shape(x)[1]
-            mask = ops.tril(ops.ones((length, length)), k=2)  # made by no function that is recorded
+            mask = ops.numpy.tril(ops.numpy.ones((length, length)), k=2)  # made by no function that is recorded
             return self.down(ops.einsum("btc,ts->bsc", self.up(x), mask))
 
     x = keras.Input((None, 8))
