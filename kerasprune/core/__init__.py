@@ -1,7 +1,7 @@
 """Types and tools that need numpy and the standard library alone."""
 
 from kerasprune.core import measures  # noqa: F401  (importing the measures registers them)
-from kerasprune.core.batches import Batch, as_arrays, batches
+from kerasprune.core.batches import Batch, as_arrays, batches, length, require_limit, rereadable
 from kerasprune.core.cost import CostTable, Term
 from kerasprune.core.edits import Count, Share, Whole
 from kerasprune.core.errors import (
@@ -65,9 +65,12 @@ __all__ = [
     "batches",
     "cut",
     "import_modules",
+    "length",
     "measure",
     "option_names",
     "quiet",
+    "require_limit",
+    "rereadable",
     "silence",
     "table",
     "write_text",

@@ -2,10 +2,11 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import keras
+from kerasprune.core import length
+from kerasprune.core.batches import is_whole
 
 
 def tracked(items: Iterable, description: str, total: int | None, shown: bool) -> Iterator:
@@ -27,13 +28,10 @@ def tracked(items: Iterable, description: str, total: int | None, shown: bool) -
 
 def batch_count(data: Any, batch_size: int, limit: int | None) -> int | None:
     """How many batches the data holds, as far as can be told without reading it."""
-    if hasattr(data, "shape") or isinstance(data, (tuple, Mapping)):
-        samples = len(keras.tree.flatten(data)[0])
-        return math.ceil(min(samples, samples if limit is None else limit) / batch_size)
-    try:
-        return len(data)
-    except TypeError:  # no length, or an infinite tf.data.Dataset
-        return None
+    found = length(data)
+    if found is None or not is_whole(data):
+        return found
+    return math.ceil(min(found, found if limit is None else limit) / batch_size)
 
 
 @contextlib.contextmanager

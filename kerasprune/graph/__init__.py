@@ -10,7 +10,7 @@ from kerasprune.graph.inside import accepted_by, build_inside, with_shape
 from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.program import Activations, Program, Read
-from kerasprune.graph.rebuild import Rebuild, compile_like
+from kerasprune.graph.rebuild import Rebuild, compile_like, compiled_metrics
 from kerasprune.graph.replay import AtCall, make_call
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
@@ -60,6 +60,7 @@ __all__ = [
     "channels_last",
     "clone_operation",
     "compile_like",
+    "compiled_metrics",
     "find_linear_layer",
     "find_rule",
     "fresh_states",

@@ -2,6 +2,7 @@
 
 import contextlib
 import tempfile
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -220,6 +221,17 @@ def compile_like(new: keras.Model, old: keras.Model) -> None:
         if arguments.get(name) is not None:
             arguments[name] = keras.tree.map_structure(_fresh, arguments[name])
     new.compile(**arguments)
+
+
+def compiled_metrics(model: keras.Model) -> Callable[[], dict] | None:
+    """Makes the metrics that a model was compiled with anew, as arguments of `compile`; None where it has none."""
+    settings = getattr(model, "_compile_config", None)
+    if not getattr(model, "compiled", False) or settings is None:
+        return None
+    given = {name: settings.config.get(name) for name in ("metrics", "weighted_metrics")}
+    if all(value is None or not keras.tree.flatten(value) for value in given.values()):
+        return None
+    return lambda: {name: keras.tree.map_structure(_fresh, value) for name, value in given.items() if value is not None}
 
 
 def _fresh(item):

@@ -11,7 +11,7 @@ import numpy as np
 from kerasprune.core import MEASURES, ChannelGraph, Whole, table, write_text
 from kerasprune.graph import Opened
 from kerasprune.recoveries import Repair
-from kerasprune.report.change import Change, LayerChange, layer_changes
+from kerasprune.report.change import Change, LayerChange, Measured, layer_changes
 from kerasprune.slimming import verify
 from kerasprune.slimming.opening import with_masks
 from kerasprune.slimming.slim import shrink
@@ -68,6 +68,9 @@ class Report:
             output; None if it was not measured.
         others: What else can be measured of the model, by the name of the measure.
         ours: Name of a layer of this package in the slimmed model to the reason why it is no stock layer.
+        quality: Loss and metrics on the data that was given with labels, before and after; see `compress`.
+        samples: How many samples these were measured on.
+        notes: What else the user should know, such as a loss that was inferred.
 
     Example:
 
@@ -85,6 +88,9 @@ class Report:
     difference: float | None = None
     others: Mapping[str, Change] = field(default_factory=dict)
     ours: Mapping[str, str] = field(default_factory=dict)
+    quality: tuple[Measured, ...] = ()
+    samples: int = 0
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -171,6 +177,9 @@ class Report:
             )
         if self.difference is not None:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
+        if self.quality:
+            lines.append(f"on {self.samples:,} samples: {', '.join(map(str, self.quality))}")
+        lines += self.notes
         for repair in self.steps[-1].repairs if self.steps else ():
             lines.append(f"recovery: {repair}")
         lines += [f"layer of kerasprune: {name}: {reason}" for name, reason in self.ours.items()]

@@ -13,6 +13,7 @@ from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
+from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import STRATEGIES
 
@@ -77,7 +78,8 @@ def compress(
         criterion: What channels are ranked by, as in `score`; an object such as `Magnitude(p=2)` brings its options.
         strategy: "one_shot", "iterative", "serial", an object such as `Iterative(steps=10)`, or any callable that takes
             `Rounds` and the budget and returns the last `State`.
-        data: As in `score`. It is read once in every step, so it must not be a generator if there are several.
+        data: As in `score`. With labels, the report has the loss and the metrics before and after: those that the model
+            is compiled with, else what outputs and labels ask for.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
             trained model, of the same architecture.
         loss: As in `score`.
@@ -119,11 +121,13 @@ def compress(
     run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
     recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
+    sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
     opened = Opened.of(_laid_out(model, layout))
+    judge = Judgement.of(opened, sampling)
     rounds = Rounds(
         opened=opened,
         criterion=criterion,
-        sampling=Sampling(data, loss, batch_size, limit, seed, progress),
+        sampling=judge.sampling,
         trainer=train,
         verify=verify,
         recover=recoveries,
@@ -135,7 +139,8 @@ def compress(
     settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     settings |= {"layout": layout} if layout != "own" else {}
     settings |= {"recover": ", ".join(map(str, recover))} if recover else {}
-    return Compression(state.model, keep, Report.of(opened.graph, keep, settings, state.steps), state.record)
+    report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps))
+    return Compression(state.model, keep, report, state.record)
 
 
 def _laid_out(model: keras.Model, layout: str) -> keras.Model:

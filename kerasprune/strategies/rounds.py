@@ -1,6 +1,6 @@
 """One round of pruning in steps that strategies compose: rank, select, cut, check, repair, train."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -142,7 +142,7 @@ class Rounds:
     def check(self, before: State, after: State) -> State:
         """Compare a model that was cut with the masked one, where that is wanted.
 
-        On the data where it can be read again, else on random inputs.
+        On the data where there is some, else on random inputs.
 
         Raises:
             VerificationError: They differ.
@@ -184,5 +184,4 @@ class Rounds:
         return keep
 
     def _samples(self, opened: Opened):
-        data = self.sampling.data
-        return samples_for(opened, None if isinstance(data, Iterator) else data, self.sampling.seed)
+        return samples_for(opened, self.sampling.data, self.sampling.seed)
