@@ -79,6 +79,7 @@ class Report:
             output; None if it was not measured.
         others: What else can be measured of the model, by the name of the measure.
         ours: Name of a layer of this package in the slimmed model to the reason why it is no stock layer.
+        choice: What was chosen where nothing was given, and why; empty where everything was given.
 
     Example:
 
@@ -96,6 +97,7 @@ class Report:
     difference: float | None = None
     others: Mapping[str, Change] = field(default_factory=dict)
     ours: Mapping[str, str] = field(default_factory=dict)
+    choice: str = ""
 
     @classmethod
     def of(
@@ -104,6 +106,7 @@ class Report:
         keep: np.ndarray,
         settings: Mapping[str, object] | None = None,
         steps: Iterable[Step] = (),
+        choice: str = "",
     ) -> "Report":
         """The report on the removal of what `keep` does not keep.
 
@@ -112,6 +115,7 @@ class Report:
             keep: bool (num_ids,), True = stays.
             settings: How it was done.
             steps: The rounds that led there.
+            choice: What was chosen where nothing was given, and why.
         """
         keep, steps = graph.complete(keep), tuple(steps)
         measured = [step.difference for step in steps if step.difference is not None]
@@ -130,6 +134,7 @@ class Report:
                 if name not in COLUMNS
             },
             ours=_ours(graph, keep),
+            choice=choice,
         )
 
     @classmethod
@@ -172,6 +177,7 @@ class Report:
     def remarks(self) -> list[str]:
         """What the table does not say: the settings, the check, and what was left alone."""
         lines = [", ".join(f"{name}: {value}" for name, value in self.settings.items())] if self.settings else []
+        lines += [f"chosen: {self.choice}"] if self.choice else []
         lines += [
             f"{name}: {change} {MEASURES[name].unit}, {100 * change.kept:.1f} % kept"
             for name, change in self.others.items()
