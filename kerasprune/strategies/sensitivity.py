@@ -54,7 +54,7 @@ def _largest(damage, limit: float) -> float:
     for quality in QUALITIES:
         now = (float(quality), damage(quality))
         if now[1] > limit:
-            share = np.clip((limit - before[1]) / (now[1] - before[1]), 0, 1)
-            return max(before[0] + share * (now[0] - before[0]), QUALITIES[0] / 4)
+            share = (limit - before[1]) / (now[1] - before[1])
+            return max(before[0] + share * (now[0] - before[0]), float(QUALITIES[0]) / 4)
         before = now
     return float(QUALITIES[-1])

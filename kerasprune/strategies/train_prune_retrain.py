@@ -60,6 +60,7 @@ class TrainPruneRetrain:
 
     Raises:
         OptionError: An option is out of range.
+        BudgetError: The thresholds that are given do not get there.
 
     Reference:
         Han, Pool, Tran and Dally, Learning both Weights and Connections for Efficient Neural Networks, NeurIPS 2015;
@@ -117,6 +118,11 @@ class _Retraining:
     def __init__(self, options: TrainPruneRetrain, rounds: Rounds, budget: Budget):
         self.options, self.rounds = options, rounds
         self.units = WeightUnits(rounds, budget, options.steps)
+        if (self.units.criterion, self.units.ranking) != ("magnitude", "global"):
+            raise OptionError(
+                "'train_prune_retrain' ranks all weights by magnitude over a threshold of their layer. Leave criterion "
+                f"and ranking out. Received: criterion={self.units.criterion!r}, ranking={self.units.ranking!r}."
+            )
         self.journal = Journal(options.path, {"options": repr(options), "budget": str(budget), **identity(rounds)})
 
     def begin(self) -> _Done:

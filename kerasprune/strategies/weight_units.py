@@ -57,7 +57,8 @@ class WeightUnits(Units):
         self.ends = np.cumsum([math.prod(kernel.shape) for kernel in self.kernels]).tolist()
         self.size = self.ends[-1]
         self.in_the_end = weights_left(budget, self.base.flat, self.size)
-        self.score, self.count = SCORES[_name(rounds.criterion)], COUNTS[_ranking(rounds)]
+        self.criterion, self.ranking = _name(rounds.criterion), _ranking(rounds)
+        self.score, self.count = SCORES[self.criterion], COUNTS[self.ranking]
         super().__init__(rounds, budget, steps, output_rate)
 
     def share_left(self) -> float:
@@ -151,7 +152,8 @@ class WeightUnits(Units):
         alive = without_dead(opened)
         compile_like(alive.model, plain)
         small = self.rounds.opened.after(alive.keep, alive.model)
-        left = sum(np.count_nonzero(alive.model.get_weights()[i]) for i in kernel_positions(alive.model))
+        arrays = alive.model.get_weights()
+        left = sum(int(np.count_nonzero(arrays[position])) for position in kernel_positions(alive.model))
         step = Step.of(small.graph, state.steps[-1].target, Change(self.size, left))
         if self.rounds.verify:
             step = replace(step, difference=verify(plain, small=alive.model, inputs=self.rounds.samples(opened)))
@@ -215,9 +217,11 @@ def _ranking(rounds: Rounds) -> str:
     options = {"ranking": "global", "round_to": 1, "min_width": 1} | dict(rounds.selection)
     ranking = options.pop("ranking")
     given = {name: value for name, value in options.items() if value and value != 1}
+    given |= {"recover": ", ".join(map(str, rounds.recover))} if rounds.recover else {}
     if given:
         words = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise OptionError(
-            f"Single weights have no widths and no groups, so only `ranking` can be chosen. Received: {words}."
+            "Where single weights go, no channel is cut or repaired, so of the options of `compress` about channels "
+            f"only `ranking` can be chosen. Received: {words}."
         )
     return ranking
