@@ -104,6 +104,12 @@ def check_names(criterion: Any, strategy: Any, effort: str) -> None:
     EFFORTS[effort]
 
 
+def defaults(strategy: str | Callable) -> Mapping[str, Any]:
+    """What a strategy takes in place of "auto", by the name of the argument of `compress`: its attribute `defaults`."""
+    kind = STRATEGIES[strategy] if isinstance(strategy, str) and strategy != AUTO else strategy
+    return getattr(kind, "defaults", {})
+
+
 def choose(rounds: Rounds, budget: Budget, strategy: str | Callable, effort: str) -> Choice:
     """Decide what is left open.
 

@@ -13,7 +13,7 @@ from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
-from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, held
+from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults, held
 from kerasprune.strategies.rounds import Rounds, State
 
 LAYOUTS = ("own", "channels_last")
@@ -79,7 +79,7 @@ def compress(
         budget: The limits of the smaller model.
         criterion: What channels are ranked by, as in `score`; an object such as `Magnitude(p=2)` brings its options.
             "auto" tries some on part of the data and takes the one that leaves the best model on the rest; without
-            data it ranks by weights.
+            data it ranks by weights, and published strategies by what their authors did.
         strategy: "one_shot", "iterative", "serial", an object such as `Iterative(steps=10)`, or any callable that takes
             `Rounds` and the budget and returns the last `State`. "auto" is chosen together with the criterion.
         data: As in `score`. It is read several times; of a generator at most 2,048 samples are held for that where
@@ -126,7 +126,9 @@ def compress(
     require_budget(budget)
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
     check_names(criterion, strategy, effort)
-    recover = _chosen(recover, data)
+    own = defaults(strategy)
+    criterion = own.get("criterion", AUTO) if criterion == AUTO else criterion
+    recover = _chosen(own.get("recover", AUTO) if recover == AUTO else recover, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)
     opened = Opened.of(_laid_out(model, layout))
