@@ -88,7 +88,7 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
             model,
             limits,
             data=data.train and data.train.pair,
-            train=None if dry_run else _trainer(data.train, options),
+            train=None if dry_run else _trainer(data.train, options, seed),
             seed=seed,
             progress=True,
             **ways,
@@ -120,10 +120,12 @@ def _ways(options: dict, dry_run: bool) -> dict:
     selection.RANKINGS[options["ranking"]]  # an unknown one says so before the model is opened
     for name in options["recover"]:
         recoveries.RECOVERIES[name]
+    teaching = _teaching(options)
     patterns = {"protect": options["protect"], "overrides": dict(options["override"])}
     return {
         "criterion": build(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
         "strategy": build(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
+        "distill": False if dry_run else teaching,
         "loss": options["loss"],
         "limit": options["samples"],
         "layout": options["layout"],
@@ -135,7 +137,18 @@ def _ways(options: dict, dry_run: bool) -> dict:
     }
 
 
-def _trainer(samples: Samples | None, options: dict):
+def _teaching(options: dict):
+    """How the model teaches the smaller one; False where it does not."""
+    if options["distill_settings"] and not options["distill"]:
+        raise BadInput("--distill-option says how the model teaches: add --distill.")
+    if options["distill"] and not options["finetune_epochs"]:
+        raise BadInput("--distill is for the fine-tuning: say how long, for example --finetune-epochs 2.")
+    if not options["distill"]:
+        return False
+    return build({"distill": kp.Distill}, "distill", options["distill_settings"])
+
+
+def _trainer(samples: Samples | None, options: dict, seed: int):
     """What trains the model after every cut; None where no training is wanted."""
     if not options["finetune_epochs"]:
         return None
@@ -144,6 +157,8 @@ def _trainer(samples: Samples | None, options: dict):
         epochs=options["finetune_epochs"],
         learning_rate=options["learning_rate"],
         loss=options["loss"],
+        validation=options["validation_share"],
+        seed=seed,
     )
 
 

@@ -89,9 +89,8 @@ def run(folder: Path, seed: int) -> dict:
     difference = kp.verify(dense, graph, keep, small, test.x)
     say(f"Repairing by least squares on {REPAIRED_ON} images, without their labels ...")
     repaired = kp.reconstruct(dense, graph, keep, small, train.x, limit=REPAIRED_ON)
-    tuned = kp.slim(repaired)
     say(f"Fine-tuning on {train.size} images ...")
-    tuner(train, epochs=EPOCHS, learning_rate=LEARNING_RATE, loss=None)(tuned)
+    tuned = tuner(train, epochs=EPOCHS, learning_rate=LEARNING_RATE, loss=None, seed=seed)(kp.slim(repaired))
     kp.save_model(tuned, folder / "small.keras")
     compression.report.save(folder / "small.report.json")
     networks = (

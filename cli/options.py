@@ -172,6 +172,23 @@ finetune_options = _together(
         type=FiniteRange(0, min_open=True),
         default=1e-3,
         show_default=True,
-        help="Of Adam, at the start of the fine-tuning; it falls to zero along a cosine.",
+        help="The highest of the fine-tuning: the rate rises to it, and falls to zero along a cosine.",
+    ),
+    click.option(
+        "--validation-share",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.0,
+        show_default=True,
+        help="Share of the labelled data that is not trained on; the weights of the epoch that is best on it are kept.",
+    ),
+    click.option(
+        "--distill", is_flag=True, help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation)."
+    ),
+    click.option(
+        "--distill-option",
+        "distill_settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="How it teaches: temperature, weight, features, feature_weight; repeatable.",
     ),
 )

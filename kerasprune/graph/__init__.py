@@ -4,6 +4,7 @@ from kerasprune.graph import stock_linear_layers  # noqa: F401  (importing it re
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
+from kerasprune.graph.copied import copied
 from kerasprune.graph.execute import Execution
 from kerasprune.graph.finite import first_not_finite
 from kerasprune.graph.forward_pass import remembered
@@ -62,7 +63,9 @@ __all__ = [
     "can_run",
     "channels_last",
     "clone_operation",
+    "compile_like",
     "compiled_metrics",
+    "copied",
     "find_linear_layer",
     "find_rule",
     "first_not_finite",

@@ -82,6 +82,7 @@ class Report:
         quality: Loss and metrics on the data that was given with labels, before and after; see `compress`.
         samples: How many samples these were measured on.
         notes: What else the user should know, such as a loss that was inferred.
+        choice: What was chosen where nothing was given, and why; empty where everything was given.
 
     Example:
 
@@ -102,6 +103,7 @@ class Report:
     quality: tuple[Measured, ...] = ()
     samples: int = 0
     notes: tuple[str, ...] = ()
+    choice: str = ""
 
     @classmethod
     def of(
@@ -110,6 +112,7 @@ class Report:
         keep: np.ndarray,
         settings: Mapping[str, object] | None = None,
         steps: Iterable[Step] = (),
+        choice: str = "",
     ) -> "Report":
         """The report on the removal of what `keep` does not keep.
 
@@ -118,6 +121,7 @@ class Report:
             keep: bool (num_ids,), True = stays.
             settings: How it was done.
             steps: The rounds that led there.
+            choice: What was chosen where nothing was given, and why.
         """
         keep, steps = graph.complete(keep), tuple(steps)
         measured = [step.difference for step in steps if step.difference is not None]
@@ -136,6 +140,7 @@ class Report:
                 if name not in COLUMNS
             },
             ours=_ours(graph, keep),
+            choice=choice,
         )
 
     @classmethod
@@ -178,6 +183,7 @@ class Report:
     def remarks(self) -> list[str]:
         """What the table does not say: the settings, the check, and what was left alone."""
         lines = [", ".join(f"{name}: {value}" for name, value in self.settings.items())] if self.settings else []
+        lines += [f"chosen: {self.choice}"] if self.choice else []
         lines += [
             f"{name}: {change} {MEASURES[name].unit}, {100 * change.kept:.1f} % kept"
             for name, change in self.others.items()

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kerasprune.core import OptionError
-from kerasprune.sparse.weight_gates import METHODS, WeightGates
+from kerasprune.sparse.weight_gates import METHODS, WeightGates, joined
 
 
 @METHODS.register("frozen")
@@ -36,11 +36,14 @@ class FrozenWeights(WeightGates):
         self.step.assign(1.0)  # training has begun
 
     def sample(self, values):
-        first = ops.equal(self.step, 0.0)
-        keep = ops.where(first, ops.cast(ops.not_equal(values, 0.0), "float32"), ops.convert_to_tensor(self.keep))
+        keep = ops.cond(
+            ops.equal(self.step, 0.0),
+            lambda: ops.cast(ops.not_equal(joined(values), 0.0), "float32"),
+            lambda: ops.convert_to_tensor(self.keep),
+        )
         self.keep.assign(keep)
         if self.l2:
-            self.add_loss(self.l2 * ops.sum(ops.square(values * keep)))
+            self.add_loss(self.l2 * ops.sum(ops.square(joined(values) * keep)))
         self.advance()
         return keep
 

@@ -1,5 +1,6 @@
 """Where pruning and training alternate."""
 
+from kerasprune.strategies.choice import Choice, Way
 from kerasprune.strategies.compress import Compression, compress
 from kerasprune.strategies.iterative import Iterative
 from kerasprune.strategies.lottery_ticket import LotteryTicket
@@ -12,6 +13,7 @@ from kerasprune.strategies.train_prune_retrain import Thresholds, TrainPruneRetr
 
 __all__ = [
     "STRATEGIES",
+    "Choice",
     "Compression",
     "Iterative",
     "LotteryTicket",
@@ -22,6 +24,7 @@ __all__ = [
     "Thresholds",
     "Tickets",
     "TrainPruneRetrain",
+    "Way",
     "compress",
     "names",
     "register",

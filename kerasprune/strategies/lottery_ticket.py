@@ -1,8 +1,9 @@
 """Find a small network that trains as well as the whole one, from the weights that it had in the beginning."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -64,6 +65,8 @@ class LotteryTicket:
     control: str | None = None
     validation: Any = field(default=None, repr=False)
     path: str | os.PathLike | None = field(default=None, repr=False)
+
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
     def __post_init__(self):
         UNITS[self.of], REWINDINGS[self.rewind], CONTROLS[self.control or next(iter(CONTROLS))]

@@ -11,12 +11,13 @@ import numpy as np
 from kerasprune.core import ChannelGraph, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened, operations
+from kerasprune.graph import Opened, compile_like, operations
 from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
 from kerasprune.strategies.training import trained_by
+from kerasprune.training import Distill, Lesson, lesson
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,7 @@ class Rounds:
     criterion: Any = "magnitude"
     sampling: Sampling = Sampling()
     trainer: Callable[..., keras.Model | None] | None = None
+    distill: Distill | None = None
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -164,25 +166,38 @@ class Rounds:
         return state.noted(repairs=repairs)
 
     def train(self, state: State, **span: int) -> State:
-        """Let the user train the model, where that is wanted; see `trained_by` for what may be wrong with it.
-
-        Args:
-            state: What is to be trained.
-            **span: As in `trained`.
-        """
+        """Let the user train the model, where that is wanted; see `trained`."""
         if self.trainer is None:
             return state
-        return replace(state, opened=state.opened.changed(state.opened.back(self.trained(state.opened.trains, **span))))
+        trained = self.trained(state.opened.trains, self._kept(state), **span)
+        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
 
-    def trained(self, given: keras.Model, **span: int) -> keras.Model:
-        """What the user's training makes of a model; the model itself where nothing is to be trained.
+    def trained(self, given: keras.Model, keep: np.ndarray | None = None, **span: int) -> keras.Model:
+        """What the user's training makes of a model, with the original one as its teacher, where that is wanted.
 
         Args:
-            given: A model that the backend can run.
+            given: A model that the backend can run; it is the result where nothing is to be trained.
+            keep: bool (num_ids,), what it has of the original model; None if it is as large.
             **span: `start`, the step that training begins with, and `stop`, the one that it ends before, where it is
                 not all of it.
+
+        Raises:
+            DataError: See `trained_by`.
+            OptionError: See there.
         """
-        return given if self.trainer is None else trained_by(functools.partial(self.trainer, **span), given)
+        if self.trainer is None:
+            return given
+        taught = given if self._lesson is None else self._lesson.pupil(given, keep)
+        trained = trained_by(functools.partial(self.trainer, **span), taught)
+        if trained is taught and taught is not given:
+            compile_like(given, taught)
+            return given
+        return trained
+
+    @functools.cached_property
+    def _lesson(self) -> Lesson | None:
+        """The original model as a teacher."""
+        return None if self.distill is None else lesson(self.distill, self.opened)
 
     def _kept(self, state: State) -> np.ndarray:
         """What is left of the original model: bool (num_ids,)."""
@@ -191,5 +206,5 @@ class Rounds:
         return keep
 
     def samples(self, opened: Opened):
-        """Inputs on which a model is compared with another one: of the data, or random."""
+        """Inputs on which a model is compared with another one: of the data, or random where there is none."""
         return samples_for(opened, self.sampling.data, self.sampling.seed)

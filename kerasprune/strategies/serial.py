@@ -1,10 +1,10 @@
 """One channel at a time, without training in between."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -61,6 +61,8 @@ class Serial:
     metric: str | keras.metrics.Metric | None = None
     validation: Any = None
     path: str | os.PathLike | None = None
+
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
     def __post_init__(self):
         for name in ("max_drop", "max_loss", "max_removals"):

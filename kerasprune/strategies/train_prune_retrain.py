@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -79,6 +79,8 @@ class TrainPruneRetrain:
     tolerance: float = 0.02
     l2: float = 0.0
     path: str | os.PathLike | None = field(default=None, repr=False)
+
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
     def __post_init__(self):
         SCHEDULES[self.schedule]

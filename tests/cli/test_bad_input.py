@@ -95,6 +95,8 @@ def test_a_model_without_a_graph(assert_refused, tmp_path):
         (["--flops", "0.5", "--ranking", "local"], ["local", "global"]),
         (["--flops", "0.5", "--finetune-epochs", "1"], ["--data"]),
         (["--flops", "0.5", "--recover", "recalibrate"], ["--data"]),
+        (["--flops", "0.5", "--distill"], ["--distill", "--finetune-epochs"]),
+        (["--flops", "0.5", "--distill-option", "weight=0.5"], ["--distill-option", "--distill"]),
         (["--flops", "0.5", "--data", "nowhere.npz"], ["nowhere.npz"]),
     ],
 )
