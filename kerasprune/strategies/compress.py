@@ -164,7 +164,7 @@ def compress(
     settings |= {"layout": layout} if layout != "own" else {}
     settings |= {"recover": ", ".join(map(str, recover))} if recover else {}
     settings |= {} if teaching is None else {"distill": teaching}
-    why = str(choice) if AUTO in (criterion, strategy) else ""
+    why = str(choice) if criterion == AUTO or choice.tried else ""
     report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
     return Compression(state.model, keep, report, state.record, choice)
 

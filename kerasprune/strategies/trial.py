@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasprune.core import Batch, DataError
 from kerasprune.evidence import Sampling, Weighing
-from kerasprune.graph import Opened, align, functional
+from kerasprune.graph import Opened, align, as_inputs, functional
 from kerasprune.selection import Budget
 from kerasprune.strategies.rounds import Rounds
 
@@ -69,7 +69,8 @@ class Trial:
         model = functional(opened.runs.flat)
         names = [tensor.name for tensor in model.inputs]
         for batch in self.held.batches():
-            yield from map(np.asarray, keras.tree.flatten(model.predict_on_batch(align(batch.x, names))))
+            found = model.predict_on_batch(as_inputs(model, align(batch.x, names)))
+            yield from map(np.asarray, keras.tree.flatten(found))
 
     def _has_loss(self) -> bool:
         try:

@@ -62,7 +62,7 @@ def test_without_labels_the_outputs_are_compared(case):
     result = kp.compress(case[0], kp.Budget(flops=0.6), data=case[1][0])
     assert "difference of the outputs" in result.choice.reason
     assert {name.split()[0] for name in result.choice.tried} == {"magnitude", "reconstruction"}
-    assert all(0 < value < 10 for value in result.choice.tried.values())
+    assert all(0 < value < np.inf for value in result.choice.tried.values())
 
 
 def test_what_is_given_is_not_tried(case):
