@@ -35,8 +35,6 @@ def main() -> int:
 
 def run(first: int, count: int, seconds: float, check: Callable[[int], bool]) -> tuple[int, int, list[int]]:
     """How many draws are equal, how many are refused by `evaluate`, and the seeds of all others."""
-    import keras
-
     results: list[bool] = []
     failures, start = [], time.perf_counter()
     for seed in range(first, first + count):
@@ -48,7 +46,6 @@ def run(first: int, count: int, seconds: float, check: Callable[[int], bool]) ->
             failures.append(seed)
             print(f"draw {seed}: {type(error).__name__}: {' '.join(str(error).split())[:800]}", flush=True)
         if seed % 20 == 0:
-            keras.backend.clear_session()
             print(f"{len(results)} done", end="\r", file=sys.stderr, flush=True)
     return sum(results), len(results) - sum(results), failures
 

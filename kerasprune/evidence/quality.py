@@ -66,6 +66,11 @@ class Quality:
             self.samples += batch.size
         return {name: float(np.mean(value)) for name, value in found.items()}
 
+    def more_is_better(self, name: str) -> bool:
+        """Whether more is better of what has this name in a measurement; that of one output has its name in front."""
+        known = [each for each in keras.tree.flatten(self.metrics()) if isinstance(each, keras.metrics.Metric)]
+        return more_is_better(name, next((each for each in known if name.endswith(each.name)), None))
+
 
 class _Judged(keras.Model):
     """A model whose metrics go on from batch to batch."""
@@ -150,9 +155,10 @@ METRICS: Mapping[type, Callable[[tuple, bool], list[keras.metrics.Metric]]] = {
 }
 
 
-def more_is_better(name: str) -> bool:
-    """Whether more of a metric is better, as its name tells."""
-    return not any(word in name.lower() for word in LESS_IS_BETTER)
+def more_is_better(name: str, metric: keras.metrics.Metric | None = None) -> bool:
+    """Whether more of a metric is better, as its name tells, and its class where the metric is given."""
+    words = f"{name} {'' if metric is None else type(metric).__name__}".lower()
+    return not any(word in words for word in LESS_IS_BETTER)
 
 
 def find_metric(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from kerasprune.core import DataError
 from kerasprune.evidence import Sampling
-from kerasprune.evidence.quality import Quality, more_is_better
+from kerasprune.evidence.quality import Quality
 from kerasprune.graph import Opened
 from kerasprune.report import Measured, Report
 
@@ -56,5 +56,7 @@ class Judgement:
         if self.quality is None or self.before is None:
             return replace(report, notes=self.notes)
         now = self.quality(opened.runs.copy())
-        found = tuple(Measured(name, value, now[name], more_is_better(name)) for name, value in self.before.items())
+        found = tuple(
+            Measured(name, value, now[name], self.quality.more_is_better(name)) for name, value in self.before.items()
+        )
         return replace(report, quality=found, samples=self.quality.samples, notes=self.notes)

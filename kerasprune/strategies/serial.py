@@ -191,7 +191,7 @@ class _Walk:
             return False
         if self.metric is None:
             return accuracy < trajectory.accuracy - self.serial.max_drop
-        worse = trajectory.value - value if more_is_better(self.metric.name) else value - trajectory.value
+        worse = trajectory.value - value if more_is_better(self.metric.name, self.metric) else value - trajectory.value
         return worse > self.serial.max_drop
 
     def _watched(self) -> keras.metrics.Metric | None:
