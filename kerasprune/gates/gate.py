@@ -116,8 +116,8 @@ def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
     if not can_run(flat):
         raise GraphError(
             f"{keras.backend.backend()} cannot train {model.name!r} on this machine: it has its channels first, and "
-            "gates of its own. Gate `kerasprune.channels_last(model)` instead, which takes and returns the same, or use "
-            "a GPU or JAX."
+            "gates of its own. Gate `kerasprune.channels_last(model)` instead, which takes and returns the same, or "
+            "use a GPU or JAX."
         )
     clones = Clones(flat)
     with clones.building():
