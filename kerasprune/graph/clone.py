@@ -191,7 +191,9 @@ def _configuration(layer: keras.layers.Layer, or_else: dict | None = None) -> di
 
 def _base_arguments(layer: keras.layers.Layer) -> dict:
     """What every layer's constructor takes, where it differs from the default or is needed to know the layer."""
-    arguments = {"name": layer.name, "trainable": layer.trainable, "dtype": layer.dtype_policy}
+    policy = layer.dtype_policy
+    dtype = policy.name if type(policy) is keras.DTypePolicy else policy  # Keras writes the name alone to a file
+    arguments = {"name": layer.name, "trainable": layer.trainable, "dtype": dtype}
     if layer.activity_regularizer is not None:
         arguments["activity_regularizer"] = layer.activity_regularizer
     return arguments

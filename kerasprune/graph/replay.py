@@ -51,6 +51,8 @@ class Replay:
             operation = self.operation(call.path, call.operation, flat)
             if training is not None and getattr(operation, "_call_has_training_arg", False):
                 kwargs = {"training": training, **kwargs}
+            elif not getattr(operation, "_call_has_training_arg", True):  # a nested model would hand it to the layer
+                kwargs = {name: value for name, value in kwargs.items() if name != "training"}
             return self.at_call(call, operation, args, kwargs)
 
         return perform

@@ -104,7 +104,7 @@ def test_sample_weights_weigh_the_curvature():
     np.testing.assert_allclose(twice, 2 * score(model, graph, "gauss_newton", (x, y), loss="mse"), rtol=1e-4)
 
 
-@pytest.mark.parametrize("loss", ["mae", keras.losses.CategoricalCrossentropy(axis=1)])
+@pytest.mark.parametrize("loss", ["poisson", keras.losses.CategoricalCrossentropy(axis=1)])
 def test_gauss_newton_refuses_a_loss_of_unknown_curvature(loss):
     model, x, y = linear_net()
     with pytest.raises(DataError, match="knows the curvature of .*mean_squared_error"):
@@ -125,4 +125,7 @@ def test_labels_and_a_loss_are_asked_for(name, model, graph):
     with pytest.raises(DataError, match="needs labels"):
         score(model, graph, name, x, loss=SPARSE)
     with pytest.raises(DataError, match="needs a loss"):
-        score(model, graph, name, (x, y))
+        score(model, graph, name, x)
+    with pytest.warns(match="outputs and labels say 'sparse_categorical_crossentropy' for 'classes'"):
+        found = score(model, graph, name, (x, y))
+    np.testing.assert_allclose(found, score(model, graph, name, (x, y), loss=SPARSE))
