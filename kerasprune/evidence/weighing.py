@@ -1,31 +1,30 @@
 """The loss of a model under weights that change from one look to the next."""
 
-from dataclasses import replace
-
 import keras
 
-from kerasprune.evidence.recorder import Recorder
-from kerasprune.evidence.sample_loss import sample_losses
-from kerasprune.evidence.sampling import Sampling, class_numbers, filled
+from kerasprune.evidence.chosen_loss import find_loss
+from kerasprune.evidence.loss_terms import LossTerms
+from kerasprune.evidence.sampling import Sampling, filled
+from kerasprune.graph import functional
 
 
 class Weighing:
-    """Measures a model as it is now, in inference mode; other weights need no new compilation.
+    """Measures the loss of a model as it is now, in inference mode; other weights need no new compilation.
 
     Args:
         model: The model, whose `compile` is overwritten: a copy that nobody else needs.
-        sampling: The data, which can be read again and again, and the loss.
+        sampling: The data, and the loss where one is given.
 
     Raises:
-        DataError: There is no loss.
+        DataError: There is no loss, or the data has no labels.
     """
 
     def __init__(self, model: keras.Model, sampling: Sampling):
-        self.model = model
-        self.model.trainable = False  # regularizers are no part of the loss of a sample
-        self.losses, weights = sample_losses(model, sampling.loss)
-        self.sampling = replace(sampling, data=list(sampling.batches()), progress=False, limit=None)
-        model.compile(optimizer=Recorder(), loss=self.losses, loss_weights=weights)
+        self.model, self.sampling = model, sampling
+        chosen = find_loss(model, sampling)
+        self.terms = LossTerms(model, chosen)
+        self.model.trainable = False  # regularizers are no part of what a sample adds
+        model.compile(loss=chosen.loss, loss_weights=chosen.weights)
 
     def loss(self) -> float:
         """The mean loss of a sample.
@@ -34,20 +33,9 @@ class Weighing:
             DataError: The data does not fit, or has no labels.
         """
         total, samples = 0.0, 0
-        for batch in self.sampling.feed(self.model, self.losses):
-            full = filled(batch, self.sampling.batch_size)
-            total += float(self.model.test_on_batch(full.x, full.y, full.sample_weight, return_dict=True)["loss"])
+        fixed = functional(self.model).inputs[0].shape[0]
+        for batch in self.sampling.feed(self.model, self.terms):
+            whole = batch if fixed is None else filled(batch, fixed)
+            total += batch.size * float(self.model.test_on_batch(*whole, return_dict=True)["loss"])
             samples += batch.size
         return total / samples
-
-    def accuracy(self) -> float | None:
-        """The share of samples whose largest output is that of their label; None where labels name no classes."""
-        right, samples = 0, 0
-        for batch in self.sampling.feed(self.model, self.losses):
-            outputs = self.model.predict_on_batch(filled(batch, self.sampling.batch_size).x)
-            classes = class_numbers(batch.y, outputs)
-            if classes is None:
-                return None
-            right += int((outputs[: batch.size].argmax(axis=1) == classes).sum())
-            samples += batch.size
-        return right / samples

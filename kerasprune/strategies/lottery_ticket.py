@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kerasprune.core import OptionError
-from kerasprune.evidence import Weighing
+from kerasprune.evidence.quality import Quality
 from kerasprune.graph import Opened
 from kerasprune.selection import Budget
 from kerasprune.strategies.journal import Journal, identity
@@ -169,6 +169,6 @@ class _Search:
     def _measure(self, state: State) -> tuple[float | None, float | None]:
         if self.options.validation is None:
             return None, None
-        sampling = replace(self.rounds.sampling, data=self.options.validation, limit=None)
-        weighing = Weighing(state.opened.runs.copy(), sampling)
-        return weighing.loss(), weighing.accuracy()
+        model = state.opened.runs.flat
+        found = Quality(model, replace(self.rounds.sampling, data=self.options.validation, limit=None))(model)
+        return found["loss"], found.get("accuracy")

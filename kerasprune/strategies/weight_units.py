@@ -9,8 +9,9 @@ import numpy as np
 
 from kerasprune.core import OptionError, Registry
 from kerasprune.criteria import CRITERIA
-from kerasprune.graph import Opened, compile_like, operations, plainly
+from kerasprune.graph import Opened, operations, plainly, trained_like
 from kerasprune.report import Change, Step
+from kerasprune.scheduled import ScheduledModel
 from kerasprune.selection import Budget
 from kerasprune.slimming import verify
 from kerasprune.slimming.dead import without_dead
@@ -127,8 +128,7 @@ class WeightUnits(Units):
         gates = sparse_layer(model).gates
         assert isinstance(gates, FrozenWeights)
         gates.hold(self.kept(state))
-        compile_like(model, self.base.flat)
-        return model
+        return trained_like(model, self.base.flat, ScheduledModel)
 
     def train(self, state: State, **span: int) -> State:
         return self.trained(state, self.model(state), **span)
@@ -150,13 +150,13 @@ class WeightUnits(Units):
         plain = self.rounds.opened.back(state.opened.flat)
         opened = self.rounds.opened.changed(plain)
         alive = without_dead(opened)
-        compile_like(alive.model, plain)
-        small = self.rounds.opened.after(alive.keep, alive.model)
-        arrays = alive.model.get_weights()
-        left = sum(int(np.count_nonzero(arrays[position])) for position in kernel_positions(alive.model))
+        model = trained_like(alive.model, plain)
+        small = self.rounds.opened.after(alive.keep, model)
+        arrays = model.get_weights()
+        left = sum(int(np.count_nonzero(arrays[position])) for position in kernel_positions(model))
         step = Step.of(small.graph, state.steps[-1].target, Change(self.size, left))
         if self.rounds.verify:
-            step = replace(step, difference=verify(plain, small=alive.model, inputs=self.rounds.samples(opened)))
+            step = replace(step, difference=verify(plain, small=model, inputs=self.rounds.samples(opened)))
         return State(small, np.flatnonzero(alive.keep), (*state.steps[:-1], step))
 
     def _masked(self, weights, keep: np.ndarray) -> dict[str, list[np.ndarray]]:
