@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,8 +63,8 @@ class LotteryTicket:
     step: int = 0
     output_rate: float = 0.5
     control: str | None = None
-    validation: Any = field(default=None, repr=False)
-    path: str | os.PathLike | None = field(default=None, repr=False)
+    validation: Any = None
+    path: str | os.PathLike | None = None
 
     defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
@@ -76,6 +76,10 @@ class LotteryTicket:
             raise OptionError(f"`step` must be a whole number of at least 0. Received: step={self.step!r}.")
         if not 0 < self.output_rate <= 1:
             raise OptionError(f"`output_rate` must be in (0, 1]. Received: output_rate={self.output_rate!r}.")
+
+    def __str__(self) -> str:
+        given = {name: getattr(self, name) for name in ("of", "steps", "rewind", "step", "output_rate", "control")}
+        return f"LotteryTicket({', '.join(f'{key}={value!r}' for key, value in given.items())})"
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         search = _Search(self, rounds, budget)

@@ -4,7 +4,7 @@ import fnmatch
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import keras
@@ -78,7 +78,7 @@ class TrainPruneRetrain:
     quality: float | Mapping[str, float] | None = None
     tolerance: float = 0.02
     l2: float = 0.0
-    path: str | os.PathLike | None = field(default=None, repr=False)
+    path: str | os.PathLike | None = None
 
     defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
@@ -94,6 +94,10 @@ class TrainPruneRetrain:
                 "`tolerance` must be above 0 and `l2` at least 0. "
                 f"Received: tolerance={self.tolerance!r}, l2={self.l2!r}."
             )
+
+    def __str__(self) -> str:
+        given = {name: getattr(self, name) for name in ("steps", "schedule", "quality", "tolerance", "l2")}
+        return f"TrainPruneRetrain({', '.join(f'{key}={value!r}' for key, value in given.items())})"
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         retraining = _Retraining(self, rounds, budget)
@@ -125,7 +129,7 @@ class _Retraining:
                 "'train_prune_retrain' ranks all weights by magnitude over a threshold of their layer. Leave criterion "
                 f"and ranking out. Received: criterion={self.units.criterion!r}, ranking={self.units.ranking!r}."
             )
-        self.journal = Journal(options.path, {"options": repr(options), "budget": str(budget), **identity(rounds)})
+        self.journal = Journal(options.path, {"options": str(options), "budget": str(budget), **identity(rounds)})
 
     def begin(self) -> _Done:
         """The whole model, or where an interrupted run has come to."""
