@@ -12,8 +12,8 @@ class EarlyChoice(keras.callbacks.Callback):
     """Measures a model on validation data after every epoch, and gives it the weights of the best one in the end.
 
     The best is the one of the highest accuracy, where that is measured, and of the lowest loss among equals; else the
-    one of the lowest loss. An epoch whose loss is no number is the last choice. The measurements stand in the logs, with
-    "val_" before their names.
+    one of the lowest loss. An epoch whose loss is no number is the last choice. The measurements stand in the logs,
+    with "val_" before their names.
 
     Args:
         judge: The plain model, compiled with the loss that counts; it shares its weights with the one that trains.
