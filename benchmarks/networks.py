@@ -47,16 +47,15 @@ def _model_of(name: str):
     return decorate
 
 
-def _at_length(model):
+def at_length(model):
     """The model for sequences of `TOKENS`: a decoder builds its mask from the length, which must be known for that."""
     import keras
 
     import kerasprune as kp
 
-    inputs = {
-        name: keras.Input((TOKENS, *tensor.shape[2:]), dtype=tensor.dtype, name=name)
-        for name, tensor in model.input.items()
-    }
+    inputs = keras.tree.map_structure(
+        lambda tensor: keras.Input((TOKENS, *tensor.shape[2:]), dtype=tensor.dtype, name=tensor.name), model.input
+    )
     return kp.unroll(model, inputs)
 
 
@@ -73,23 +72,23 @@ def _vit(models):
 
 @_model_of("BERT")
 def _bert(models):
-    return _at_length(models.BertBackbone(**VOCABULARY, max_sequence_length=16))
+    return at_length(models.BertBackbone(**VOCABULARY, max_sequence_length=16))
 
 
 @_model_of("DistilBERT")
 def _distil_bert(models):
-    return _at_length(models.DistilBertBackbone(**VOCABULARY, max_sequence_length=16))
+    return at_length(models.DistilBertBackbone(**VOCABULARY, max_sequence_length=16))
 
 
 @_model_of("GPT-2")
 def _gpt2(models):
-    return _at_length(models.GPT2Backbone(**VOCABULARY, max_sequence_length=16))
+    return at_length(models.GPT2Backbone(**VOCABULARY, max_sequence_length=16))
 
 
 @_model_of("Whisper")
 def _whisper(models):
     lengths = {"max_encoder_sequence_length": 16, "max_decoder_sequence_length": 16, "num_mels": 16}
-    return _at_length(models.WhisperBackbone(**VOCABULARY, **lengths))
+    return at_length(models.WhisperBackbone(**VOCABULARY, **lengths))
 
 
 @_model_of("ResNet")

@@ -8,7 +8,8 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
     """Draw kernels at the scale that keeps the variance of a ReLU network; no statistic, scale or bias is trivial."""
     for variable in model.weights:
         shape, kind = tuple(variable.shape), variable.path.rsplit("/", 1)[-1]
-        if kind in ("mean", "variance", "count"):  # of the data, at the model's front
+        of_data = kind in ("mean", "variance", "count")  # at the model's front
+        if of_data or not keras.backend.is_float_dtype(variable.dtype):
             continue
         if kind in ("moving_variance", "gamma"):
             value = rng.uniform(0.8, 1.2, shape)

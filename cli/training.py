@@ -7,7 +7,7 @@ import numpy as np
 from kerasprune_cli.console import say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import keras, kp
+from kerasprune_cli.lazy import graph, keras, kp
 
 
 def tuner(
@@ -27,26 +27,48 @@ def tuner(
         BadInput: There are no labels, or (raised by the returned function) no loss is known.
     """
     if samples.y is None:
-        raise BadInput("Fine-tuning needs labels: the data holds inputs only.")
+        raise BadInput("Fine-tuning needs labels: the data holds inputs only; add them as the array y.")
 
     def tune(model):
         if loss is None and getattr(model, "loss", None) is None:
             raise BadInput("The model was saved without a loss: name one, for example --loss mse.")
-        return kp.finetune(
-            model,
-            samples.pair,
-            epochs,
-            validation=validation or None,
-            loss=loss,
-            learning_rate=learning_rate,
-            callbacks=[_progress(epochs)],
-            seed=seed,
-        ).model
+        try:
+            tuned = kp.finetune(
+                model,
+                samples.pair,
+                epochs,
+                validation=validation or None,
+                loss=loss,
+                learning_rate=learning_rate,
+                callbacks=[_told(epochs)],
+                seed=seed,
+                progress=True,
+            ).model
+        except ValueError as error:  # Keras has tried to put outputs and labels together
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            chosen = loss or model.loss
+            raise BadInput(f"The labels do not fit the loss {chosen!r}: {reason}. Name another with --loss.") from error
+        if graph.first_not_finite(tuned) is not None:
+            raise BadInput(
+                f"The fine-tuning diverged: its weights are no numbers any more. Take a lower --learning-rate than "
+                f"{learning_rate:g}; nothing was written."
+            )
+        return tuned
 
     return tune
 
 
-def _progress(epochs: int):
+def require_loss(name: str) -> None:
+    """Raise BadInput unless Keras has a loss of this name."""
+    try:
+        found = keras.losses.get(name)
+    except ValueError:
+        found = None
+    if found is None:
+        raise BadInput(f"Keras has no loss {name!r}: name one such as --loss mse.")
+
+
+def _told(epochs: int):
     """A callback that tells the losses of every epoch, and the accuracy where one is measured."""
 
     def tell(epoch, logs):

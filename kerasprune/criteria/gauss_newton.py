@@ -12,9 +12,9 @@ from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.evidence.directions import directions
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.gains import GainModel
+from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.losses import known_loss
 from kerasprune.evidence.pullback import pullback
-from kerasprune.evidence.sample_loss import sample_losses
 from kerasprune.evidence.sampling import filled
 from kerasprune.graph import functional
 
@@ -29,8 +29,8 @@ class GaussNewton:
     the identity for the mean squared error of `n` outputs, and `diag(p) - pp'` in the logits for the cross-entropy
     of a softmax. For every batch it costs one forward pass and a backward pass for every number that the model puts
     out. Needs data with labels, a model with one output, and a loss with a known curvature: one of these, the binary
-    cross-entropy or the Huber loss. A channel that is read only inside
-    the layer that makes it, as in attention, gets +inf and stays.
+    cross-entropy, the Huber loss or the mean absolute error, whose corners count with what they are on average, `1/n`.
+    A channel that is read only inside the layer that makes it, as in attention, gets +inf and stays.
 
     Reference:
         Schraudolph, Fast Curvature Matrix-Vector Products, Neural Computation 2002, for the matrix.
@@ -58,8 +58,9 @@ class SecondOrderChange:
     def __init__(self, evidence: Evidence):
         output_shape(evidence.model, "gauss_newton")
         self.evidence, self.size = evidence, evidence.batch_size
-        self.loss = known_loss(evidence.model, evidence.loss, "gauss_newton")
-        self.losses, _ = sample_losses(evidence.model, evidence.loss)
+        chosen = evidence.probe.chosen
+        self.loss = known_loss(chosen.loss, "gauss_newton")
+        self.terms = LossTerms(evidence.model, chosen)
         self.model = GainModel(evidence.model, _free(evidence.graph), self.size)
         self.pullback = pullback(self.model, [self.model.gains.gain], _sums)
 
@@ -77,7 +78,7 @@ class SecondOrderChange:
         self.model.gains.gain.assign(np.tile(gain, (self.size, 1)))
         total, samples = np.zeros(len(gain)), 0
         sampling = self.evidence.sampling
-        for batch in sampling.tracked(sampling.feed(self.evidence.model, self.losses), "curvature"):
+        for batch in sampling.tracked(sampling.feed(self.evidence.model, self.terms), "curvature"):
             total += self._change(filled(batch, self.size))
             samples += batch.size
             if not np.isfinite(total).all():
@@ -91,7 +92,7 @@ class SecondOrderChange:
         def rows(outputs: list[np.ndarray]) -> Iterator[np.ndarray]:
             """Against the slope of the loss, and then every direction."""
             (output,) = outputs
-            scale = weight.reshape(-1, *[1] * (output.ndim - 1))
+            scale = weight.reshape(*weight.shape, *[1] * (output.ndim - weight.ndim))
             slope = self.loss.derivatives(output.astype(float), np.asarray(labels, float))[0]
             descent = -slope * np.sqrt(scale) / np.prod(output.shape[1:-1])  # a mean over the positions
             for part in directions(self.loss, output, labels, first=[descent]):

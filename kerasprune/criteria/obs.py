@@ -67,7 +67,7 @@ def _curvatures(
     """Half the second derivatives of the mean loss in the entries of each tensor: float (width, width), mean over
     samples, sum over positions."""
     output_shape(evidence.model, "obs")
-    loss = known_loss(evidence.model, evidence.loss, "obs", labels=False, temperature=temperature)
+    loss = known_loss(evidence.probe.chosen.loss, "obs", temperature=temperature)
     copy, offsets, axes = _with_offsets(evidence)
 
     def squares(slopes: list) -> list:

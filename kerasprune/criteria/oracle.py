@@ -1,13 +1,17 @@
 """The exact change of the loss, by trying."""
 
+import inspect
 from dataclasses import dataclass, replace
 
+import keras
 import numpy as np
 
 from kerasprune.core import OptionError
 from kerasprune.criteria.criterion import Ranking, criterion
-from kerasprune.evidence import Ablation
+from kerasprune.evidence import Ablation, Probe
 from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.progress import tracked
+from kerasprune.graph import layers_inside
 
 
 @criterion("oracle")
@@ -16,7 +20,8 @@ class Oracle:
     """By how much the mean loss rises when a channel reads zero.
 
     The network does not run once for every channel: what lies before the channel is held, what a layer makes of it is
-    subtracted from what the layer makes of all, and only what follows runs, for several channels at a time. Needs data
+    subtracted from what the layer makes of all, and only what follows runs, for several channels at a time; where the
+    loss is no sum over samples, or layers add to it, the network does run once for every channel. Needs data
     with labels, and a loss; the data is held in memory, so give a `limit` for a large one. A channel whose removal
     lowers the loss has a negative score. A channel that is read only inside the layer that makes it, as in attention,
     gets +inf and stays.
@@ -42,12 +47,39 @@ class Oracle:
         graph, probe = evidence.graph, evidence.probe
         sampling = replace(evidence.sampling, data=list(evidence.sampling.batches()), limit=None)
         probe.require_finite(sampling.data)
-        ablation = Ablation(evidence.model, graph, sampling, memory=self.memory)
+        ablation = Ablation(evidence.model, graph, sampling, memory=self.memory, chosen=probe.chosen)
+        apart = ablation.separable and not adds_losses(evidence.model)
 
         def scores(gain: np.ndarray) -> np.ndarray:
             candidates = np.flatnonzero(~graph.frozen & ~probe.unseen & (gain > 0))
             values = np.full(graph.num_ids, np.inf)
-            values[candidates] = ablation(gain, candidates, evidence.progress)
+            if apart:
+                values[candidates] = ablation(gain, candidates, evidence.progress)
+            else:
+                values[candidates] = one_by_one(evidence, sampling.data, gain, candidates)
             return values
 
         return scores
+
+
+def one_by_one(evidence: Evidence, data: list, gain: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """As `Ablation`, for losses that are more than a sum over samples: the whole network, once for every candidate."""
+    probe = Probe(evidence.model, evidence.graph, replace(evidence.sampling, progress=False))
+    before, changes = probe.mean_loss(data, gain), []
+    for candidate in tracked(candidates, "channels", len(candidates), evidence.progress):
+        without = gain.copy()
+        without[candidate] = 0.0
+        changes.append(probe.mean_loss(data, without) - before)
+    return np.array(changes)
+
+
+def adds_losses(model: keras.Model) -> bool:
+    """Whether layers add to the loss what they compute from activations."""
+    return any(
+        getattr(layer, "activity_regularizer", None) is not None
+        or "add_loss" in getattr(inspect.unwrap(type(layer).call), "__code__", _NO_CODE).co_names
+        for layer in layers_inside(model)
+    )
+
+
+_NO_CODE = (lambda: None).__code__

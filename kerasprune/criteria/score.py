@@ -33,12 +33,14 @@ def score(
         graph: Its trace.
         criterion: The name of a registered criterion, an object of its class, or any callable that takes an
             `Evidence` and returns one number per id.
-        data: For criteria that run the model: arrays `x` or `(x, y)`, a `tf.data.Dataset`, a `keras.utils.PyDataset` or
-            any iterable of batches.
+        data: For criteria that run the model: arrays, lists or frames `x`, `(x, y)` or `(x, y, sample_weight)`, a
+            `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` or any iterable of batches; those of a
+            generator are held.
         loss: For criteria that need one: a name, a `keras.losses.Loss`, a callable, or a structure of these for
-            several outputs. By default the loss that the model is compiled with.
+            several outputs. By default the loss that the model is compiled with, or, with a warning, the one that its
+            outputs and the labels ask for.
         batch_size: Samples that are run together.
-        limit: Samples that are used at most.
+        limit: Samples that are used at most; data without an end needs it.
         seed: For what is drawn at random; the same seed gives the same scores.
         progress: Whether to show a progress bar.
         **options: The options of the criterion that is called by name.
@@ -58,7 +60,7 @@ def score(
     True
     """
     judge = resolve(criterion, options)
-    sampling = Sampling(data, loss, batch_size, limit, seed, progress)
+    sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # before any work
     return judged(Opened.of(model, graph), judge, sampling)
 
 

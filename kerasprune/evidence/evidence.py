@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, DataError, WeightLabels
+from kerasprune.evidence.chosen_loss import ChosenLoss
 from kerasprune.evidence.probe import Probe
 from kerasprune.evidence.sampling import Sampling
 from kerasprune.graph import operations
@@ -35,7 +36,8 @@ class Evidence:
     @property
     def loss(self) -> Any:
         """The loss to judge by; None for the model's own."""
-        return self.sampling.loss
+        loss = self.sampling.loss
+        return loss.loss if isinstance(loss, ChosenLoss) else loss
 
     @property
     def batch_size(self) -> int:

@@ -27,7 +27,7 @@ class Gains(keras.layers.Layer):
         self.gain = self.add_weight(shape=(self.size, self.num_ids), initializer="ones", name="gain")
 
     def call(self, inputs):
-        return ops.convert_to_tensor(self.gain)  # (batch, num_ids)
+        return self.gain[: ops.shape(inputs)[0]]  # (batch, num_ids)
 
     def compute_mask(self, inputs, previous_mask=None):
         return None
@@ -69,12 +69,12 @@ class GainModel(keras.Model):
     Args:
         model: The model to copy.
         graph: Its trace.
-        size: The batch size; every batch must have it.
+        size: The size of the largest batch.
         apart: As in `instrument`.
     """
 
     def __init__(self, model: keras.Model, graph: ChannelGraph, size: int, apart: bool = False):
-        super().__init__(name="gain_model")
+        super().__init__(name="gain_model", dtype="float32")
         self.gains = Gains(size, graph.num_ids)
         gains = None
         done: dict[tuple, keras.KerasTensor] = {}
@@ -98,3 +98,9 @@ class GainModel(keras.Model):
     def call(self, inputs):
         """The outputs under the gains."""
         return self.inner(inputs, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """What Keras makes of the batch, times its samples: what each sample adds is then apart from the others."""
+        loss = super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        samples = ops.shape(keras.tree.flatten(y_pred)[0])[0]
+        return ops.mean(loss) * ops.cast(samples, loss.dtype)

@@ -1,5 +1,6 @@
 """Losses of Keras of which more is known than their value: derivatives and curvature in the outputs, by name."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,24 +21,19 @@ LOSSES = Registry("loss with known derivatives")
 class KnownLoss:
     """The loss of one position, whose outputs lie along the last axis; arrays are float64.
 
-    Where there is a curvature, `derivatives(outputs, labels)` are the first and the second one in every output alone,
-    and the squares of what the outputs change by along the rows of `directions(outputs, labels)` add up to it; without
-    labels for a loss that does not need them. All are of the shape of the outputs.
+    `derivatives(outputs, labels)` are the first and the second one in every output alone, and the squares of what the
+    outputs change by along the rows of `directions(outputs, labels)` add up to the curvature. Without labels, or where
+    the loss is made of straight lines, it is the one to be expected if the loss is minus the logarithm of the
+    probability of a label: the Fisher information. All are of the shape of the outputs.
 
     Args:
         options: How the loss of Keras was made.
         temperature: What logits are divided by before they are compared; the loss is then multiplied by its square, so
             that the curvature does not fall with it.
-
-    Attributes:
-        needs_labels: Whether the curvature depends on the labels.
-        obstacle: Why there is no curvature; empty if there is one.
     """
 
     options: Mapping = field(default_factory=dict)
     temperature: float = 1.0
-    needs_labels = False
-    obstacle = ""
 
     @classmethod
     def options_of(cls, loss: keras.losses.Loss) -> dict:
@@ -80,7 +76,7 @@ class MeanSquaredError(KnownLoss):
 
     def values(self, outputs, labels):
         """The loss: (...)."""
-        return np.square(outputs - labels.reshape(outputs.shape)).mean(axis=-1)
+        return np.square(outputs - like(labels, outputs)).mean(axis=-1)
 
     def centre(self, labels):
         """The outputs of the least mean loss among those that are the same for every sample: (outputs,)."""
@@ -88,7 +84,7 @@ class MeanSquaredError(KnownLoss):
 
     def _derivatives(self, outputs, labels):
         scale = 2 / outputs.shape[-1]
-        return scale * (outputs - labels.reshape(outputs.shape)), np.full_like(outputs, scale)
+        return scale * (outputs - like(labels, outputs)), np.full_like(outputs, scale)
 
     def directions(self, outputs, labels=None):
         return apart(np.full_like(outputs, np.sqrt(2 / outputs.shape[-1])))
@@ -98,8 +94,6 @@ class MeanSquaredError(KnownLoss):
 class Huber(KnownLoss):
     """Half the squared error up to an error of `delta`, and a straight line beyond, where there is no curvature."""
 
-    needs_labels = True
-
     @classmethod
     def options_of(cls, loss):
         """With the steepness of the straight line, which the configuration leaves out."""
@@ -107,19 +101,30 @@ class Huber(KnownLoss):
         return {**loss.get_config(), "delta": float(far[0] - near[0]) / 2e5}
 
     def _derivatives(self, outputs, labels):
-        delta, missing = self.options.get("delta", 1.0), outputs - labels.reshape(outputs.shape)
+        delta, missing = self.options.get("delta", 1.0), outputs - like(labels, outputs)
         size = outputs.shape[-1]
         return np.clip(missing, -delta, delta) / size, (np.abs(missing) <= delta) / size
 
     def directions(self, outputs, labels=None):
-        return apart(np.sqrt(self.derivatives(outputs, labels)[1]))
+        """Without labels, by the share of them that lies near enough if the loss is right about them."""
+        if labels is not None:
+            return apart(np.sqrt(self.derivatives(outputs, labels)[1]))
+        delta = self.options.get("delta", 1.0)
+        near = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))
+        share = near / (near + 2 / delta * math.exp(-(delta**2) / 2))
+        return apart(np.full_like(outputs, np.sqrt(share / outputs.shape[-1])))
 
 
 @LOSSES.register("mean_absolute_error")
 class MeanAbsoluteError(KnownLoss):
-    """Straight lines on both sides of the label."""
+    """Straight lines on both sides of the label, whose slope of 1 has the square 1/n over n outputs."""
 
-    obstacle = "straight lines have none, and at the label they meet in a corner"
+    def _derivatives(self, outputs, labels):
+        size = outputs.shape[-1]
+        return np.sign(outputs - like(labels, outputs)) / size, np.full_like(outputs, 1 / size)
+
+    def directions(self, outputs, labels=None):
+        return apart(np.full_like(outputs, np.sqrt(1 / outputs.shape[-1])))
 
 
 @LOSSES.register("categorical_crossentropy")
@@ -174,7 +179,7 @@ class CategoricalCrossentropy(KnownLoss):
 
     def classes(self, labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """The labels as probabilities: (..., classes)."""
-        return self.smoothed(labels.reshape(outputs.shape), outputs.shape[-1])
+        return self.smoothed(like(labels, outputs), outputs.shape[-1])
 
     def _tempered(self, outputs: np.ndarray) -> np.ndarray:
         """The probabilities at the temperature."""
@@ -201,8 +206,24 @@ class BinaryCrossentropy(KnownLoss):
     Its curvature in a logit is `p (1 - p) / n`.
     """
 
+    def values(self, outputs, labels):
+        """The loss: (...)."""
+        p, wanted = self._tempered(outputs), self._tempered(like(labels, outputs))
+        return -(self.temperature**2) * (wanted * np.log(p) + (1 - wanted) * np.log(1 - p)).mean(axis=-1)
+
+    def centre(self, labels):
+        """The probabilities of the least mean loss among those that are the same for every sample: (outputs,)."""
+        mean = self._tempered(labels).mean(axis=0)
+        return sigmoid(self.temperature * (np.log(mean) - np.log(1 - mean)))
+
+    def _tempered(self, p: np.ndarray) -> np.ndarray:
+        """Probabilities at the temperature, none of them 0 or 1."""
+        small = keras.config.epsilon()
+        p = np.clip(sigmoid(p) if self.from_logits else p, small, 1 - small)
+        return p if self.temperature == 1 else sigmoid((np.log(p) - np.log(1 - p)) / self.temperature)
+
     def _derivatives(self, outputs, labels):
-        wanted, size = self.smoothed(labels.reshape(outputs.shape), 2), outputs.shape[-1]
+        wanted, size = self.smoothed(like(labels, outputs), 2), outputs.shape[-1]
         if self.from_logits:
             p = sigmoid(outputs)
             return (p - wanted) / size, p * (1 - p) / size
@@ -222,39 +243,36 @@ class BinaryCrossentropy(KnownLoss):
         return apart(np.sqrt(curvature / outputs.shape[-1]) / (1.0 if self.from_logits else slope))
 
 
-def known_loss(model: keras.Model, loss: Any, who: str, labels: bool = True, temperature: float = 1.0) -> KnownLoss:
-    """What is known about the loss that a model is judged by.
+def known_loss(loss: Any, who: str, temperature: float = 1.0) -> KnownLoss:
+    """What is known about a loss of one output.
 
     Args:
-        model: The model, compiled with a loss where none is given.
-        loss: As in `score`.
+        loss: As `compile` takes it.
         who: The criterion that asks.
-        labels: Whether it looks at labels.
         temperature: As in `KnownLoss`.
 
     Raises:
-        DataError: There is no loss, or its curvature over the last axis is not known.
+        DataError: Its curvature over the last axis is not known.
     """
-    if loss is None:
-        loss = model.loss if getattr(model, "compiled", False) else None
-    (loss,) = keras.tree.flatten(loss) or (None,)
-    if loss is None:
-        raise DataError("This criterion needs a loss. Pass one: loss='sparse_categorical_crossentropy'.")
-    try:
-        loss = keras.losses.get(loss)
-    except ValueError as error:
-        raise DataError(f"There is no loss {loss!r}. Pass the name of a Keras loss or a keras.losses.Loss.") from error
+    (loss,) = keras.tree.flatten(loss)
+    loss = keras.losses.get(loss)
     function = getattr(loss, "fn", loss)
     name = getattr(function, "__name__", type(function).__name__)
     of_keras = name in LOSSES and getattr(keras.losses, name, None) is function
     options = LOSSES[name].options_of(loss) if of_keras and isinstance(loss, keras.losses.Loss) else {}
-    usable = [known for known, kind in LOSSES.items() if not (kind.obstacle or (kind.needs_labels and not labels))]
-    if not of_keras or name not in usable or options.get("axis", -1) != -1 or options.get("ignore_class") is not None:
+    left_out = options.get("ignore_class")
+    if not of_keras or options.get("axis", -1) != -1 or left_out is not None:
+        why = "" if left_out is None else f" with ignore_class={left_out}, which leaves positions out"
         raise DataError(
-            f"{who!r} knows the curvature of {', '.join(usable)} over the last axis of the outputs. Received the loss "
-            f"{name!r}{_why_not(name, options, of_keras, labels)}. Use 'oracle' or 'linear', which take any loss."
+            f"{who!r} knows the curvature of {', '.join(LOSSES)} over the last axis of the outputs. Received the loss "
+            f"{name!r}{why}. Use 'oracle' or 'linear', which take any loss."
         )
     return LOSSES[name](options, temperature)
+
+
+def like(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Labels of the shape of the outputs: with the last axis of one that may be missing, or repeated along it."""
+    return labels.reshape(outputs.shape) if labels.size == outputs.size else np.broadcast_to(labels, outputs.shape)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -274,13 +292,3 @@ def no_probabilities(activation: str) -> DataError:
         f"The loss needs a {activation} at the end of the model, and its outputs are no probabilities. "
         "Pass it as an object that was made with `from_logits=True`."
     )
-
-
-def _why_not(name: str, options: Mapping, of_keras: bool, labels: bool) -> str:
-    if not of_keras:
-        return ""
-    if options.get("ignore_class") is not None:
-        return f" with ignore_class={options['ignore_class']}, which leaves positions out"
-    if LOSSES[name].obstacle:
-        return f", which has no curvature: {LOSSES[name].obstacle}"
-    return ", whose curvature depends on labels that it does not look at" if LOSSES[name].needs_labels else ""

@@ -11,12 +11,13 @@ from keras import ops
 
 from kerasprune.core import Batch, ChannelGraph, DataError
 from kerasprune.core.by_id import by_id
+from kerasprune.evidence.chosen_loss import ChosenLoss, chosen_loss
 from kerasprune.evidence.gains import GainModel
+from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.reads import instrument
 from kerasprune.evidence.recorder import Recorder
-from kerasprune.evidence.sample_loss import sample_losses
 from kerasprune.evidence.sampling import Sampling, class_numbers, filled
-from kerasprune.graph import Read
+from kerasprune.graph import Read, functional
 
 # From a tensor (batch, ...) and the axes to reduce to one number per sample and channel: (batch, channels).
 Statistic = Callable[[keras.KerasTensor, tuple[int, ...]], keras.KerasTensor]
@@ -60,11 +61,10 @@ class Probe:
         Raises:
             DataError: The data does not fit, or a derivative is not finite.
         """
-        gain_model, losses = self._gain_model
-        size = gain_model.gains.size
+        gain_model, terms = self._gain_model
         gain_model.gains.gain.assign(self._per_sample(gain))
-        for batch in self._feed(data, "gradients", losses):
-            full = filled(batch, size)
+        for batch in self._feed(data, "gradients", terms):
+            full = self._whole(batch)
             gain_model.train_on_batch(full.x, full.y, full.sample_weight)
             rows = ops.convert_to_numpy(gain_model.optimizer.gradient_of(gain_model.gains.gain))[: batch.size]
             if not np.isfinite(rows).all():
@@ -72,22 +72,21 @@ class Probe:
             yield rows
 
     def mean_loss(self, data: Any, gain: np.ndarray | None = None) -> float:
-        """The mean loss of a sample when every read of a channel is multiplied by its gain.
+        """The mean loss of a sample when every read of a channel is multiplied by its gain, as `evaluate` gives it.
 
         Args:
             data: Data with labels; its sample weights count.
             gain: float (num_ids,); a `keep` as numbers gives the loss of the masked model. None for all ones. A new
                 gain needs no new compilation.
         """
-        gain_model, losses = self._gain_model
-        size = gain_model.gains.size
+        gain_model, terms = self._gain_model
         gain_model.gains.gain.assign(self._per_sample(gain))
         total, samples = 0.0, 0
-        for batch in self._feed(data, "loss", losses):
-            full = filled(batch, size)
+        for batch in self._feed(data, "loss", terms):
+            full = self._whole(batch)
             total += float(gain_model.test_on_batch(full.x, full.y, full.sample_weight, return_dict=True)["loss"])
             samples += batch.size
-        return total / samples
+        return total / samples + self._penalty
 
     def accuracy(self, data: Any, gain: np.ndarray | None = None) -> float | None:
         """The share of samples whose largest output is that of their label, under a gain as in `mean_loss`.
@@ -96,10 +95,10 @@ class Probe:
             A number in [0, 1]; None unless the model has one output (batch, classes) and the labels are class numbers
             or rows with a single 1.
         """
-        gain_model, losses = self._gain_model
+        gain_model, terms = self._gain_model
         gain_model.gains.gain.assign(self._per_sample(gain))
         right, samples = 0, 0
-        for batch in self._feed(data, "accuracy", losses):
+        for batch in self._feed(data, "accuracy", terms):
             outputs = gain_model.predict_on_batch(filled(batch, gain_model.gains.size).x)
             classes = class_numbers(batch.y, outputs)
             if classes is None:
@@ -107,6 +106,23 @@ class Probe:
             right += int((outputs[: batch.size].argmax(axis=1) == classes).sum())
             samples += batch.size
         return right / samples
+
+    def metric(self, data: Any, metric: keras.metrics.Metric, gain: np.ndarray | None = None) -> float:
+        """A metric of the first output that has a loss, over all samples, under a gain as in `mean_loss`.
+
+        Args:
+            data: Data with labels.
+            metric: A metric of Keras; what it has seen before is forgotten.
+            gain: As there.
+        """
+        gain_model, terms = self._gain_model
+        gain_model.gains.gain.assign(self._per_sample(gain))
+        metric.reset_state()
+        for batch in self._feed(data, metric.name, terms):
+            term = terms.of(batch)[0]
+            outputs = keras.tree.flatten(gain_model.predict_on_batch(self._whole(batch).x))
+            metric.update_state(term.label, outputs[term.place][: batch.size])
+        return float(np.mean(ops.convert_to_numpy(metric.result())))
 
     def statistics(self, data: Any, statistic: Statistic) -> np.ndarray:
         """The mean of a statistic of every channel's values, over all samples and all places that read it.
@@ -164,9 +180,20 @@ class Probe:
         gain[0] = 1.0
         return np.tile(gain, (self.sampling.batch_size, 1))
 
-    def _feed(self, data: Any, what: str, losses: Any = None) -> Iterator[Batch]:
+    def _feed(self, data: Any, what: str, terms: LossTerms | None = None) -> Iterator[Batch]:
         sampling = replace(self.sampling, data=data)
-        return sampling.tracked(sampling.feed(self.model, losses), what)
+        return sampling.tracked(sampling.feed(self.model, terms), what)
+
+    def _whole(self, batch: Batch) -> Batch:
+        """The batch, filled up where the model takes batches of one size only."""
+        fixed = functional(self.model).inputs[0].shape[0]
+        return batch if fixed is None else filled(batch, fixed)
+
+    @functools.cached_property
+    def _penalty(self) -> float:
+        """What the regularizers of the weights add to the loss; no gain changes it."""
+        penalties = [weight.regularizer(weight) for weight in self.model.trainable_variables if weight.regularizer]
+        return float(sum(map(float, penalties)))
 
     @functools.cached_property
     def unseen(self) -> np.ndarray:
@@ -179,11 +206,15 @@ class Probe:
         return self.graph.read_inside & ~outside
 
     @functools.cached_property
-    def _gain_model(self) -> tuple[GainModel, Any]:
-        losses, weights = sample_losses(self.model, self.sampling.loss)
+    def chosen(self) -> ChosenLoss:
+        """The loss that the model is judged by."""
+        return chosen_loss(self.model, self.sampling)
+
+    @functools.cached_property
+    def _gain_model(self) -> tuple[GainModel, LossTerms]:
         model = GainModel(self.model, self.graph, self.sampling.batch_size)
-        model.compile(optimizer=Recorder(), loss=losses, loss_weights=weights)
-        return model, losses
+        model.compile(optimizer=Recorder(), loss=self.chosen.loss, loss_weights=self.chosen.weights)
+        return model, LossTerms(self.model, self.chosen)
 
     def _measuring_model(self, statistic: Statistic) -> tuple[keras.Model, list[tuple[np.ndarray, str]]]:
         """A model whose outputs are the statistics, and for each of them the labels and the first reader."""

@@ -9,7 +9,6 @@ from keras import ops
 
 from kerasprune.core import Registry
 from kerasprune.evidence.recorder import Recorder
-from kerasprune.evidence.sample_loss import SampleLoss
 
 # What is kept of the derivatives of one row: gets a float32 tensor for each place, returns some tensors.
 Keep = Callable[[list], list]
@@ -133,12 +132,8 @@ def with_a_trace(model: keras.Model, places: list[keras.Variable], keep: Keep) -
 def by_training_steps(model: keras.Model, places: list[keras.Variable], keep: Keep) -> Pullback:
     """A training step of Keras for every row: on any backend, but with a forward pass in each."""
 
-    def along(row, output):
-        axes = tuple(range(1, len(output.shape)))
-        return ops.sum(ops.cast(row, output.dtype) * output, axis=axes)  # (batch,)
-
     first = _First(model)
-    first.compile(optimizer=Recorder(), loss=SampleLoss(along))
+    first.compile(optimizer=Recorder(), loss=_Along())
 
     def step(x, row: np.ndarray) -> list[np.ndarray]:
         first.train_on_batch(x, row)
@@ -151,6 +146,16 @@ def by_training_steps(model: keras.Model, places: list[keras.Variable], keep: Ke
             yield [np.stack(parts) for parts in zip(*(step(x, row) for row in rows), strict=True)]
 
     return run
+
+
+class _Along(keras.losses.Loss):
+    """The sum of row times output."""
+
+    def __init__(self):
+        super().__init__(name="along", reduction="sum")
+
+    def call(self, y_true, y_pred):
+        return y_true * y_pred
 
 
 class _First(keras.Model):

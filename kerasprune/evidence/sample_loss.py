@@ -1,141 +1,128 @@
-"""The loss of a user, sample by sample."""
+"""A part of the loss taken apart into what each sample adds, for several candidates side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
-from kerasprune.core import DataError
-from kerasprune.graph import align, functional, loss_weights
+from kerasprune.evidence.loss_terms import LossTerm
+from kerasprune.evidence.per_position import PerPosition, same_rank, values_rank
+
+MEANS = ("sum_over_batch_size", "mean")
 
 
-class PerPosition(keras.losses.Loss):
-    """A function of labels and outputs, not reduced, with zeros at masked positions.
+class ValidPositions(keras.losses.Loss):
+    """A 1 for every value of a loss, and a 0 where a mask, of the outputs or of the loss itself, leaves it out.
 
-    Keras keeps the mask of a tensor in a place of each backend's own and gives it to no one but a loss.
+    Keras keeps the mask of a tensor in a place of each backend's own, and gives it to losses and layers only.
     """
 
-    def __init__(self, function):
-        super().__init__(name="per_position", reduction="none")
-        self.function = function
+    def __init__(self, loss: keras.losses.Loss):
+        super().__init__(name="valid_positions", reduction="none")
+        self.inner = loss
+        self.ones = _Ones(dtype="float32")
 
     def call(self, y_true, y_pred):
-        return self.function(y_true, y_pred)
+        return self.ones(self.inner.call(y_true, y_pred))
 
 
-class SampleLoss(keras.losses.Loss):
-    """The sum over the samples of a loss that is averaged over all positions of one sample.
+class _Ones(keras.layers.Layer):
+    """Ones with the mask of the input."""
 
-    Args:
-        loss: A `keras.losses.Loss`, or a function of labels and outputs that gives one number per sample or one per
-            position of a sample.
+    supports_masking = True
 
-    Attributes:
-        of_keras: Whether the loss comes with Keras, so that the labels it takes are known.
-        sparse: Whether it takes class numbers.
-    """
-
-    def __init__(self, loss):
-        function = getattr(loss, "fn", loss)  # the losses of Keras wrap a function
-        name = getattr(function, "__name__", type(function).__name__)
-        super().__init__(name=name, reduction="sum")
-        self.of_keras = function.__module__.partition(".")[0] == "keras"
-        self.sparse = "sparse" in name
-        values = loss.call if isinstance(loss, keras.losses.Loss) else loss
-        self.values = PerPosition(values)
-        self.valid = PerPosition(lambda y_true, y_pred: ops.ones_like(values(y_true, y_pred)))
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """The weighted sum over the samples."""
-        return ops.sum(self.per_sample(y_true, y_pred, sample_weight))
-
-    def per_sample(self, y_true, y_pred, sample_weight=None):
-        """The weighted loss of every sample, (batch,); a mask of the outputs leaves positions out."""
-        values = self.values(y_true, y_pred)  # (batch, ...)
-        if len(values.shape) == 0:
-            raise DataError(
-                f"The loss {self.name!r} returns one number for a whole batch. It must return one per sample."
-            )
-        if len(values.shape) > 1:
-            positions = tuple(range(1, len(values.shape)))
-            valid = ops.sum(self.valid(y_true, y_pred), axis=positions)
-            values = ops.sum(values, axis=positions) / ops.maximum(valid, 1.0)  # (batch,)
-        if sample_weight is not None:
-            values = values * ops.cast(ops.reshape(sample_weight, (-1,)), values.dtype)
-        return values
+    def call(self, inputs):
+        return ops.ones_like(inputs)
 
 
-def sample_losses(model: keras.Model, loss: Any) -> tuple[Any, Any]:
-    """The loss to judge by and the weights of its parts, ready for `compile`.
-
-    Args:
-        model: The model.
-        loss: As in `score`.
-
-    Raises:
-        DataError: There is no loss, or none of that name.
-    """
-    weights = None
-    if loss is None:
-        if not getattr(model, "compiled", False) or model.loss is None:
-            raise DataError(
-                "This criterion needs a loss, and the model is not compiled with one. "
-                "Pass one: loss='sparse_categorical_crossentropy'."
-            )
-        loss, weights = model.loss, loss_weights(model)
-    return keras.tree.map_structure(_sample_loss, loss), weights
-
-
-def _sample_loss(loss):
-    if loss is None:
-        return None
-    try:
-        return SampleLoss(keras.losses.get(loss))
-    except ValueError as error:
-        raise DataError(
-            f"There is no loss {loss!r}. Pass the name of a Keras loss, a keras.losses.Loss or a callable."
-        ) from error
-
-
-@dataclass(frozen=True)
-class OutputLoss:
-    """What one output adds to the loss.
+@dataclass(frozen=True, eq=False)
+class SampleLoss:
+    """A part of the loss of a batch, for several candidates whose samples lie side by side on the batch axis.
 
     Attributes:
-        place: Its place among the outputs.
-        loss: Judges it.
-        factor: The weight of this loss in the sum.
+        place: The place of the output that it judges.
+        factor: Its weight in the sum.
+        values: The loss of every position, weighted.
+        valid: Says which positions count.
+        mean: Whether Keras takes the mean over the positions of a batch, and not the sum.
+        masked: Whether the output has a mask.
+        weighted: Whether there are sample weights.
     """
 
     place: int
-    loss: SampleLoss
     factor: float
+    values: keras.losses.Loss
+    valid: keras.losses.Loss
+    mean: bool
+    masked: bool
+    weighted: bool
 
-    def __call__(self, label, output):
-        """The loss of every sample, float32 (batch,)."""
-        return ops.cast(self.factor * self.loss.per_sample(label, output), "float32")
+    @classmethod
+    def of(cls, term: LossTerm, masked: bool) -> "SampleLoss":
+        """What judges as the part of the loss does, of an output that may have a mask; see `separable`."""
+        values = PerPosition(term.loss)
+        mean = getattr(term.loss, "reduction", "mean") in MEANS
+        return cls(term.place, term.factor, values, ValidPositions(values), mean, masked, term.weight is not None)
+
+    def __call__(self, apart, real, label, output, mask: Any = None, weight: Any = None):
+        """What Keras makes of the batch of each candidate, times its samples: float32 (candidates,).
+
+        Args:
+            apart: Makes (candidates, batch) of what has one entry for each sample of each candidate.
+            real: (batch,), 0 for samples that only fill up the batch.
+            label: (candidates * batch, ...).
+            output: Likewise.
+            mask: Likewise, 0 for positions of the output that are left out; None for none.
+            weight: Likewise, or None.
+        """
+        sums = ops.sum(apart(_per_sample(self.values(label, output, weight), mask)) * real, axis=1)
+        if self.mean:
+            counts = ops.sum(apart(_per_sample(self.valid(label, output), mask)) * real, axis=1)
+            sums = ops.divide_no_nan(sums, counts)
+        return ops.cast(self.factor * ops.sum(real) * sums, "float32")
 
 
-def output_losses(model: keras.Model, losses: Any, weights: Any) -> tuple[OutputLoss, ...]:
-    """The losses of the outputs that have one, in the order of the outputs.
+def totals(judges: Sequence[SampleLoss], given: Sequence, outputs: Sequence, apart: Callable, tile: Callable) -> list:
+    """What each part makes of the batch of each candidate: (candidates,) for each whose output is not None.
 
     Args:
-        model: The model.
-        losses: As `sample_losses` gives them.
-        weights: Likewise.
+        judges: The parts of the loss.
+        given: What a batch brings: `real`, the labels of every part, and then for each part the mask and the sample
+            weights where it has them.
+        outputs: What each part judges; None to leave it out.
+        apart: As in `SampleLoss`.
+        tile: Makes (candidates * batch, ...) of (batch, ...).
     """
-    names = functional(model).output_names
+    real, *rest = given
+    labels, others = rest[: len(judges)], iter(rest[len(judges) :])
+    found = []
+    for judge, label, output in zip(judges, labels, outputs, strict=True):
+        mask, weight = (next(others) if there else None for there in (judge.masked, judge.weighted))
+        if output is not None:
+            tiled = (None if value is None else tile(value) for value in (mask, weight))
+            found.append(judge(apart, real, tile(label), output, *tiled))
+    return found
 
-    def per_output(structure, default) -> list:
-        if isinstance(structure, (Mapping, list, tuple)):
-            return align(structure, names)
-        return [default if structure is None else structure] * len(names)
 
-    pairs = zip(per_output(losses, None), per_output(weights, 1.0), strict=True)
-    return tuple(
-        OutputLoss(place, loss, 1.0 if factor is None else factor)
-        for place, (loss, factor) in enumerate(pairs)
-        if loss is not None
-    )
+def separable(term: LossTerm, output: keras.KerasTensor) -> bool:
+    """Whether a loss is one of positions, summed or averaged: then what a sample adds can be told.
+
+    Found by trying it on the first sample.
+    """
+    loss = term.loss
+    if isinstance(loss, keras.losses.Loss):
+        own_way = type(loss).__call__ is not keras.losses.Loss.__call__
+        if own_way or loss.reduction not in (*MEANS, "sum"):
+            return False
+    return values_rank(loss, term.label, output) is not None
+
+
+def _per_sample(values, mask):
+    """(samples,) of (samples, ...)."""
+    if mask is not None:
+        values, mask = same_rank(values, mask)
+        values = values * mask
+    axes = tuple(range(1, len(values.shape)))
+    return ops.sum(values, axis=axes) if axes else values

@@ -1,15 +1,22 @@
 """The user's data, how it is read, and its batches as they fit a model."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
-from kerasprune.core import Batch, DataError, batches
+from kerasprune.core import Batch, DataError, batches, require_limit, rereadable
 from kerasprune.evidence.progress import batch_count, tracked
 from kerasprune.graph import align, functional
+
+
+class Labelled(Protocol):
+    """What labels and sample weights are checked by."""
+
+    def fitted(self, batch: Batch) -> Batch:
+        """The batch, as the loss takes it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +24,7 @@ class Sampling:
     """Data, and how models are run on it.
 
     Attributes:
-        data: Data of any kind that `kerasprune.core.batches` knows, or None.
+        data: Data of any kind that `kerasprune.core.batches` knows, or None; the batches of a generator are held.
         loss: A loss of Keras by name or as an object, a callable, or a structure of these; None for the model's own.
         batch_size: Samples that are run together.
         limit: Samples that are used at most; None for all.
@@ -32,17 +39,20 @@ class Sampling:
     seed: int = 0
     progress: bool = False
 
+    def __post_init__(self):
+        require_limit(self.data, self.limit)  # before any work
+        object.__setattr__(self, "data", rereadable(self.data, self.batch_size, self.limit))
+
     def batches(self) -> Iterator[Batch]:
         """The batches, as they come; see `kerasprune.core.batches`."""
         return batches(self.data, self.batch_size, limit=self.limit)
 
-    def feed(self, model: keras.Model, losses: Any = None) -> Iterator[Batch]:
+    def feed(self, model: keras.Model, terms: Labelled | None = None) -> Iterator[Batch]:
         """Batches of at most `batch_size` samples, checked against a model.
 
         Args:
             model: The model that the data is for.
-            losses: Functions of labels and outputs, in the structure of the outputs or one for all. None if no labels
-                are needed; then they are left out.
+            terms: Checks labels and sample weights. None if no labels are needed; then they are left out.
 
         Raises:
             DataError: The data is empty or does not fit the model, or has no labels where they are needed.
@@ -50,13 +60,14 @@ class Sampling:
         model = functional(model)
         for batch in self.batches():
             _check_inputs(model, batch.x)
-            if losses is None:
+            if terms is None:
                 batch = Batch(batch.x)
+            elif batch.y is None:
+                raise DataError("This criterion needs labels, and the data has none. Pass data=(x, y).")
             else:
-                _check_labels(model, batch.y, losses)
-                _check_weights(batch)
+                batch = terms.fitted(batch)
             for start in range(0, batch.size, self.batch_size):
-                yield Batch(*(_rows(field, slice(start, start + self.batch_size)) for field in batch))
+                yield batch.rows(slice(start, start + self.batch_size))
 
     def tracked(self, found: Iterable[Batch], what: str) -> Iterator[Batch]:
         """The batches with a progress bar, if it shall be shown, that says in a word or two what is being done."""
@@ -65,16 +76,23 @@ class Sampling:
 
 def filled(batch: Batch, size: int) -> Batch:
     """Fill a batch up to `size` samples with repeats of its first one, which weigh nothing."""
+    weight = np.ones(batch.size, "float32") if batch.sample_weight is None else batch.sample_weight
+    missing = size - batch.size
+
+    def weigh_nothing(array):
+        return np.concatenate([array, np.zeros((missing, *array.shape[1:]))]).astype("float32")
+
+    return repeated(batch, size)._replace(sample_weight=_map(weigh_nothing, weight))
+
+
+def repeated(batch: Batch, size: int) -> Batch:
+    """Fill a batch up to `size` samples with repeats of its first one."""
     missing = size - batch.size
 
     def fill(array):
         return np.concatenate([array, np.repeat(array[:1], missing, axis=0)]) if missing else array
 
-    weight = np.ones(batch.size, "float32") if batch.sample_weight is None else batch.sample_weight
-    weight = keras.tree.map_structure(
-        lambda array: np.concatenate([np.ravel(array), np.zeros(missing)]).astype("float32"), weight
-    )
-    return Batch(_map(fill, batch.x), _map(fill, batch.y), weight)
+    return Batch(*(_map(fill, field) for field in batch))
 
 
 def class_numbers(labels: Any, outputs: Any) -> np.ndarray | None:
@@ -102,63 +120,14 @@ def _check_inputs(model, x) -> None:
             raise DataError(
                 f"Input {tensor.name!r} of the model has shape {tensor.shape}. Received data of shape {array.shape}."
             )
+        if (array.dtype.kind in "OSU") != (tensor.dtype == "string"):
+            raise DataError(f"Input {tensor.name!r} of the model takes {tensor.dtype}. Received data of {array.dtype}.")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"The data for input {tensor.name!r} holds NaN or infinity.")
 
 
-def _check_labels(model, y, losses) -> None:
-    if y is None:
-        raise DataError("This criterion needs labels, and the data has none. Pass data=(x, y).")
-    names = model.output_names
-    arrays = align(y, names)
-    functions = align(losses, names) if isinstance(losses, (Mapping, list, tuple)) else [losses] * len(names)
-    if not len(arrays) == len(functions) == len(names):
-        raise DataError(
-            f"The model has {len(names)} outputs ({', '.join(names)}); "
-            f"there are labels for {len(arrays)} and losses for {len(functions)} of them."
-        )
-    for tensor, array, function, name in zip(model.outputs, arrays, functions, names, strict=True):
-        if array is not None and function is not None:
-            _check_label(name, tuple(tensor.shape[1:]), array, function)
-
-
-def _check_label(name: str, expected: tuple, array: np.ndarray, function) -> None:
-    """What a loss of Keras would broadcast in silence, or fail on far from here; other losses know their labels."""
-    if not function.of_keras:
-        return
-    shape = array.shape[1:]
-    classes = expected[-1] if expected else None
-    per_position = _fits(shape, expected[:-1]) or _fits(shape, (*expected[:-1], 1))
-    if function.sparse:
-        if not per_position:
-            raise DataError(
-                f"The loss {function.name!r} takes one class number for output {name!r} of shape {expected}. "
-                f"Received labels of shape {array.shape}."
-            )
-        if classes is not None and array.size and not 0 <= array.min() <= array.max() < classes:
-            raise DataError(
-                f"The labels for output {name!r} must be class numbers from 0 to {classes - 1}. "
-                f"Received: {array.min()} to {array.max()}."
-            )
-    elif not _fits(shape, expected) and not (classes == 1 and per_position):
-        raise DataError(
-            f"The loss {function.name!r} takes labels of the shape of output {name!r}, {expected}. "
-            f"Received labels of shape {array.shape}."
-        )
-
-
-def _check_weights(batch: Batch) -> None:
-    for array in keras.tree.flatten(batch.sample_weight):
-        if array is not None and np.size(array) != batch.size:
-            raise DataError(f"Sample weights must be one number per sample. Received: shape {np.shape(array)}.")
-
-
 def _fits(shape: tuple, expected: tuple) -> bool:
     return len(shape) == len(expected) and all(e in (None, s) for s, e in zip(shape, expected, strict=True))
-
-
-def _rows(structure, part: slice):
-    return _map(lambda array: array[part], structure)
 
 
 def _map(function, structure):

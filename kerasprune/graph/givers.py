@@ -1,6 +1,7 @@
 """The weights that a layer itself computes with, given to its operations by layers that hold one weight each."""
 
 import dataclasses
+import string
 from collections.abc import Sequence
 
 import keras
@@ -179,7 +180,11 @@ def _stock_call(layer: layers.Layer, tensor: WeightTensor, call: Call, made_of_w
 def _factor(operation, x, weight, first: bool, options: dict) -> layers.Layer | None:
     if len(weight.shape) != 1 or len(x.shape) < 2 or x.shape[-1] != weight.shape[0]:
         return None
-    return layers.EinsumDense("...c,c->...c", weight.shape, **options)
+    if len(x.shape) <= 3:
+        return layers.EinsumDense("...c,c->...c", weight.shape, **options)
+    letters = string.ascii_lowercase[: len(x.shape)]  # of several axes in an ellipsis Keras confuses the sizes
+    shape = (*(None,) * (len(x.shape) - 2), *weight.shape)
+    return layers.EinsumDense(f"{letters},{letters[-1]}->{letters}", shape, **options)
 
 
 def _matrix(operation, x, weight, first: bool, options: dict) -> layers.Layer | None:

@@ -9,9 +9,9 @@ from kerasprune.graph.call import Call, Env
 from kerasprune.graph.walk import is_graph
 
 
-def einsum_specification(layer: keras.layers.EinsumDense, inputs) -> keras.KerasTensor:
+def einsum_specification(layer: keras.layers.EinsumDense, inputs, **options) -> keras.KerasTensor:
     """The output of the layer, with the sizes of all letters that the input has."""
-    output = type(layer).compute_output_spec(layer, inputs)
+    output = type(layer).compute_output_spec(layer, inputs)  # the options, as `training`, do not change it
     left, _, right = layer.equation.replace(" ", "").partition("->")
     given = left.partition(",")[0]
     if "." in layer.equation or len(given) != len(inputs.shape) or None not in output.shape[1:]:
@@ -31,7 +31,7 @@ def with_known_sizes(calls: Iterable[Call]) -> Env:
         with contextlib.suppress(Exception):  # a layer that cannot say what it makes of other sizes
             args, kwargs = filled(call, known)
             outputs = (
-                einsum_specification(call.operation, args[0])
+                einsum_specification(call.operation, *args, **kwargs)
                 if is_einsum
                 else call.operation.compute_output_spec(*args, **kwargs)
             )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import keras
 
 from kerasprune.graph.call import Call
-from kerasprune.graph.record import RecordError, stand_in_calls
+from kerasprune.graph.record import stand_in_calls
+from kerasprune.graph.recording import RecordError
 from kerasprune.graph.site import Site, symbolic
 
 

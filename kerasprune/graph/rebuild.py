@@ -1,12 +1,23 @@
 """Replaying a model into a new one of stock layers, and carrying weights and settings over."""
 
 import contextlib
-import tempfile
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Pick, Share, WeightLabels, Whole, cut, silence
+from kerasprune.core import (
+    ChannelGraph,
+    Count,
+    GraphError,
+    Pick,
+    Share,
+    WeightLabels,
+    Whole,
+    cut,
+    silence,
+    temporary_folder,
+)
 from kerasprune.core.restrict import factor_name
 from kerasprune.graph.call import Call, Labelled
 from kerasprune.graph.clone import Cloner, replay
@@ -176,9 +187,9 @@ def _carry_assets(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
     variables: dict = {}
     old.save_own_variables(variables)
     new.load_own_variables(variables)
-    with tempfile.TemporaryDirectory() as folder:
-        old.save_assets(folder)
-        new.load_assets(folder)
+    with temporary_folder() as folder:
+        old.save_assets(str(folder))
+        new.load_assets(str(folder))
 
 
 def check_same(model: keras.Model, graph: ChannelGraph) -> None:
@@ -220,6 +231,17 @@ def compile_like(new: keras.Model, old: keras.Model) -> None:
         if arguments.get(name) is not None:
             arguments[name] = keras.tree.map_structure(_fresh, arguments[name])
     new.compile(**arguments)
+
+
+def compiled_metrics(model: keras.Model) -> Callable[[], dict] | None:
+    """Makes the metrics that a model was compiled with anew, as arguments of `compile`; None where it has none."""
+    settings = getattr(model, "_compile_config", None)
+    if not getattr(model, "compiled", False) or settings is None:
+        return None
+    given = {name: settings.config.get(name) for name in ("metrics", "weighted_metrics")}
+    if all(value is None or not keras.tree.flatten(value) for value in given.values()):
+        return None
+    return lambda: {name: keras.tree.map_structure(_fresh, value) for name, value in given.items() if value is not None}
 
 
 def _fresh(item):

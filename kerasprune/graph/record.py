@@ -1,36 +1,20 @@
 """The call of a layer that is made of Keras layers and operations, recorded as calls of these parts."""
 
+import contextlib
 import dataclasses
 import inspect
-import re
+import math
 
 import keras
 import numpy as np
 
 from kerasprune.graph.call import Call, run, symbolic_leaves
+from kerasprune.graph.creations import constant_tensor, is_constant, recorded_creations
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
-from kerasprune.graph.open_sizes import OpenSizeError, at_trial, for_all_sizes
+from kerasprune.graph.open_sizes import ALIKE, TRIALS, OpenSizeError, at_trial, for_all_sizes, without_creations
+from kerasprune.graph.recording import RecordError, Recording, UnheldWeightError, first_line
 from kerasprune.graph.symbolic_parts import symbolic_parts
 from kerasprune.graph.walk import calls_between
-
-
-class RecordError(Exception):
-    """A call cannot be recorded; the text says why, without naming the layer."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Recording:
-    """What one call of a layer does.
-
-    Attributes:
-        inputs: Stand-ins for the tensors among the arguments of the call, in their order.
-        calls: The calls of the parts, in the order of execution; keys and paths are the names of the parts.
-        outputs: The result, in its structure.
-    """
-
-    inputs: tuple[keras.KerasTensor, ...]
-    calls: tuple[Call, ...]
-    outputs: object
 
 
 def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers | None = None) -> Recording:
@@ -51,16 +35,40 @@ def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers 
     _refuse_state(layer, args, kwargs)
     kwargs, givers = _taken(layer, kwargs), givers or Givers()
     try:
-        recording = _record_twice(layer, args, kwargs, givers)
-        return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
+        return _at_one_size(layer, args, kwargs, givers)
     except RecordError:  # it needs to know a size
         pass
-    unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
+    shapes = [tensor.shape for tensor in symbolic_leaves((args, kwargs))]
+    open_axes = [axis for shape in shapes for axis, size in enumerate(shape) if axis and size is None]
+    ways = [(TRIALS, True), (TRIALS, False)] if open_axes else [(TRIALS, False), (TRIALS, True)]
+    ways += [(ALIKE, True), (ALIKE, False)] if any(axis > 1 for axis in open_axes) else []
+    for trials, creations in ways[:-1]:
+        with contextlib.suppress(RecordError):
+            return _at_two_sizes(layer, args, kwargs, givers, trials, creations)
+    return _at_two_sizes(layer, args, kwargs, givers, *ways[-1])
+
+
+def _at_one_size(layer, args, kwargs, givers) -> Recording:
+    """The recording of a call that need not know the batch size; of one on constants, if need be, that makes them."""
     try:
-        recording = for_all_sizes(*(_record_twice(layer, args, kwargs, givers, trial) for trial in (0, 1)))
+        recording = _record_twice(layer, args, kwargs, givers)
+    except UnheldWeightError:  # a part may be called on a constant
+        with recorded_creations():
+            recording = _record_twice(layer, args, kwargs, givers)
+    recording = without_creations(recording)
+    return dataclasses.replace(recording, calls=tuple(map(_without_batch, recording.calls)))
+
+
+def _at_two_sizes(layer, args, kwargs, givers, trials, creations: bool) -> Recording:
+    """The recording of a call that needs to know sizes, with what it makes of these where `creations`."""
+    unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
+    with recorded_creations() if creations else contextlib.nullcontext():
+        pair = [_record_twice(layer, args, kwargs, givers, trial) for trial in trials[:2]]
+    try:
+        recording = for_all_sizes(*pair)
     except OpenSizeError as error:
         raise RecordError(f"its calls depend on {unknown}: {error}") from error
-    _compare_at_third_sizes(layer, recording, args, kwargs, unknown)
+    _compare_at_sizes(layer, recording, args, kwargs, trials[2], unknown)
     return recording
 
 
@@ -107,17 +115,31 @@ def _record(layer, args, kwargs, givers, trial) -> Recording:
         return stand_ins[-1]
 
     args, kwargs = keras.tree.map_structure(stand_in, (args, kwargs))
-    with symbolic_parts(layer), _ReadWeights() as scope:
+    inlined: set[int] = set()
+    while True:
+        known = len(inlined)
+        try:
+            scope, weights, found, outputs = _called(layer, args, kwargs, stand_ins, inlined)
+            break
+        except RecordError:
+            if len(inlined) == known:
+                raise
+    _refuse_weights(scope, found)
+    found = _with_givers(layer, weights, stand_ins, found, outputs, givers)
+    return Recording(tuple(stand_ins), tuple(found), outputs)
+
+
+def _called(layer, args, kwargs, stand_ins: list, inlined: set[int]) -> tuple:
+    """What the call of a layer reads, its own weights, the calls that it makes, and what it returns."""
+    with symbolic_parts(layer, inlined), _ReadWeights() as scope:
         weights = put_weight_tensors(layer)
         try:
             outputs = layer.call(*args, **kwargs)
         except Exception as error:  # the user's code may raise anything
-            raise RecordError(f"its call fails on symbolic tensors ({_first_line(error)})") from error
+            raise RecordError(f"its call fails on symbolic tensors ({first_line(error)})") from error
+        outputs = keras.tree.map_structure(lambda x: constant_tensor(x) if is_constant(x) else x, outputs)
         _refuse_outputs(outputs)
-        found = calls_between([*stand_ins, *weights], keras.tree.flatten(outputs))
-    _refuse_weights(scope, found)
-    found = _with_givers(layer, weights, stand_ins, found, outputs, givers)
-    return Recording(tuple(stand_ins), tuple(found), outputs)
+        return scope, weights, calls_between([*stand_ins, *weights], keras.tree.flatten(outputs)), outputs
 
 
 def _with_givers(layer, weights, inputs, calls, outputs, givers: Givers) -> list[Call]:
@@ -155,7 +177,7 @@ def stand_in_calls(
         try:
             outputs = layer.call(*args, **_taken(layer, kwargs))
         except Exception as error:  # the user's code may raise anything
-            raise RecordError(_first_line(error)) from error
+            raise RecordError(first_line(error)) from error
         made = symbolic_leaves(outputs)
         return given, calls_between(given, made)
 
@@ -164,11 +186,27 @@ def _without_batch(call: Call) -> Call:
     """The call, with a reshape that takes any batch in place of one that was told None for its size."""
     shape = getattr(call.operation, "newshape", None)
     if shape is not None and shape[0] is None and call.inputs[0].shape[0] is None:
-        return dataclasses.replace(call, operation=keras.layers.Reshape(_with_one_open(shape[1:]), name="reshape"))
+        rest = _with_one_open(shape[1:])
+        if _keeps_batch(call.inputs[0].shape[1:], rest):
+            return dataclasses.replace(call, operation=keras.layers.Reshape(rest, name="reshape"))
+        if -1 not in rest:
+            return dataclasses.replace(call, operation=type(call.operation)((-1, *rest)))
+        raise RecordError(f"Reshape to {shape} needs to know a size")
     for given in vars(call.operation).values() if not isinstance(call.operation, keras.layers.Layer) else ():
         if isinstance(given, (tuple, list)) and None in given:
             raise RecordError(f"{type(call.operation).__name__} is given a size that is not known: {given}")
     return call
+
+
+def _keeps_batch(given: tuple, target: tuple) -> bool:
+    """Whether a reshape to this target, both without the first axis, leaves the first axis what it is.
+
+    It does not where samples and another axis had become one before.
+    """
+    known = [math.prod(size for size in sizes if size not in (None, -1)) for sizes in (given, target)]
+    if None in given:
+        return given.count(None) == target.count(-1) and known[0] == known[1]
+    return known[0] == known[1] and -1 not in target or -1 in target and known[0] > known[1]
 
 
 def _with_one_open(shape: tuple) -> tuple:
@@ -191,7 +229,7 @@ def _refuse_weights(scope: "_ReadWeights", found: list[Call]) -> None:
     leaves = [leaf for call in found for leaf in keras.tree.flatten(call.arguments)]
     weights = scope.read + [leaf for leaf in leaves if isinstance(leaf, keras.Variable)]
     if weights:
-        raise RecordError(f"its call uses the weight `{weights[0].name}` outside of a layer")
+        raise UnheldWeightError(f"its call uses the weight `{weights[0].name}` outside of a layer")
 
 
 def needs_cast(layer: keras.layers.Layer, tensor: keras.KerasTensor) -> bool:
@@ -231,11 +269,12 @@ def _sizes_are_known(arguments) -> bool:
     return all(None not in tensor.shape[1:] for tensor in symbolic_leaves(arguments))
 
 
-def _compare_at_third_sizes(layer, recording: Recording, args, kwargs, unknown: str) -> None:
+def _compare_at_sizes(layer, recording: Recording, args, kwargs, trial: tuple[int, ...], unknown: str) -> None:
     rng = np.random.default_rng(0)
     given = symbolic_leaves((args, kwargs))
     arrays = [
-        _random(rng, at_trial(own.shape, 2), tensor.dtype) for own, tensor in zip(given, recording.inputs, strict=True)
+        _random(rng, at_trial(own.shape, trial), tensor.dtype)
+        for own, tensor in zip(given, recording.inputs, strict=True)
     ]
     left = iter(arrays)
     args, kwargs = keras.tree.map_structure(
@@ -247,7 +286,7 @@ def _compare_at_third_sizes(layer, recording: Recording, args, kwargs, unknown: 
         actual = [env[id(tensor)] for tensor in keras.tree.flatten(recording.outputs)]
         same = all(np.allclose(*map(_array, pair), rtol=1e-4, atol=1e-4) for pair in zip(expected, actual, strict=True))
     except Exception as error:  # a size of one trial was written into a call
-        raise RecordError(f"its calls depend on {unknown} ({_first_line(error)})") from error
+        raise RecordError(f"its calls depend on {unknown} ({first_line(error)})") from error
     if not same:
         raise RecordError(f"its calls depend on {unknown}")
 
@@ -259,10 +298,3 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: str):
 
 def _array(tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor).astype("float64")
-
-
-def _first_line(error: Exception) -> str:
-    """What an error says, without the frame that Keras puts around it."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("Exception encountered")]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from kerasprune.core import name_of
 from kerasprune.graph.call import Call, Env, run
 from kerasprune.graph.walk import as_inputs, as_outputs, calls_of, functional, is_graph, join
 
@@ -50,6 +51,8 @@ class Replay:
             operation = self.operation(call.path, call.operation, flat)
             if training is not None and getattr(operation, "_call_has_training_arg", False):
                 kwargs = {"training": training, **kwargs}
+            elif not getattr(operation, "_call_has_training_arg", True):  # a nested model would hand it to the layer
+                kwargs = {name: value for name, value in kwargs.items() if name != "training"}
             return self.at_call(call, operation, args, kwargs)
 
         return perform
@@ -59,7 +62,7 @@ class Replay:
         if id(old) not in self.made:
             new = self.model(old, path, arguments) if is_graph(old) else self.make(path, old)
             if not self.nested and "/" in path:
-                new.name = path.replace("/", "_")
+                new.name = name_of(path)
             self.made[id(old)] = new
         return self.made[id(old)]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 
 from kerasprune.graph.call import Call, symbolic_leaves
-from kerasprune.graph.record import Recording
+from kerasprune.graph.recording import Recording
 from kerasprune.graph.walk import calls_between
 
 ops = keras.ops

@@ -1,5 +1,6 @@
 """Trace a model: which channels can be removed, which live or die together, and which must stay, with the reason."""
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -8,8 +9,10 @@ import keras
 
 from kerasprune.core import ChannelGraph, GraphError, Labels, Term
 from kerasprune.graph import rules  # noqa: F401  (importing the rules registers them)
+from kerasprune.graph.at_sizes import OF_TENSOR, AtSizes
 from kerasprune.graph.call import Call, Carried, Env, run, symbolic_leaves
 from kerasprune.graph.carriers import OUTPUT, with_best_carriers
+from kerasprune.graph.known_sizes import einsum_specification
 from kerasprune.graph.ledger import Ledger
 from kerasprune.graph.own_weight import OwnWeight
 from kerasprune.graph.price import calls_inside, macs_of_operation
@@ -116,8 +119,9 @@ class _Tracer:
         carried = [env[id(tensor)] for tensor in call.inputs]
         labels, sizes = [each.labels for each in carried], [each.sizes for each in carried]
         numbers = [number for number, each in enumerate(carried) if each.of_weights]
-        of_weights = bool(carried) and len(numbers) == len(carried) or _gives_weight(call)
-        made_sizes = [tensor.shape for tensor in call.outputs] if of_weights else _output_sizes(call, env)
+        of_weights = bool(carried) and len(numbers) == len(carried) or _without_samples(call, carried)
+        known = of_weights and all(None not in tensor.shape for tensor in call.outputs)
+        made_sizes = [tensor.shape for tensor in call.outputs] if known else _output_sizes(call, env)
         if is_graph(call.operation):
             self._tie_calls(call, labels)
             made = self.run(call.operation, call.path, labels, sizes)
@@ -220,19 +224,28 @@ def _tidy(labels: Labels) -> Labels:
     return tuple(vector if vector is not None and vector.any() else None for vector in labels)
 
 
-def _gives_weight(call: Call) -> bool:
-    """Whether the call returns a weight as it is, without an axis of samples."""
+def _without_samples(call: Call, carried: Sequence[Carried]) -> bool:
+    """Whether the call returns a weight as it is, or something made of sizes, without an axis of samples."""
+    if isinstance(call.operation, AtSizes):
+        of_weights = all(each.of_weights for each in carried[: call.operation.function in OF_TENSOR])
+        return of_weights and not call.operation.has_samples
     return isinstance(call.operation, OwnWeight) and len(call.arguments[0]) == 1 and not call.arguments[1].get("rank")
 
 
 def _output_sizes(call: Call, env: Env) -> list[tuple]:
     """The outputs' shapes with a batch of 1 and numbers for all unknown dimensions."""
     known = [tensor.shape for tensor in call.outputs]
-    if all(None not in shape[1:] for shape in known) and not is_graph(call.operation):
-        return [(1, *shape[1:]) for shape in known]
+    of_weight = isinstance(call.operation, OwnWeight) and _without_samples(call, ())
+    of_samples = all(env[id(tensor)].sizes[:1] == (1,) for tensor in call.inputs)
+    plain = of_samples and not isinstance(call.operation, AtSizes) and not is_graph(call.operation)
+    if of_weight or plain and all(None not in shape[1:] for shape in known):
+        return known if of_weight else [(1, *shape[1:]) for shape in known]
     tensors = symbolic_leaves(call.arguments)
     args, kwargs = call.fill({id(tensor): symbolic(env[id(tensor)].sizes, tensor) for tensor in tensors})
-    specs = keras.tree.flatten(call.operation.compute_output_spec(*args, **kwargs))
+    specify = call.operation.compute_output_spec
+    if type(call.operation) is keras.layers.EinsumDense:
+        specify = functools.partial(einsum_specification, call.operation)
+    specs = keras.tree.flatten(specify(*args, **kwargs))
     return [_without_none(tuple(spec.shape), env[id(call.inputs[0])].sizes) for spec in specs]
 
 

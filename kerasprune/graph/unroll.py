@@ -11,8 +11,10 @@ from kerasprune.core import GraphError, Names
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
 from kerasprune.graph.known_sizes import filled, with_known_sizes
-from kerasprune.graph.rebuild import Clones, compile_like
-from kerasprune.graph.record import RecordError, Recording, needs_cast, record
+from kerasprune.graph.own_class import trained_like
+from kerasprune.graph.rebuild import Clones
+from kerasprune.graph.record import needs_cast, record
+from kerasprune.graph.recording import RecordError, Recording, first_line
 from kerasprune.graph.replay import Replay
 from kerasprune.graph.spelled_out import is_spelled_out, spell_out
 from kerasprune.graph.symbolic_parts import is_opaque
@@ -50,9 +52,7 @@ def unroll(model: keras.Model, inputs: Any = None) -> keras.Model:
     ['block_dense']
     """
     flat, _ = unrolled(model, inputs)
-    if flat is not model:
-        compile_like(flat, model)
-    return flat
+    return flat if flat is model else trained_like(flat, model)
 
 
 def unrolled(model: keras.Model, inputs: Any = None) -> tuple[keras.Model, dict[str, str]]:
@@ -84,6 +84,7 @@ class _Unroll(Replay):
         self.reasons: dict[str, str] = {}
         self.recordings: dict[str, Recording] = {}
         self.unrolled: set[int] = set()
+        self.taken_apart: set[str] = set()
         self.names: dict[int, str] = {}
         self.taken = Names()
         self.givers = Givers()
@@ -137,10 +138,35 @@ class _Unroll(Replay):
 
     def _in_parts(self, call: Call, operation: keras.Operation, args: tuple, kwargs: dict):
         recording = self.recordings.get(call.key)
-        if recording is None:
+        if recording is None or id(call.operation) not in self.unrolled:
             return operation(*args, **kwargs)
         given = [self._cast(call, tensor) for tensor in symbolic_leaves((args, kwargs))]
-        return self._run_parts(recording, call.path, given)
+        before = dict(self.made), len(self.clones.pairs), dict(self.clones.cloner.made)
+        try:
+            outputs = self._run_parts(recording, call.path, given)
+            self.taken_apart.add(call.path)
+            return outputs
+        except Exception as error:  # what a part says of open sizes may be an error of Keras
+            return self._whole_after_all(call, error, before)(*args, **kwargs)
+
+    def _whole_after_all(self, call: Call, error: Exception, before: tuple[dict, int, dict]) -> keras.Operation:
+        """The clone of a layer whose parts cannot be called on what it is called on here.
+
+        Args:
+            call: The first call of the layer.
+            error: What a part said.
+            before: What had been made until then, how many pairs there were, and what had been cloned.
+        """
+        made, pairs, cloned = before
+        if call.path in self.taken_apart:
+            raise error
+        self.made, self.clones.cloner.made = made, cloned
+        del self.clones.pairs[pairs:]
+        self.unrolled.discard(id(call.operation))
+        kind, text = type(call.operation).__name__, first_line(error)
+        self.reasons[call.path] = f"`{call.path}` is a {kind}, which cannot be unrolled: one of its parts fails: {text}"
+        self.made[id(call.operation)] = self.clones.make(call.path, call.operation)
+        return self.made[id(call.operation)]
 
     def _cast(self, call: Call, tensor: keras.KerasTensor) -> keras.KerasTensor:
         if not isinstance(call.operation, keras.layers.Layer) or not needs_cast(call.operation, tensor):
@@ -159,17 +185,26 @@ class _Unroll(Replay):
             full = f"{enclosing}/{name}" if enclosing else name
             parts.append(dataclasses.replace(call, key=f"{path}#{number}:{full}", path=full))
         inside = [call for part in parts if is_graph(part.operation) for call in all_calls(part.operation, part.path)]
-        self._decide([*parts, *inside])
+        self._decide([*parts, *inside], foreign=True)
         env = run(parts, dict(zip(map(id, recording.inputs), given, strict=True)), self.perform())
         return keras.tree.map_structure(lambda tensor: env[id(tensor)], recording.outputs)
 
-    def _decide(self, calls: list[Call]) -> None:
-        """Record the calls of layers without a rule; a layer of which one call cannot be recorded stays whole."""
+    def _decide(self, calls: list[Call], foreign: bool = False) -> None:
+        """Record the calls of layers without a rule; a layer of which one call cannot be recorded stays whole.
+
+        Args:
+            calls: The calls.
+            foreign: Whether activations with functions that no file can name are taken apart, too.
+        """
         self.taken.taken.update(call.operation.name for call in calls)
         found: dict[str, Recording] = {}
         whole: set[int] = {id(call.operation) for call in calls if id(call.operation) in self.made} - self.unrolled
         known = with_known_sizes(calls)
-        candidates = [call for call in calls if is_opaque(call.operation) or is_spelled_out(call)]
+        candidates = [
+            call
+            for call in calls
+            if is_opaque(call.operation) or is_spelled_out(call) or foreign and _is_nameless(call.operation)
+        ]
         for call in candidates:
             try:
                 found[call.key] = self._recorded(call, known)
@@ -190,6 +225,14 @@ class _Unroll(Replay):
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""
         return self.taken.unused(f"{box}_{part}" if box else part)
+
+
+def _is_nameless(operation: keras.Operation) -> bool:
+    """Whether this is the activation by a function that neither Keras knows nor its owner has registered."""
+    function = operation.activation if type(operation) is keras.layers.Activation else None
+    own = getattr(function, "__module__", "keras").partition(".")[0] != "keras"
+    name = keras.saving.get_registered_name(function) if own else ""
+    return own and (">" not in name or name.endswith("<lambda>"))
 
 
 def _readable(operation: keras.Operation) -> str:

@@ -84,11 +84,13 @@ class Refit:
 
 
 def loss_of_outputs(targets: np.ndarray, temperature: float) -> KnownLoss:
-    """How outputs are compared: by a cross-entropy where those that are wanted are probabilities, no less than 0 and 1
-    in sum; else by the squared error."""
+    """How outputs are compared: by a cross-entropy where those that are wanted are probabilities, 1 in sum or each of
+    them alone between 0 and 1; else by the squared error, which is what any loss of regression is near its least."""
     sums = targets.sum(axis=1)
     if targets.shape[1] > 1 and targets.min() >= 0 and np.abs(sums - 1).max() < 1e-3:
         return LOSSES["categorical_crossentropy"](temperature=temperature)
+    if targets.min() >= 0 and targets.max() <= 1:
+        return LOSSES["binary_crossentropy"](temperature=temperature)
     return LOSSES["mean_squared_error"]()
 
 

@@ -1,12 +1,13 @@
 """What a compression did to a model, in numbers, words and pictures."""
 
-from kerasprune.report.change import Change, LayerChange
+from kerasprune.report.change import Change, LayerChange, Measured
 from kerasprune.report.report import Report, Step
 from kerasprune.report.trajectory import Removal, Trajectory, plot_gain_curves, plot_trajectories
 
 __all__ = [
     "Change",
     "LayerChange",
+    "Measured",
     "Removal",
     "Report",
     "Step",

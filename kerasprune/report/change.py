@@ -26,6 +26,30 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What was measured on data before and after.
+
+    Attributes:
+        name: "loss", or the name of a metric.
+        before: Of the model.
+        after: Of the smaller one.
+        more_is_better: Whether it is good to have more of it.
+    """
+
+    name: str
+    before: float
+    after: float
+    more_is_better: bool
+
+    def __str__(self) -> str:
+        worse = self.after < self.before if self.more_is_better else self.after > self.before
+        word = "the same" if self.before == self.after else "worse" if worse else "better"
+        if self.name.endswith("accuracy"):
+            return f"{self.name} {self.before:.2%} -> {self.after:.2%} ({word})"
+        return f"{self.name} {self.before:.4g} -> {self.after:.4g} ({word})"
+
+
+@dataclass(frozen=True)
 class LayerChange:
     """What changed in one layer.
 

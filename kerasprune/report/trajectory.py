@@ -21,6 +21,7 @@ class Removal:
         score: What the criterion said of it.
         loss: The mean loss of a sample without it and all before it; None where there is no data with labels.
         accuracy: The share of samples of the right class; None where the labels name no classes.
+        value: The metric that the run was told to watch; None where there was none.
     """
 
     id: int
@@ -28,6 +29,7 @@ class Removal:
     score: float
     loss: float | None
     accuracy: float | None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Trajectory:
         accuracy: Its accuracy; None as in `Removal`.
         removals: The removals.
         fingerprint: A checksum of the weights that were pruned.
+        metric: The name of the metric that was watched; empty where there was none.
+        value: That metric of the whole model; None as in `Removal`.
 
     Example:
 
@@ -59,6 +63,8 @@ class Trajectory:
     accuracy: float | None
     removals: tuple[Removal, ...] = ()
     fingerprint: int = 0
+    metric: str = ""
+    value: float | None = None
 
     @property
     def shares(self) -> list[float]:
@@ -66,7 +72,7 @@ class Trajectory:
         return [count / self.candidates for count in range(len(self.removals) + 1)]
 
     def values(self, name: str) -> list[float | None]:
-        """The "loss" or the "accuracy" before the first removal and after each."""
+        """The "loss", the "accuracy" or the "value" of the metric before the first removal and after each."""
         return [getattr(self, name), *(getattr(removal, name) for removal in self.removals)]
 
     def to_json(self) -> str:
@@ -104,7 +110,7 @@ def plot_trajectories(
     Args:
         trajectories: By the name that the legend shall show.
         path: The picture, in any format of matplotlib.
-        measure: "accuracy" or "loss".
+        measure: "accuracy", "loss" or "value".
         title: Stands above.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  (only who draws pays for it)

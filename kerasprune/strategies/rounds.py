@@ -1,14 +1,14 @@
 """One round of pruning in steps that strategies compose: rank, select, cut, check, repair, train."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, OptionError, cut
+from kerasprune.core import ChannelGraph, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, compile_like, operations
@@ -16,6 +16,7 @@ from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
+from kerasprune.strategies.training import trained_by
 from kerasprune.training import Distill, Lesson, lesson
 
 
@@ -61,7 +62,7 @@ class Rounds:
     opened: Opened
     criterion: Any = "magnitude"
     sampling: Sampling = Sampling()
-    trainer: Callable[[keras.Model], keras.Model | None] | None = None
+    trainer: Callable[..., keras.Model | None] | None = None
     distill: Distill | None = None
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
@@ -84,7 +85,7 @@ class Rounds:
             VerificationError: It had to be taken apart, and its parts do not compute what it does.
         """
         if self.verify:
-            check_opened(self.opened, self._samples(self.opened))
+            check_opened(self.opened, self.samples(self.opened))
         plain = self.opened.changed(self.opened.flat)
         return State(plain, np.arange(self.graph.num_ids))
 
@@ -145,7 +146,7 @@ class Rounds:
     def check(self, before: State, after: State) -> State:
         """Compare a model that was cut with the masked one, where that is wanted.
 
-        On the data where it can be read again, else on random inputs.
+        On the data where there is some, else on random inputs.
 
         Raises:
             VerificationError: They differ.
@@ -153,9 +154,7 @@ class Rounds:
         if not self.verify:
             return after
         keep = np.isin(before.origin, after.origin)
-        return after.noted(
-            difference=compare(before.opened, keep, after.opened.runs.flat, self._samples(before.opened))
-        )
+        return after.noted(difference=compare(before.opened, keep, after.opened.runs.flat, self.samples(before.opened)))
 
     def repair(self, state: State) -> State:
         """Let the recoveries, one after the other, give back what cuts have taken of the original model."""
@@ -166,22 +165,34 @@ class Rounds:
             state, repairs = replace(state, opened=state.opened.changed(model)), repairs + done
         return state.noted(repairs=repairs)
 
-    def train(self, state: State) -> State:
-        """Let the user train the model, where that is wanted, with the original one as its teacher, where that is."""
+    def train(self, state: State, **span: int) -> State:
+        """Let the user train the model, where that is wanted; see `trained`."""
         if self.trainer is None:
             return state
-        given = state.opened.runs.flat
-        taught = given if self._lesson is None else self._lesson.pupil(given, self._kept(state))
-        trained = self.trainer(taught)
-        if taught is not given and (trained is None or trained is taught):
-            compile_like(given, taught)
-        trained = given if trained is None or trained is taught else trained
-        if not isinstance(trained, keras.Model):
-            raise OptionError(
-                "`train` must train the model it is given and return None, or return the trained model. "
-                f"It returned: {type(trained).__name__}."
-            )
+        trained = self.trained(state.opened.trains, self._kept(state), **span)
         return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+
+    def trained(self, given: keras.Model, keep: np.ndarray | None = None, **span: int) -> keras.Model:
+        """What the user's training makes of a model, with the original one as its teacher, where that is wanted.
+
+        Args:
+            given: A model that the backend can run; it is the result where nothing is to be trained.
+            keep: bool (num_ids,), what it has of the original model; None if it is as large.
+            **span: `start`, the step that training begins with, and `stop`, the one that it ends before, where it is
+                not all of it.
+
+        Raises:
+            DataError: See `trained_by`.
+            OptionError: See there.
+        """
+        if self.trainer is None:
+            return given
+        taught = given if self._lesson is None else self._lesson.pupil(given, keep)
+        trained = trained_by(functools.partial(self.trainer, **span), taught)
+        if trained is taught and taught is not given:
+            compile_like(given, taught)
+            return given
+        return trained
 
     @functools.cached_property
     def _lesson(self) -> Lesson | None:
@@ -194,6 +205,6 @@ class Rounds:
         keep[state.origin] = True
         return keep
 
-    def _samples(self, opened: Opened):
-        data = self.sampling.data
-        return samples_for(opened, None if isinstance(data, Iterator) else data, self.sampling.seed)
+    def samples(self, opened: Opened):
+        """Inputs on which a model is compared with another one: of the data, or random where there is none."""
+        return samples_for(opened, self.sampling.data, self.sampling.seed)

@@ -1,22 +1,23 @@
 """One channel at a time, without training in between."""
 
 import os
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from kerasprune.core import MEASURES, BudgetError, DataError, OptionError
+from kerasprune.core import MEASURES, BudgetError, DataError, OptionError, require_writable
 from kerasprune.criteria import ranking
 from kerasprune.evidence import Probe
 from kerasprune.evidence.progress import countdown
+from kerasprune.evidence.quality import find_metric, more_is_better
 from kerasprune.report import Removal, Trajectory
 from kerasprune.selection import Budget
 from kerasprune.selection.budget import fits
+from kerasprune.strategies.journal import fingerprint, other_run, words
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import strategy
 
@@ -32,9 +33,13 @@ class Serial:
     Args:
         rerank: Whether the channels are ranked anew after every removal ("iterative re-ranking"); else the first
             ranking decides all ("single overall ranking").
-        max_drop: Stop before the accuracy falls by more than this below that of the whole model: 0.01 is one point.
+        max_drop: Stop before the metric gets worse than that of the whole model by more than this: 0.01 of the accuracy
+            is one point.
         max_loss: Stop before the mean loss of a sample rises above this.
         max_removals: Stop after so many channels.
+        metric: What `max_drop` watches: the name of a metric that the model is compiled with or that Keras has, or a
+            `keras.metrics.Metric`, of which less may be better. None for the accuracy, or where the labels name no
+            classes for what they do ask for, such as the mean absolute error.
         validation: What loss and accuracy are measured on; None for the data that the channels are ranked by.
         path: A JSON file in which the trajectory is kept after every removal. If it exists, the run goes on from
             there, and ends as if it had not been interrupted.
@@ -53,14 +58,19 @@ class Serial:
     max_drop: float | None = None
     max_loss: float | None = None
     max_removals: int | None = None
+    metric: str | keras.metrics.Metric | None = None
     validation: Any = None
     path: str | os.PathLike | None = None
+
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
     def __post_init__(self):
         for name in ("max_drop", "max_loss", "max_removals"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise OptionError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
+        if self.path is not None:
+            require_writable(self.path)  # hours before the first removal is written
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         walk = _Walk(self, rounds, budget)
@@ -76,6 +86,7 @@ class Serial:
 
     def __str__(self) -> str:
         given = {name: getattr(self, name) for name in ("rerank", "max_drop", "max_loss", "max_removals")}
+        given["metric"] = getattr(self.metric, "name", self.metric)
         return f"Serial({', '.join(f'{name}={value}' for name, value in given.items() if value is not None)})"
 
 
@@ -90,7 +101,8 @@ class _Walk:
         given = serial.validation
         self.measured = data if given is None else list(replace(sampling, data=given).batches())
         self.labelled = self.measured is not None and self.measured[0].y is not None
-        self.probe = Probe(rounds.opened.runs.flat, rounds.opened.runs.graph, sampling)
+        self.probe = Probe(rounds.opened.runs.flat, rounds.opened.runs.graph, replace(sampling, data=self.measured))
+        self.metric = self._watched()
         self.ranking = ranking(rounds.criterion, rounds.opened, replace(sampling, data=data))
         self.order = self.ranking(np.ones(self.graph.num_ids))
         rounds.select(self.order, budget)  # an unreachable budget shall fail before the long part
@@ -102,33 +114,30 @@ class _Walk:
 
     def start(self) -> Trajectory:
         """The whole model, or where an interrupted run has come to."""
-        criterion = self.rounds.criterion
-        loss, accuracy = self._measure(np.ones(self.graph.num_ids))
-        if self.serial.max_drop is not None and accuracy is None:
-            raise DataError("`max_drop` needs data whose labels name the classes of the model's one output.")
+        loss, accuracy, value = self._measure(np.ones(self.graph.num_ids))
+        if self.serial.max_drop is not None and accuracy is None and value is None:
+            raise DataError("`max_drop` needs data with labels.")
         if self.serial.max_loss is not None and loss is None:
             raise DataError("`max_loss` needs data with labels.")
         trajectory = Trajectory(
-            criterion=criterion if isinstance(criterion, str) else getattr(criterion, "__name__", str(criterion)),
+            criterion=words(self.rounds.criterion),
             rerank=self.serial.rerank,
             candidates=self.removals_at_most,
             loss=loss,
             accuracy=accuracy,
-            fingerprint=_fingerprint(self.rounds.model),
+            fingerprint=fingerprint(self.rounds.model),
+            metric="" if self.metric is None else self.metric.name,
+            value=value,
         )
         if self.serial.path is None or not Path(self.serial.path).exists():
             return trajectory
         found = Trajectory.load(self.serial.path)
-        if replace(found, removals=(), loss=loss, accuracy=accuracy) != trajectory:
-            raise DataError(
-                f"{str(self.serial.path)!r} is the trajectory of another model, criterion or strategy. "
-                "Remove the file, or name another one."
-            )
+        if replace(found, removals=(), loss=loss, accuracy=accuracy, value=value) != trajectory:
+            raise other_run(self.serial.path)
         return found
 
     def steps(self, trajectory: Trajectory) -> Iterator[Trajectory]:
         """The trajectory after every removal, until a limit is met."""
-        start = trajectory.accuracy
         while not self._done(trajectory):
             keep = self.keep(trajectory)
             gain = keep.astype(float)
@@ -141,13 +150,11 @@ class _Walk:
             gone = sorted(np.flatnonzero(keep & ~left), key=lambda channel: scores[channel])
             if not gone:
                 return
-            loss, accuracy = self._measure(left)
-            too_far = self.serial.max_loss is not None and loss > self.serial.max_loss
-            if too_far or (self.serial.max_drop is not None and accuracy < start - self.serial.max_drop):
+            found = self._measure(left)
+            if self._too_far(trajectory, *found):
                 return
             removals = (
-                Removal(int(channel), self.groups[int(channel)], float(scores[channel]), loss, accuracy)
-                for channel in gone
+                Removal(int(channel), self.groups[int(channel)], float(scores[channel]), *found) for channel in gone
             )
             trajectory = replace(trajectory, removals=(*trajectory.removals, *removals))
             yield trajectory
@@ -176,10 +183,31 @@ class _Walk:
             most is not None and len(trajectory.removals) >= most
         )
 
-    def _measure(self, gain: np.ndarray) -> tuple[float | None, float | None]:
+    def _too_far(self, trajectory: Trajectory, loss, accuracy, value) -> bool:
+        """Whether a limit of the loss or of the metric is passed."""
+        if self.serial.max_loss is not None and loss > self.serial.max_loss:
+            return True
+        if self.serial.max_drop is None:
+            return False
+        if self.metric is None:
+            return accuracy < trajectory.accuracy - self.serial.max_drop
+        worse = trajectory.value - value if more_is_better(self.metric.name) else value - trajectory.value
+        return worse > self.serial.max_drop
+
+    def _watched(self) -> keras.metrics.Metric | None:
+        """The metric beside loss and accuracy, where one is wanted or `max_drop` has no accuracy to watch."""
+        if not self.labelled or (self.serial.metric is None and self.serial.max_drop is None):
+            return None
+        if self.serial.metric is None and self.probe.accuracy(self.measured) is not None:
+            return None
+        return find_metric(self.probe.model, replace(self.probe.sampling, data=self.measured), self.serial.metric)
+
+    def _measure(self, gain: np.ndarray) -> tuple[float | None, float | None, float | None]:
+        """The loss, the accuracy and the metric that is watched, each None where it cannot be told."""
         if not self.labelled:
-            return None, None
-        return self.probe.mean_loss(self.measured, gain), self.probe.accuracy(self.measured, gain)
+            return None, None, None
+        value = None if self.metric is None else self.probe.metric(self.measured, self.metric, gain)
+        return self.probe.mean_loss(self.measured, gain), self.probe.accuracy(self.measured, gain), value
 
 
 def _words(trajectory: Trajectory) -> str:
@@ -188,11 +216,3 @@ def _words(trajectory: Trajectory) -> str:
     loss = "" if last.loss is None else f", loss {last.loss:.4g}"
     accuracy = "" if last.accuracy is None else f", accuracy {100 * last.accuracy:.2f} %"
     return f"{last.group} [{last.id}]{loss}{accuracy}"
-
-
-def _fingerprint(model: keras.Model) -> int:
-    """A checksum of all weights."""
-    checksum = 0
-    for weight in model.weights:
-        checksum = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes(), checksum)
-    return checksum

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import Batch, DataError, arrays_of, batches, take
+from kerasprune.core import Batch, DataError, arrays_of, batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Shuffled(keras.utils.PyDataset):
         return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, index: int):
-        return _as_tuple(take(self.arrays, self.order[index * self.batch_size : (index + 1) * self.batch_size]))
+        return _as_tuple(self.arrays.rows(self.order[index * self.batch_size : (index + 1) * self.batch_size]))
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(self.arrays.size)
@@ -107,7 +107,7 @@ def _held_out(arrays: Batch | None, share: float, seed: int, data: Any) -> tuple
             "samples. For 10 % use 0.1."
         )
     order = np.random.default_rng(seed).permutation(arrays.size)
-    return take(arrays, np.sort(order[number:])), take(arrays, np.sort(order[:number]))
+    return arrays.rows(np.sort(order[number:])), arrays.rows(np.sort(order[:number]))
 
 
 def _readable(validation: Any) -> Any:

@@ -82,7 +82,7 @@ def test_a_model_without_a_graph(assert_refused, tmp_path):
         (["--flops", "0.5", "--override", "nothing*=4"], ["nothing*"]),
         (["--flops", "0.5", "--override", "first"], ["PATTERN=NUMBER"]),
         (["--flops", "0.5", "--min-width", "some"], ["--min-width", "some"]),
-        (["--flops", "0.5", "--min-width", "0"], ["min_width"]),
+        (["--flops", "0.5", "--min-width", "0"], ["--min-width"]),
         (["--flops", "0.5", "--criterion", "tailor"], ["tailor", "taylor"]),
         (["--flops", "0.5", "--criterion-option", "p=3"], ["p=3"]),
         (["--flops", "0.5", "--criterion-option", "p=two"], ["p", "two"]),

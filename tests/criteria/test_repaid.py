@@ -194,10 +194,8 @@ def test_obs_says_what_it_lacks():
     model, x = tanh_net()
     with pytest.raises(DataError, match="needs a loss"):
         score(model, kp.trace(model), "obs", x)
-    with pytest.raises(DataError, match="'obs' knows the curvature of .*_absolute_error', which has no curvature"):
-        score(model, kp.trace(model), "obs", x, loss="mae")
-    with pytest.raises(DataError, match="'huber', whose curvature depends on labels"):
-        score(model, kp.trace(model), "obs", x, loss="huber")
+    with pytest.raises(DataError, match="'obs' knows the curvature of .* Received the loss 'poisson'"):
+        score(model, kp.trace(model), "obs", x, loss="poisson")
     inputs = keras.Input((None, 2))
     loose = keras.Model(inputs, layers.GlobalAveragePooling1D()(layers.Conv1D(2, 3)(layers.Conv1D(3, 3)(inputs))))
     with pytest.raises(DataError, match="'obs' needs tensors of a fixed size"):
@@ -210,7 +208,7 @@ def test_the_curvature_is_that_of_the_loss_at_a_temperature(logits):
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
     model, _ = tanh_net()
-    (rows,) = directions(known_loss(model, loss, "obs", labels=False, temperature=3.0), z if logits else p)
+    (rows,) = directions(known_loss(loss, "obs", temperature=3.0), z if logits else p)
     if not logits:  # the change of the probabilities for one of the logits
         rows = np.einsum("knc,ncd->knd", rows, np.einsum("nc,cd->ncd", p, np.eye(4)) - np.einsum("nc,nd->ncd", p, p))
     flat = np.cbrt(p) / np.cbrt(p).sum(axis=1, keepdims=True)
@@ -219,3 +217,14 @@ def test_the_curvature_is_that_of_the_loss_at_a_temperature(logits):
         np.testing.assert_allclose(rows[:, sample].T @ rows[:, sample], metric, atol=1e-6)
     with pytest.raises(ValueError, match="`temperature` must be above 0"):
         score(model, kp.trace(model), "obs", np.zeros((2, 4)), temperature=0)
+
+
+@pytest.mark.parametrize("loss", [keras.losses.Huber(delta=1.5), keras.losses.MeanAbsoluteError()])
+def test_without_labels_the_curvature_is_the_squared_slope_to_be_expected(loss):
+    """Of labels that are spread as the loss has it: with a density of exp(-loss)."""
+    errors = np.linspace(-30, 30, 600_001)
+    values = keras.ops.convert_to_numpy(loss.call(np.zeros((len(errors), 1)), errors[:, None])).astype(float)
+    density = np.exp(-values) / np.exp(-values).sum()
+    expected = (np.gradient(values, errors) ** 2 * density).sum()
+    (row,) = known_loss(loss, "obs").directions(np.zeros((1, 1)))
+    np.testing.assert_allclose(np.square(row), expected, rtol=1e-3)

@@ -11,11 +11,14 @@ from kerasprune.gates import Gated
 from kerasprune.gates.gated_kernel import GatedKernel
 from kerasprune.gates.gated_read import GatedRead
 from kerasprune.graph import layers_inside
+from kerasprune.graph.at_sizes import AtSizes
 from kerasprune.graph.own_weight import OwnWeight
 from kerasprune.graph.partial_normalization import PartialLayerNormalization
 from kerasprune.graph.reshape_like import ReshapeLike
 from kerasprune.slimming import NeuronMask
 from tests.small_models import conv_model, dense_model, images
+
+pytestmark = pytest.mark.backend
 
 PACKAGE = "kerasprune>"
 CLASSES = {
@@ -52,19 +55,35 @@ def reshaped() -> keras.Model:
     return keras.Model(inputs, ReshapeLike((None, None, 2), (0, 1))([inputs, pairs]))
 
 
+def numbered() -> keras.Model:
+    """A model that adds to each feature its number."""
+    inputs = keras.Input((4,))
+    numbers = AtSizes("arange", {"start": 0, "stop": {"input": 0, "axis": 1, "plus": 0}, "dtype": "float32"})
+    return keras.Model(inputs, keras.ops.add(inputs, numbers([inputs])))
+
+
 def weighted() -> keras.Model:
     """A model that multiplies its features by a weight that a layer of ours gives."""
     inputs = keras.Input((4,))
     return keras.Model(inputs, keras.layers.Multiply()([inputs, OwnWeight((1, 4))(inputs)]))
 
 
+def gated_units() -> keras.Model:
+    """A model with gates on the units of a recurrent layer."""
+    inputs = keras.Input((4,))
+    x = keras.layers.GRU(4)(keras.layers.Reshape((2, 2))(inputs))
+    return kp.gate(keras.Model(inputs, keras.layers.Dense(2)(x)), budget=HALF, steps=4)
+
+
 SAMPLE = np.array([1.0, 0.0, 0.5, 1.0], "float32")
 
 # From the name of a class to a model that holds one.
 MODELS = {
+    "AtSizes": numbered,
     "FrozenWeights": lambda: sparse("frozen"),
     "GateSample": lambda: gated("gumbel"),
     "Gated": lambda: with_layer(Gated(keras.layers.Dense(3))),
+    "GatedInside": gated_units,
     "GatedKernel": lambda: with_layer(GatedKernel(keras.layers.Dense(3), 0, [1, 0, 2, 3]), SAMPLE),
     "GatedModel": lambda: gated("gumbel"),
     "GatedRead": lambda: with_layer(GatedRead(-1, [1, 0, 2, 3]), SAMPLE),
@@ -78,7 +97,9 @@ MODELS = {
     "PartialLayerNormalization": lambda: with_layer(PartialLayerNormalization(6)),
     "PenalizedWeights": lambda: sparse("penalty"),
     "ReshapeLike": reshaped,
+    "RigLWeights": lambda: sparse("rigl", sparsity=0.5, steps=2),
     "ScheduledModel": lambda: sparse("magnitude", sparsity=0.5, steps=2),
+    "SetWeights": lambda: sparse("set", sparsity=0.5, steps=2),
     "Sparse": lambda: sparse("magnitude", sparsity=0.5, steps=2),
 }
 

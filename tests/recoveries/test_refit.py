@@ -11,11 +11,11 @@ import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.evidence import Sampling
 from kerasprune.evidence.directions import directions
-from kerasprune.evidence.losses import CategoricalCrossentropy, MeanSquaredError
+from kerasprune.evidence.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError
 from kerasprune.recoveries import RECOVERIES, Damage, Refit, refit
 from tests.laws.random_models import randomize
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 RNG = np.random.default_rng
 
@@ -146,8 +146,9 @@ def test_outputs_that_are_no_numbers_are_refused():
 def test_probabilities_are_known_by_their_sum():
     probabilities = RNG(0).dirichlet(np.ones(4), 9)
     assert isinstance(refit.loss_of_outputs(probabilities, 2.0), CategoricalCrossentropy)
-    assert isinstance(refit.loss_of_outputs(probabilities * 1.1, 2.0), MeanSquaredError)
-    assert isinstance(refit.loss_of_outputs(np.ones((9, 1)), 2.0), MeanSquaredError)
+    assert isinstance(refit.loss_of_outputs(probabilities * 0.9, 2.0), BinaryCrossentropy)
+    assert isinstance(refit.loss_of_outputs(np.ones((9, 1)), 2.0), BinaryCrossentropy)
+    assert isinstance(refit.loss_of_outputs(probabilities * 1.1 + 1, 2.0), MeanSquaredError)
 
 
 def test_an_answer_without_doubt_has_a_finite_divergence():

@@ -8,9 +8,9 @@ import numpy as np
 from kerasprune.core import Batch, DataError
 from kerasprune.criteria.second_order.step import Back, Step, find_step
 from kerasprune.evidence.evidence import Evidence
+from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.losses import known_loss
 from kerasprune.evidence.reads import instrument
-from kerasprune.evidence.sample_loss import sample_losses
 from kerasprune.graph import Call, Env, align, calls_of, run
 
 
@@ -61,7 +61,7 @@ class Passes:
     """
 
     def __init__(self, evidence: Evidence):
-        self.loss = known_loss(evidence.model, evidence.loss, "quadratic")
+        self.loss = known_loss(evidence.probe.chosen.loss, "quadratic")
         self.evidence = evidence
         flat = instrument(evidence.model, evidence.graph, lambda read: Mark(read.axis, read.labels)(read.tensor))
         if len(flat.outputs) != 1:
@@ -77,8 +77,7 @@ class Passes:
     def batches(self) -> Iterator[Batch]:
         """The data, checked."""
         evidence = self.evidence
-        losses, _ = sample_losses(evidence.model, evidence.loss)
-        return evidence.sampling.feed(evidence.model, losses)
+        return evidence.sampling.feed(evidence.model, LossTerms(evidence.model, evidence.probe.chosen))
 
     def change(self, batch: Batch, gain: np.ndarray) -> np.ndarray:
         """The second-order change of the loss when each channel alone reads zero, summed over the samples.
@@ -121,7 +120,7 @@ class Passes:
     def _loss_derivatives(self, outputs: np.ndarray, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """First and second, for a loss that is averaged over the places of a sample."""
         (labels,) = keras.tree.flatten(batch.y)
-        weight = np.ones(len(outputs)) if batch.sample_weight is None else np.ravel(batch.sample_weight)
-        weight = weight.reshape(-1, *[1] * (outputs.ndim - 1)) / np.prod(outputs.shape[1:-1])
+        (weight,) = keras.tree.flatten(np.ones(len(outputs)) if batch.sample_weight is None else batch.sample_weight)
+        weight = weight.reshape(*weight.shape, *[1] * (outputs.ndim - weight.ndim)) / np.prod(outputs.shape[1:-1])
         first, second = self.loss.derivatives(outputs, np.asarray(labels, float))
         return first * weight, second * weight

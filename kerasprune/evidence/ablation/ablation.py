@@ -12,10 +12,13 @@ from kerasprune.core import ChannelGraph, DataError, quiet
 from kerasprune.evidence.ablation.plan import plan, size
 from kerasprune.evidence.ablation.segment import Judged, Segment
 from kerasprune.evidence.ablation.tail import Tail
+from kerasprune.evidence.chosen_loss import ChosenLoss, chosen_loss
 from kerasprune.evidence.gains import Gained, GainModel, Gains
+from kerasprune.evidence.loss_terms import LossTerms
+from kerasprune.evidence.output_masks import OutputMasks
 from kerasprune.evidence.progress import tracked
-from kerasprune.evidence.sample_loss import output_losses, sample_losses
-from kerasprune.evidence.sampling import Sampling, filled
+from kerasprune.evidence.sample_loss import SampleLoss, separable
+from kerasprune.evidence.sampling import Sampling, repeated
 from kerasprune.graph import align, calls_of, functional
 
 MEBI = 2**20
@@ -36,27 +39,44 @@ class Ablation:
             not fit runs again in every call), a quarter for what the tails need of one batch, a quarter for the
             tensors of the channels that run together. Fewer samples run together where that is not enough. Tensors
             of unknown sizes are not counted; of such a model one channel runs at a time.
+        chosen: The loss; None for that of the sampling or of the model.
+
+    Attributes:
+        separable: Whether the loss of a batch follows from that of its samples; else a channel must be tried by the
+            whole network.
 
     Raises:
         DataError: The data does not fit, or one sample needs more memory than that.
     """
 
-    def __init__(self, model: keras.Model, graph: ChannelGraph, sampling: Sampling, *, memory: float):
+    def __init__(
+        self,
+        model: keras.Model,
+        graph: ChannelGraph,
+        sampling: Sampling,
+        *,
+        memory: float,
+        chosen: ChosenLoss | None = None,
+    ):
         self.graph = graph
         self.memory = memory * MEBI
-        losses, weights = sample_losses(model, sampling.loss)
-        self.losses = output_losses(model, losses, weights)
-        self.names = functional(model).output_names
+        self.terms = LossTerms(model, chosen or chosen_loss(model, sampling))
         self.inner = GainModel(model, graph, 1, apart=True).inner
         self.plans = [plan(self.inner, group.ids) for group in graph.free_groups]
         sampling = replace(sampling, batch_size=self._batch_size(sampling.batch_size))
-        parts = list(sampling.feed(model, losses))
+        parts = list(sampling.feed(model, self.terms))
         self.size = max(batch.size for batch in parts)
         self.samples = sum(batch.size for batch in parts)
-        self.batches = [filled(batch, self.size) for batch in parts]
+        self.batches = [repeated(batch, self.size) for batch in parts]
+        self.real = [(np.arange(self.size) < batch.size).astype("float32") for batch in parts]
+        first = self.terms.of(self.batches[0])
+        self.separable = all(separable(term, functional(model).outputs[term.place]) for term in first)
+        self.masks = OutputMasks(model)
+        self.losses = tuple(SampleLoss.of(term, self.masks.masked[term.place]) for term in first)
         self.front, self.middle = self._segments()
         self._fronts: dict[int, list] = {}
         self._tails: dict[int, Tail] = {}
+        self._givens: dict[int, list] = {}
 
     def __call__(self, gain: np.ndarray, candidates: np.ndarray, progress: bool = False) -> np.ndarray:
         """The change of the mean loss when each of the candidates alone reads zero.
@@ -103,14 +123,23 @@ class Ablation:
                 at_once = 1 if steps.floats is None else int(self.memory / 4 // (4 * steps.floats * self.size))
                 self._tails[number] = Tail(self.inner, steps, group.ids, min(at_once, group.width), self.losses)
             tail = self._tails[number]
+            if not tail.felt.any():  # what it leads to has no loss
+                continue
             jobs += [(tail, places[start : start + tail.at_once]) for start in range(0, len(places), tail.at_once)]
         return jobs
 
     def _given(self, number: int) -> list[np.ndarray]:
-        """The sample weights of a batch, and the labels of the judged outputs."""
-        batch = self.batches[number]
-        labels = align(batch.y, self.names)
-        return [batch.sample_weight, *(labels[judge.place] for judge in self.losses)]
+        """Which samples of a batch are real, the labels of the parts of the loss, their masks and sample weights."""
+        if number not in self._givens:
+            batch = self.batches[number]
+            terms, masks = self.terms.of(batch), self.masks.of(batch.x)
+            others = [(masks[term.place], term.weight) for term in terms]
+            self._givens[number] = [
+                self.real[number],
+                *(term.label for term in terms),
+                *(value for pair in others for value in pair if value is not None),
+            ]
+        return self._givens[number]
 
     def _before_tails(self, number: int, row: np.ndarray, given: list) -> tuple[dict[int, Any], np.ndarray]:
         """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the judged outputs."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from kerasprune.evidence.sample_loss import OutputLoss
+from kerasprune.evidence.sample_loss import SampleLoss, totals
 from kerasprune.graph import Call, run
 
 
@@ -44,25 +44,22 @@ class Judged(Segment):
         targets: Likewise, before the outputs.
     """
 
-    def __init__(self, losses: tuple[OutputLoss, ...], inner: keras.Model, calls, sources, targets):
+    def __init__(self, losses: tuple[SampleLoss, ...], inner: keras.Model, calls, sources, targets):
         super().__init__(inner, calls, sources, [*targets, *inner.outputs])
         self.judges = losses
 
     def call(self, inputs):
-        """The targets without the outputs, and the loss of each judged output, summed over the samples.
+        """The targets without the outputs, and what each part of the loss makes of the batch, times its samples.
 
         Args:
-            inputs: The sources, the sample weights, (batch,), and the labels of the judged outputs.
+            inputs: The sources, and what `totals` is given.
         """
         count = len(self.part.sources)
         found = super().call(inputs[:count])
-        weights, *labels = inputs[count:]
         start = len(found) - len(self.inner.outputs)
-        sums = [
-            ops.sum(judge(label, found[start + judge.place]) * weights)
-            for judge, label in zip(self.judges, labels, strict=True)
-        ]
-        return [*found[:start], ops.stack(sums)]
+        outputs = [found[start + judge.place] for judge in self.judges]
+        sums = totals(self.judges, inputs[count:], outputs, lambda values: values[None], lambda values: values)
+        return [*found[:start], ops.concatenate(sums)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from keras import ops
 
 from kerasprune.evidence.ablation.plan import Plan
 from kerasprune.evidence.ablation.steps import Trial, tiled
-from kerasprune.evidence.sample_loss import OutputLoss
+from kerasprune.evidence.sample_loss import SampleLoss, totals
 from kerasprune.graph import layers_inside
 
 
@@ -22,10 +22,10 @@ class Tail(keras.Model):
         plan: What runs.
         ids: int (width,), the channels of the group.
         at_once: Candidates that run together.
-        losses: The losses of the outputs.
+        losses: The parts of the loss.
     """
 
-    def __init__(self, inner: keras.Model, plan: Plan, ids: np.ndarray, at_once: int, losses: tuple[OutputLoss, ...]):
+    def __init__(self, inner: keras.Model, plan: Plan, ids: np.ndarray, at_once: int, losses: tuple[SampleLoss, ...]):
         super().__init__(name="tail", dtype="float32", autocast=False)
         self.inner = inner
         self.plan = plan
@@ -35,26 +35,27 @@ class Tail(keras.Model):
         self.felt = np.array([id(inner.outputs[judge.place]) in reached for judge in losses])
         self.judges = losses
         # On a processor, Keras compiles for TensorFlow only what it is told to; here it saves passes over the memory.
-        self.jit_compile = all(getattr(layer, "supports_jit", True) for layer in layers_inside(inner))
+        # What torch has in the place of XLA takes longer than it saves, and cannot read layers that are made inside.
+        supported = all(getattr(layer, "supports_jit", True) for layer in layers_inside(inner))
+        self.jit_compile = supported and keras.backend.backend() != "torch"
         self.trainable = False
         self.built = True
 
     def call(self, inputs):
-        """The loss of every candidate, summed over the samples: (candidates,).
+        """What the loss makes of the batch of every candidate, times its samples: (candidates,).
 
         Args:
             inputs: The crossing tensors, the gains, float (1, num_ids), the places of the candidates among the ids,
-                int (candidates,), the sample weights, (batch,), and the labels of the judged outputs.
+                int (candidates,), and what `totals` is given.
         """
         count = len(self.plan.crossing)
-        gains, chosen, weights, *labels = inputs[count:]
+        gains, chosen, *given = inputs[count:]
         tensors = dict(zip(map(id, self.plan.crossing), inputs[:count], strict=True))
-        trial = Trial(self.at_once, weights.shape[0], tensors, gains, chosen, ops.take(self.ids, chosen))
+        trial = Trial(self.at_once, given[0].shape[0], tensors, gains, chosen, ops.take(self.ids, chosen))
         for step in self.plan.steps:
             step(trial)
-        losses = [
-            judge(tiled(label, self.at_once), trial.many[id(self.inner.outputs[judge.place])])
-            for judge, label, felt in zip(self.judges, labels, self.felt, strict=True)
-            if felt
+        outputs = [
+            trial.many[id(self.inner.outputs[judge.place])] if felt else None
+            for judge, felt in zip(self.judges, self.felt, strict=True)
         ]
-        return ops.sum(trial.apart(sum(losses)) * weights, axis=1)
+        return sum(totals(self.judges, given, outputs, trial.apart, lambda values: tiled(values, self.at_once)))

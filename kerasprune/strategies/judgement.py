@@ -1,0 +1,60 @@
+"""How good a model was before it was compressed and is afterwards, for the report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kerasprune.core import DataError
+from kerasprune.evidence import Sampling
+from kerasprune.evidence.quality import Quality, more_is_better
+from kerasprune.graph import Opened
+from kerasprune.report import Measured, Report
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What is known before a compression.
+
+    Attributes:
+        sampling: The data, with the loss that outputs and labels ask for where there is no other, so that all steps of
+            a compression are judged by the same one.
+        quality: Measures models; None where the data has no labels, or they do not fit.
+        before: What it measured.
+        notes: Sentences for the report: a loss that was inferred, or why nothing was measured.
+    """
+
+    sampling: Sampling
+    quality: Quality | None = None
+    before: Mapping[str, float] | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, opened: Opened, sampling: Sampling) -> "Judgement":
+        """Measure a model, if there is data with labels that fits it.
+
+        Args:
+            opened: The model.
+            sampling: The data, and the loss where one is given.
+        """
+        if sampling.data is None or next(sampling.batches()).y is None:
+            return cls(sampling)
+        try:
+            quality = Quality(opened.runs.flat, sampling)
+            before = quality(opened.runs.copy())
+        except DataError as error:  # a criterion that needs labels says so itself
+            return cls(sampling, notes=(f"not measured before and after: {error}",))
+        if not quality.chosen.remark:
+            return cls(sampling, quality, before)
+        return cls(replace(sampling, loss=quality.chosen), quality, before, (quality.chosen.remark,))
+
+    def after(self, opened: Opened, report: Report) -> Report:
+        """The report with what was measured before and is measured now.
+
+        Args:
+            opened: The smaller model.
+            report: The report without it.
+        """
+        if self.quality is None or self.before is None:
+            return replace(report, notes=self.notes)
+        now = self.quality(opened.runs.copy())
+        found = tuple(Measured(name, value, now[name], more_is_better(name)) for name, value in self.before.items())
+        return replace(report, quality=found, samples=self.quality.samples, notes=self.notes)
