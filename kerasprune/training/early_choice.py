@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasprune.core import Batch
 
@@ -11,7 +12,8 @@ class EarlyChoice(keras.callbacks.Callback):
     """Measures a model on validation data after every epoch, and gives it the weights of the best one in the end.
 
     The best is the one of the highest accuracy, where that is measured, and of the lowest loss among equals; else the
-    one of the lowest loss. The measurements stand in the logs, with "val_" before their names.
+    one of the lowest loss. An epoch whose loss is no number is the last choice. The measurements stand in the logs,
+    with "val_" before their names.
 
     Args:
         judge: The plain model, compiled with the loss that counts; it shares its weights with the one that trains.
@@ -35,9 +37,12 @@ class EarlyChoice(keras.callbacks.Callback):
         if logs is not None:
             logs.update({f"val_{name}": value for name, value in measured.items()})
         worth = (measured.get("accuracy", 0.0), -measured["loss"])
+        if np.isnan(worth).any():
+            worth = (-np.inf, -np.inf)
         if self.worth is None or worth > self.worth:
             self.worth, self.best_epoch = worth, epoch
-            self.weights = [keras.ops.convert_to_numpy(weight) for weight in self.judge.weights]
+            values = map(keras.ops.convert_to_numpy, self.judge.weights)
+            self.weights = [np.array(value) for value in values]  # on torch they would change with the weights
 
     def on_train_end(self, logs=None):
         if self.weights is not None:

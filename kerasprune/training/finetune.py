@@ -86,7 +86,7 @@ def finetune(
         precision: "mixed_float16" or "mixed_bfloat16" trains in it; weights and the result stay in float32.
         steps_per_epoch: Batches of an epoch; needed for generators and endless datasets.
         callbacks: For `fit`; they see the logs that `history` is made of.
-        seed: Of the order of the arrays and of dropout.
+        seed: Of the order of the arrays and of dropout; on torch, dropout draws from torch's own generator.
         progress: Whether to show a progress bar.
 
     Returns:
