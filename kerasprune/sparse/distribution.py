@@ -66,8 +66,8 @@ def counts(relative: np.ndarray, sizes: np.ndarray, total: int) -> np.ndarray:
 
     Example:
 
-    >>> counts(np.array([1.0, 1.0, 4.0]), np.array([100, 100, 10]), 50)
-    array([20, 20, 10])
+    >>> counts(np.array([1.0, 1.0, 4.0]), np.array([100, 100, 10]), 100)
+    array([45, 45, 10])
     """
     if total < len(sizes):
         raise OptionError(
