@@ -4,7 +4,7 @@ import dataclasses
 
 import click
 
-from kerasprune_cli.console import print_json, print_table
+from kerasprune_cli.console import alive, print_json, print_table
 from kerasprune_cli.files import InputFile
 from kerasprune_cli.lazy import kp
 from kerasprune_cli.options import json_option, seed_option
@@ -23,7 +23,8 @@ def command(file, baseline, threads, warmup, runs, seed, as_json):
 
     Compare files by the ratio of one run with --baseline: times of different runs differ by what else the machine did.
     """
-    result = kp.benchmark(file, baseline, threads=threads, warmup=warmup, runs=runs, seed=seed)
+    with alive("Timing"):
+        result = kp.benchmark(file, baseline, threads=threads, warmup=warmup, runs=runs, seed=seed)
     if as_json:
         print_json(as_data(result))
         return

@@ -1,15 +1,14 @@
 """`kerasprune compress`: a smaller model within a budget, and the report on it."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-from kerasprune_cli.console import print_json, say
+from kerasprune_cli.console import alive, print_json, say
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.files import OutputFile
+from kerasprune_cli.files import OutputFile, overwrite_option, require_other
 from kerasprune_cli.lazy import core, criteria, graph, keras, kp, recoveries, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
@@ -22,19 +21,22 @@ from kerasprune_cli.options import (
     seed_option,
     selection_options,
 )
-from kerasprune_cli.training import accuracy, tuner
+from kerasprune_cli.training import accuracy, require_loss, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
+
+REPORT = ".report.json"
 
 
 @click.command("compress")
 @model_argument
-@click.option("-o", "--output", type=OutputFile(".keras"), help="The smaller model; its report goes beside it.")
+@click.option(
+    "-o", "--output", type=OutputFile(".keras", beside=REPORT), help="The smaller model; its report goes beside it."
+)
+@overwrite_option
 @budget_options
 @variant_options("criterion", "magnitude", "p=2")
 @variant_options("strategy", "one_shot", "schedule=cubic")
-@list_option(
-    lambda: criteria.CRITERIA, lambda: strategies.STRATEGIES, lambda: selection.RANKINGS, lambda: recoveries.RECOVERIES
-)
+@list_option(criteria="CRITERIA", strategies="STRATEGIES", selection="RANKINGS", recoveries="RECOVERIES")
 @click.option("--steps", type=click.IntRange(1), help="Rounds of an iterative strategy.")
 @selection_options
 @data_options("Samples for criteria that run the model, for --recover and, with labels, for --finetune-epochs.")
@@ -59,7 +61,7 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @click.option("--dry-run", is_flag=True, help="Decide and report; train nothing and write nothing.")
 @seed_option
 @json_option
-def command(model_file, output, source, pixel_range, dry_run, as_json, budget, seed, **options):
+def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json, budget, seed, **options):
     """Remove channels from MODEL until it is within the budget, and write a smaller model of stock Keras layers.
 
     The smaller model is checked against the model with the removed channels masked. A report on every layer is written
@@ -67,26 +69,32 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
     """
     if output is None and not dry_run:
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
+    if not dry_run:
+        require_other(output, model_file.path, overwrite)
     if source is None and (options["finetune_epochs"] or options["recover"]):
         raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
         names = ", ".join(f"--{name}" for name in measures())
         raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
     ways = _ways(options, dry_run)
+    if options["loss"] is not None:
+        require_loss(options["loss"])
     limits = kp.Budget(**budget)
     keras.utils.set_random_seed(seed)  # before the model is opened: its dropout takes a seed when it is made
     model = open_model(model_file)
     data = Data(None, None) if source is None else read_data(source, model, pixel_range)
-    result = kp.compress(
-        model,
-        limits,
-        data=data.train and data.train.pair,
-        train=None if dry_run else _trainer(data.train, options),
-        seed=seed,
-        progress=not as_json and sys.stdout.isatty(),
-        **ways,
-    )
-    measured = {} if dry_run else _accuracies(model, result.model, data)
+    with alive("Compressing"):
+        result = kp.compress(
+            model,
+            limits,
+            data=data.train and data.train.pair,
+            train=None if dry_run else _trainer(data.train, options, seed),
+            seed=seed,
+            progress=True,
+            **ways,
+        )
+    with alive("Measuring"):
+        measured = {} if dry_run else _accuracies(model, result.model, data)
     if not dry_run:
         _write(result, output)
     if as_json:
@@ -103,7 +111,7 @@ def command(model_file, output, source, pixel_range, dry_run, as_json, budget, s
 
 def report_path(output: Path) -> Path:
     """Where the report on a model goes: small.keras has small.report.json."""
-    return output.with_suffix(".report.json")
+    return output.with_suffix(REPORT)
 
 
 def _ways(options: dict, dry_run: bool) -> dict:
@@ -112,10 +120,12 @@ def _ways(options: dict, dry_run: bool) -> dict:
     selection.RANKINGS[options["ranking"]]  # an unknown one says so before the model is opened
     for name in options["recover"]:
         recoveries.RECOVERIES[name]
+    teaching = _teaching(options)
     patterns = {"protect": options["protect"], "overrides": dict(options["override"])}
     return {
         "criterion": build(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
         "strategy": build(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
+        "distill": False if dry_run else teaching,
         "loss": options["loss"],
         "limit": options["samples"],
         "layout": options["layout"],
@@ -127,7 +137,18 @@ def _ways(options: dict, dry_run: bool) -> dict:
     }
 
 
-def _trainer(samples: Samples | None, options: dict):
+def _teaching(options: dict):
+    """How the model teaches the smaller one; False where it does not."""
+    if options["distill_settings"] and not options["distill"]:
+        raise BadInput("--distill-option says how the model teaches: add --distill.")
+    if options["distill"] and not options["finetune_epochs"]:
+        raise BadInput("--distill is for the fine-tuning: say how long, for example --finetune-epochs 2.")
+    if not options["distill"]:
+        return False
+    return build({"distill": kp.Distill}, "distill", options["distill_settings"])
+
+
+def _trainer(samples: Samples | None, options: dict, seed: int):
     """What trains the model after every cut; None where no training is wanted."""
     if not options["finetune_epochs"]:
         return None
@@ -136,6 +157,8 @@ def _trainer(samples: Samples | None, options: dict):
         epochs=options["finetune_epochs"],
         learning_rate=options["learning_rate"],
         loss=options["loss"],
+        validation=options["validation_share"],
+        seed=seed,
     )
 
 
@@ -151,9 +174,9 @@ def _accuracies(before, after, data: Data) -> dict:
 
 def _write(result, output: Path) -> None:
     """The model and its report, both or none."""
-    with core.atomic_path(report_path(output)) as temporary:
-        temporary.write_text(result.report.to_json(), encoding="utf-8")
-        kp.save_model(result.model, output)
+    with core.atomic_paths(output, report_path(output)) as (model, report):
+        kp.save_model(result.model, model)
+        report.write_text(result.report.to_json(), encoding="utf-8")
 
 
 def _as_data(result, output: Path | None, measured: dict) -> dict:

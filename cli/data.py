@@ -1,38 +1,42 @@
-"""What `--data` names, as arrays that fit the model: an .npz file, a folder of images, or a function."""
+"""What `--data` names, as arrays that fit the model: a file of arrays, a folder of images, or a function."""
 
-import importlib
-import os
-import sys
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerasprune_cli.array_files import READERS
+from kerasprune_cli.console import alive
+from kerasprune_cli.data_function import read_function
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.images import read_folder
-from kerasprune_cli.lazy import core
+from kerasprune_cli.labels import check_labels, check_weights
 
 HELP = (
     "An .npz file with the arrays x and, where labels are needed, y (or x_train, y_train; x_test and y_test are then "
-    "used to measure; a model with several inputs has one array per input name instead of x); a folder with one "
-    "sub-folder of images per class; or package.module:function, which is called without arguments and returns "
-    "arrays, (x, y), a dict with the keys above, a tf.data.Dataset or another iterable of batches."
+    "used to measure; a model with several inputs has one array per input name instead of x; sample_weight weighs the "
+    "samples); a .npy file with the inputs; a .csv file with a header, labels in the column y and one column per "
+    "feature; a folder with one sub-folder of images per class, or with two such folders, train and test; or "
+    "package.module:function, which is called without arguments and returns arrays, (x, y), a dict with the keys "
+    "above, a tf.data.Dataset or another iterable of batches."
 )
+_KINDS = "an .npz, .npy or .csv file, a folder of images or module:function"
 
 
 class Samples(NamedTuple):
-    """Inputs, an array or a dict of arrays by input name, and labels or None."""
+    """Inputs, an array or a dict of arrays by input name, labels or None, and what every sample weighs, or None."""
 
     x: Any
     y: np.ndarray | None
+    weight: np.ndarray | None = None
 
     @property
     def pair(self):
-        """As Keras and kerasprune take data: `(x, y)`, or `x` alone where there are no labels."""
-        return self.x if self.y is None else (self.x, self.y)
+        """As Keras and kerasprune take data: `(x, y)`, with weights if there are any, or `x` alone without labels."""
+        if self.y is None:
+            return self.x
+        return (self.x, self.y) if self.weight is None else (self.x, self.y, self.weight)
 
     @property
     def size(self) -> int:
@@ -42,7 +46,7 @@ class Samples(NamedTuple):
     def head(self, limit: int | None) -> "Samples":
         """The first `limit` samples, all of them for None."""
         x = {k: v[:limit] for k, v in self.x.items()} if isinstance(self.x, Mapping) else self.x[:limit]
-        return Samples(x, None if self.y is None else self.y[:limit])
+        return Samples(x, *(None if part is None else part[:limit] for part in (self.y, self.weight)))
 
 
 class Data(NamedTuple):
@@ -63,7 +67,8 @@ def read_data(source: str, model, pixel_range: tuple[float, float] | None = None
     Raises:
         BadInput: The source is missing, damaged or empty, or its shapes or labels do not fit the model.
     """
-    arrays = _read(source, model)
+    with alive(f"Reading {source}"):
+        arrays = _read(source, model)
     train = _samples(arrays, "train", model, source)
     if train is None:
         raise BadInput(
@@ -74,50 +79,22 @@ def read_data(source: str, model, pixel_range: tuple[float, float] | None = None
     return Data(*(part and _converted(part, model, pixel_range) for part in (train, test)))
 
 
-def _read(source: str, model) -> dict[str, np.ndarray]:
+def _read(source: str, model) -> dict[str, Any]:
     path = Path(source)
+    names = [tensor.name for tensor in model.inputs]
     if path.is_dir():
         return read_folder(path, model.input_shape)
-    if path.suffix == ".npz":
-        return _read_npz(path)
+    if path.suffix in READERS and ":" not in path.name:
+        if not path.is_file():
+            raise BadInput(f"There is no file {source!r}; expected {_KINDS}.")
+        return READERS[path.suffix](path, names)
     if ":" in source and not path.exists():
-        return _named(_call(source))
+        return read_function(source, names)
     if not path.exists():
-        raise BadInput(f"There is no data {source!r}: expected an .npz file, a folder of images or module:function.")
-    raise BadInput(f"The data {source!r} is of no known kind: expected .npz, a folder of images or module:function.")
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise BadInput(f"There is no file {str(path)!r}.")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(f"{str(path)!r} is not a readable .npz file of plain arrays: {error}.") from error
-
-
-def _call(source: str) -> Any:
-    """Import `package.module` as seen from the working folder and call `function`."""
-    module_name, _, function_name = source.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadInput(f"The data function {source!r} cannot be imported: {error}.") from error
-    if not isinstance(function, Callable):
-        raise BadInput(f"{source!r} is not a function but a {type(function).__name__}.")
-    return function()
-
-
-def _named(result: Any) -> dict[str, np.ndarray]:
-    """What a data function returned, with the keys of an .npz file."""
-    if isinstance(result, Mapping):
-        return {key: np.asarray(value) for key, value in result.items()}
-    batch = core.as_arrays(result)
-    x = {"x": batch.x} if not isinstance(batch.x, Mapping) else dict(batch.x)
-    return x if batch.y is None else {**x, "y": batch.y}
+        raise BadInput(f"There is no data {source!r}; expected {_KINDS}.")
+    raise BadInput(
+        f"The data {source!r} is of no known kind; expected {_KINDS}. A function can read other files, as .tfrecord."
+    )
 
 
 def _samples(arrays: Mapping[str, np.ndarray], part: str, model, source: str) -> Samples | None:
@@ -129,61 +106,56 @@ def _samples(arrays: Mapping[str, np.ndarray], part: str, model, source: str) ->
         x, y = {tensor.name: arrays[tensor.name] for tensor in model.inputs}, arrays.get("y")
     else:
         return None
-    samples = Samples(_fit_inputs(x, model, source), y)
+    samples = Samples(_fit_inputs(x, model, source), y, arrays.get("sample_weight") if part == "train" else None)
     if not samples.size:
-        raise BadInput(f"{source!r} is empty: its {part} part holds no sample.")
-    _check_labels(samples, model, source)
+        raise BadInput(f"{source!r} is empty: its {part} part holds no sample; give at least one.")
+    if y is not None:
+        check_labels(y, samples.size, model, source)
+    if samples.weight is not None:
+        check_weights(samples.weight, samples.size, source)
     return samples
 
 
 def _fit_inputs(x, model, source: str):
+    """The inputs checked: an array, or for a model with several inputs a dict of arrays by input name."""
+    if isinstance(x, (list, tuple)) and len(x) == len(model.inputs):  # in the order of the model
+        x = {tensor.name: array for tensor, array in zip(model.inputs, x, strict=True)}
+    elif isinstance(x, (list, tuple)):
+        raise BadInput(f"{source!r} holds {len(x)} inputs; the model has {len(model.inputs)} ({_input_names(model)}).")
     if isinstance(x, Mapping):
-        lengths = {name: len(array) for name, array in x.items()}
+        fitted = {tensor.name: _fit(x[tensor.name], tensor, source) for tensor in model.inputs}
+        lengths = {name: len(array) for name, array in fitted.items()}
         if len(set(lengths.values())) > 1:
-            raise BadInput(f"The inputs in {source!r} have different numbers of samples: {lengths}.")
-        return {tensor.name: _fit(x[tensor.name], tensor.shape, source) for tensor in model.inputs}
+            raise BadInput(
+                f"The inputs in {source!r} have different numbers of samples: {lengths}; give as many of each."
+            )
+        return fitted if len(fitted) > 1 else next(iter(fitted.values()))
     if len(model.inputs) != 1:
         raise BadInput(
             f"The model has {len(model.inputs)} inputs: name one array in {source!r} after each of "
             f"{_input_names(model)}."
         )
-    return _fit(x, model.inputs[0].shape, source)
+    return _fit(x, model.inputs[0], source)
 
 
-def _fit(array: np.ndarray, shape: tuple, source: str) -> np.ndarray:
-    """Check one array against an input shape; grey images may lack their last axis of size 1."""
-    if array.dtype.kind not in "biuf":
-        raise BadInput(f"The inputs in {source!r} must be numbers; received dtype {array.dtype}.")
-    if shape[-1] == 1 and array.ndim == len(shape) - 1:
+def _fit(array: np.ndarray, tensor, source: str) -> np.ndarray:
+    """Check one array against an input; grey images may lack their last axis of size 1."""
+    array, shape = np.asarray(array), tuple(tensor.shape)
+    if array.dtype.kind not in ("U" if tensor.dtype == "string" else "biuf"):
+        raise BadInput(
+            f"The inputs in {source!r} must be {'words' if tensor.dtype == 'string' else 'numbers'}; received dtype "
+            f"{array.dtype}."
+        )
+    if shape and shape[-1] == 1 and array.ndim == len(shape) - 1:
         array = array[..., None]
     fits = array.ndim == len(shape) and all(
         want in (None, got) for want, got in zip(shape[1:], array.shape[1:], strict=True)
     )
-    if not fits:
-        raise BadInput(f"The inputs in {source!r} have shape {array.shape}; the model expects {tuple(shape)}.")
+    if not fits or not shape:
+        raise BadInput(f"The inputs in {source!r} have shape {array.shape}; the model expects {shape}.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise BadInput(f"The inputs in {source!r} hold NaN or infinite values.")
+        raise BadInput(f"The inputs in {source!r} hold NaN or infinite values; leave these samples out, or mend them.")
     return array
-
-
-def _check_labels(samples: Samples, model, source: str) -> None:
-    y = samples.y
-    if y is None:
-        return
-    if len(y) != samples.size:
-        raise BadInput(f"{source!r} holds {samples.size} inputs but {len(y)} labels.")
-    if len(model.outputs) != 1:
-        return
-    shape = tuple(model.outputs[0].shape)
-    is_class = y.dtype.kind in "iu" and (y.ndim == len(shape) - 1 or (y.ndim == len(shape) and y.shape[-1] == 1))
-    if is_class and shape[-1] not in (None, 1):
-        if y.min() < 0 or y.max() >= shape[-1]:
-            raise BadInput(
-                f"The labels in {source!r} run from {y.min()} to {y.max()}; the model has {shape[-1]} classes, "
-                f"0 to {shape[-1] - 1}."
-            )
-    elif any(want not in (None, got) for want, got in zip(shape[1:], y.shape[1:], strict=False)):
-        raise BadInput(f"The labels in {source!r} have shape {y.shape}; the model's output is {shape}.")
 
 
 def _converted(samples: Samples, model, pixel_range: tuple[float, float] | None) -> Samples:
@@ -192,13 +164,13 @@ def _converted(samples: Samples, model, pixel_range: tuple[float, float] | None)
     def convert(array, tensor):
         if pixel_range is not None:
             array = _rescaled(array, *pixel_range)
-        return array.astype(tensor.dtype, copy=False)
+        return array if tensor.dtype == "string" else array.astype(tensor.dtype, copy=False)
 
     if isinstance(samples.x, Mapping):
         x = {tensor.name: convert(samples.x[tensor.name], tensor) for tensor in model.inputs}
     else:
         x = convert(samples.x, model.inputs[0])
-    return Samples(x, samples.y)
+    return samples._replace(x=x)
 
 
 def _rescaled(array: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,10 +62,10 @@ def command(output, seed, as_json):
     Every figure is measured here and now, the accuracy on 2,000 test images that no training has seen.
     """
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        result = run(Path(folder), seed)
+    with core.temporary_folder() as folder:
+        result = run(folder, seed)
         if output is not None:
-            keep_files(Path(folder), output)
+            keep_files(folder, output)
     result["seconds"] = round(time.perf_counter() - start, 1)
     if as_json:
         print_json(result)
@@ -90,9 +89,8 @@ def run(folder: Path, seed: int) -> dict:
     difference = kp.verify(dense, graph, keep, small, test.x)
     say(f"Repairing by least squares on {REPAIRED_ON} images, without their labels ...")
     repaired = kp.reconstruct(dense, graph, keep, small, train.x, limit=REPAIRED_ON)
-    tuned = kp.slim(repaired)
     say(f"Fine-tuning on {train.size} images ...")
-    tuner(train, epochs=EPOCHS, learning_rate=LEARNING_RATE, loss=None)(tuned)
+    tuned = tuner(train, epochs=EPOCHS, learning_rate=LEARNING_RATE, loss=None, seed=seed)(kp.slim(repaired))
     kp.save_model(tuned, folder / "small.keras")
     compression.report.save(folder / "small.report.json")
     networks = (
@@ -162,11 +160,12 @@ def measure(networks: Iterable[tuple], train: Samples, test: Samples, folder: Pa
 
 
 def keep_files(source: Path, target: Path) -> None:
-    """Copy every file of `source` to `target`, each whole or not at all."""
+    """Copy every file of `source` to `target`, all of them or none."""
     target.mkdir(exist_ok=True)
-    for file in sorted(source.iterdir()):
-        with core.atomic_path(target / file.name) as temporary:
-            temporary.write_bytes(file.read_bytes())
+    files = sorted(source.iterdir())
+    with core.atomic_paths(*(target / file.name for file in files)) as copies:
+        for file, copy in zip(files, copies, strict=True):
+            copy.write_bytes(file.read_bytes())
 
 
 def _print(result: dict) -> None:

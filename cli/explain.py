@@ -1,11 +1,13 @@
 """`kerasprune explain`: what a sparse network of dense layers has learned, read off its weights."""
 
+import importlib.util
+
 import click
 
-from kerasprune_cli.console import print_json
+from kerasprune_cli.console import alive, print_json
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFolder
-from kerasprune_cli.lazy import explanation, kp
+from kerasprune_cli.lazy import core, explanation, kp
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import json_option, model_argument
 
@@ -21,7 +23,9 @@ def command(model_file, output, as_json):
 
     For networks of dense layers with zeros in their weights: fit a model from `sparsify` and `strip` it first.
     """
-    found = kp.explain(open_model(model_file))
+    model = open_model(model_file)
+    with alive("Reading the weights"):
+        found = kp.explain(model)
     if output is not None:
         _write(found, output, model_file.path.stem)
     if as_json:
@@ -31,11 +35,12 @@ def command(model_file, output, as_json):
 
 
 def _write(found, folder, name: str) -> None:
-    """The JSON and every picture there is, named after the model."""
+    """The JSON and every picture there is, named after the model: all of them, or none."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise BadInput("Pictures need matplotlib; install it: pip install 'kerasprune[plot]'.")
     folder.mkdir(exist_ok=True)
-    found.save(folder / f"{name}.explain.json")
-    try:
-        for kind in explanation.PLOTS:
-            explanation.plot(found, kind, folder / f"{name}.{kind}.png")
-    except ModuleNotFoundError as error:
-        raise BadInput(f"Pictures need {error.name}; install it: pip install 'kerasprune[plot]'.") from error
+    names = (f"{name}.{end}" for end in ("explain.json", *(f"{kind}.png" for kind in explanation.PLOTS)))
+    with core.atomic_paths(*(folder / name for name in names)) as (findings, *pictures):
+        found.save(findings)
+        for kind, picture in zip(explanation.PLOTS, pictures, strict=True):
+            explanation.plot(found, kind, picture)

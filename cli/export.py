@@ -1,15 +1,14 @@
 """`kerasprune export`: a Keras model as a checked TFLite file."""
 
-import tempfile
 from pathlib import Path
 
 import click
 
-from kerasprune_cli.console import print_json, say
+from kerasprune_cli.console import alive, print_json, say
 from kerasprune_cli.data import read_data
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.files import OutputFile
-from kerasprune_cli.lazy import kp, recipes
+from kerasprune_cli.files import OutputFile, overwrite_option, require_other
+from kerasprune_cli.lazy import core, kp, recipes
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import data_options, json_option, model_argument, seed_option
 from kerasprune_cli.variants import build, list_option, variant_options
@@ -18,8 +17,9 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @click.command("export")
 @model_argument
 @click.option("-o", "--output", type=OutputFile(".tflite"), help="The file to write.")
+@overwrite_option
 @variant_options("recipe", "float32", "samples=500")
-@list_option(lambda: recipes.RECIPES)
+@list_option(recipes="RECIPES")
 @data_options("Representative inputs to calibrate int8 on and to compare with Keras on.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Compare the file with Keras.")
 @click.option(
@@ -36,17 +36,31 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @seed_option
 @json_option
 def command(
-    model_file, output, recipe, recipe_settings, source, pixel_range, batch_size, dry_run, seed, as_json, **options
+    model_file,
+    output,
+    overwrite,
+    recipe,
+    recipe_settings,
+    source,
+    pixel_range,
+    batch_size,
+    dry_run,
+    seed,
+    as_json,
+    **options,
 ):
     """Write MODEL as a TFLite file of built-in ops, and check that it computes what Keras computes."""
     if output is None and not dry_run:
         raise BadInput("Name the file to write with -o FILE.tflite, or use --dry-run.")
+    if not dry_run:
+        require_other(output, model_file.path, overwrite)
     recipe = build(recipes.RECIPES, recipe, recipe_settings)
     model = open_model(model_file)
     data = None if source is None else read_data(source, model, pixel_range).train.x
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "model.tflite" if dry_run else output
-        result = kp.export(model, target, recipe, data, batch_size=batch_size or None, seed=seed, **options)
+    with core.temporary_folder() as folder:
+        target = folder / "model.tflite" if dry_run else output
+        with alive("Converting"):
+            result = kp.export(model, target, recipe, data, batch_size=batch_size or None, seed=seed, **options)
     if as_json:
         print_json(as_data(result, None if dry_run else output))
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kerasprune_cli.errors import BadInput
+from kerasprune_cli.lazy import core
 
 
 class InputFile(click.ParamType):
@@ -15,10 +16,15 @@ class InputFile(click.ParamType):
 
     def convert(self, value, param, ctx) -> Path:
         path = Path(value)
-        if path.is_dir():
-            raise BadInput(f"{value!r} is a folder; a file was expected.")
-        if not path.exists():
-            raise BadInput(f"There is no file {value!r}.")
+        try:
+            if path.is_dir():
+                raise BadInput(f"{value!r} is a folder; a file was expected.")
+            if not path.exists():
+                raise BadInput(f"There is no file {value!r}.")
+        except OSError as error:
+            raise BadInput(f"The file {value!r} cannot be read: {os.strerror(error.errno)}.") from error
+        if not path.is_file():
+            raise BadInput(f"{value!r} is a device or a pipe; a file was expected.")
         if not os.access(path, os.R_OK):
             raise BadInput(f"The file {value!r} cannot be read: permission denied.")
         return path
@@ -29,20 +35,23 @@ class OutputFile(click.ParamType):
 
     Args:
         suffix: What the name must end with, for example ".tflite".
+        beside: What the name of a second file ends with instead, which is written beside it; None for none.
     """
 
     name = "file"
 
-    def __init__(self, suffix: str):
+    def __init__(self, suffix: str, beside: str | None = None):
         self.suffix = suffix
+        self.beside = beside
 
     def convert(self, value, param, ctx) -> Path:
         path = Path(value)
-        if path.suffix != self.suffix:
-            raise BadInput(f"The output {value!r} must end in {self.suffix}, as in {path.with_suffix(self.suffix)}.")
-        if path.is_dir():
-            raise BadInput(f"The output {value!r} is a folder; name a file.")
-        check_folder(path.parent)
+        if path.suffix != self.suffix or not value:
+            example = path.with_suffix(self.suffix).name if path.name else f"small{self.suffix}"
+            raise BadInput(f"The output {value!r} must end in {self.suffix}, as in {example[-60:]}.")
+        _require_writable(path)
+        if self.beside is not None:
+            _require_writable(path.with_suffix(self.beside))
         return path
 
 
@@ -53,15 +62,29 @@ class OutputFolder(click.ParamType):
 
     def convert(self, value, param, ctx) -> Path:
         path = Path(value)
-        check_folder(path if path.exists() else path.parent)
+        if not value:
+            raise BadInput("The name of the output folder is empty; name one.")
+        if path.exists() and not path.is_dir():
+            raise BadInput(f"{value!r} is not a folder; name another output.")
+        _require_writable(path / "file" if path.exists() else path)
         return path
 
 
-def check_folder(folder: Path) -> None:
-    """Raise BadInput unless files can be made in `folder`."""
-    if not folder.exists():
-        raise BadInput(f"The folder {str(folder)!r} does not exist; create it, or name another output.")
-    if not folder.is_dir():
-        raise BadInput(f"{str(folder)!r} is not a folder; name another output.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"The folder {str(folder)!r} is not writable; name another output.")
+def _require_writable(path: Path) -> None:
+    try:
+        core.require_writable(path)
+    except core.FolderError as error:
+        raise BadInput(str(error)) from error
+
+
+def require_other(output: Path | None, model: Path, overwrite: bool) -> None:
+    """Refuse to write over MODEL unless the user says so.
+
+    Raises:
+        BadInput: The output is the file that is read.
+    """
+    if output is not None and not overwrite and output.exists() and output.samefile(model):
+        raise BadInput(f"The output {str(output)!r} is MODEL itself; name another file, or add --overwrite.")
+
+
+overwrite_option = click.option("--overwrite", is_flag=True, help="Let the output take the place of MODEL.")

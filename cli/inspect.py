@@ -2,7 +2,7 @@
 
 import click
 
-from kerasprune_cli.console import print_json, print_table
+from kerasprune_cli.console import alive, print_json, print_table
 from kerasprune_cli.lazy import kp
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import json_option, model_argument
@@ -19,7 +19,8 @@ def command(model_file, group, as_json):
     layer, for one sample: parameters and multiply-accumulates (MACs).
     """
     model = open_model(model_file)
-    graph = kp.trace(model)
+    with alive("Tracing"):
+        graph = kp.trace(model)
     if group is not None:
         click.echo(graph.explain(group))
     elif as_json:

@@ -19,6 +19,7 @@ class LazyModule:
 
 core = LazyModule("kerasprune.core")
 criteria = LazyModule("kerasprune.criteria")
+evidence = LazyModule("kerasprune.evidence")
 explanation = LazyModule("kerasprune.explanation")
 graph = LazyModule("kerasprune.graph")
 keras = LazyModule("keras")

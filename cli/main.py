@@ -4,13 +4,16 @@ import faulthandler
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 
 import click
 
-from kerasprune_cli.console import warnings_as_sentences
-from kerasprune_cli.errors import BadInput
+from kerasprune_cli.console import only_our_voice
+from kerasprune_cli.errors import INTERRUPTED, errors_as_sentences, say_interrupted, usage_in_one_sentence
 
+_SECONDS_TO_END = 5
 COMMANDS = {
     "inspect": "Show what can be removed from MODEL, what cannot, and why.",
     "compress": "Remove channels from MODEL under a budget and write a smaller model.",
@@ -19,9 +22,6 @@ COMMANDS = {
     "explain": "Show which inputs a sparse MODEL uses, and what is connected with what.",
     "demo": "Compress and export the shipped network on the shipped images, offline.",
 }
-
-# What Keras can run on, and the extra of this package that installs it.
-BACKENDS = {"jax": "jax", "tensorflow": "tflite", "torch": "torch"}
 
 
 class LazyGroup(click.Group):
@@ -39,27 +39,13 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *arguments, **options) -> click.Context:
+        with usage_in_one_sentence():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context):
-        try:
-            with warnings_as_sentences():
-                return super().invoke(ctx)
-        except ModuleNotFoundError as error:
-            if error.name not in BACKENDS:
-                raise
-            raise BadInput(
-                f"Keras needs {error.name}, which is missing. Run: pip install 'kerasprune[{BACKENDS[error.name]}]', "
-                "or choose a backend that is installed, as in KERAS_BACKEND=jax."
-            ) from error
-        except Exception as error:
-            if not _is_from_the_user(error):
-                raise
-            raise BadInput(" ".join(str(error).split())) from error
-
-
-def _is_from_the_user(error: Exception) -> bool:
-    """Whether the library raised this on purpose; asked without importing the library, and Keras with it."""
-    errors = sys.modules.get("kerasprune.core.errors")
-    return errors is not None and isinstance(error, errors.KeraspruneError)
+        with errors_as_sentences(ctx), usage_in_one_sentence(), only_our_voice(ctx):
+            return super().invoke(ctx)
 
 
 def silence_native_logs() -> None:
@@ -82,14 +68,51 @@ def silence_native_logs() -> None:
 def cli() -> None:
     """Make Keras models smaller, prove that nothing else changed, and write TFLite files that are faster.
 
-    Exit codes: 0 all went well; 2 the input is wrong, with one sentence on stderr; 1 an unexpected error.
+    Exit codes: 0 all went well; 2 the input is wrong, with one sentence on stderr; 130 interrupted, with no file
+    harmed; 1 an unexpected error.
     """
+
+
+def end_when_interrupted() -> threading.Event:
+    """Let the first Ctrl-C raise KeyboardInterrupt, and end the process if that is lost, as libraries lose it.
+
+    What is being written stands in temporary folders, so the process can end at any time. Does nothing where interrupts
+    are ignored, as in the background of a shell.
+
+    Returns:
+        What is set once the user has interrupted.
+    """
+    interrupted = threading.Event()
+
+    def end(*_) -> None:
+        say_interrupted()
+        os._exit(INTERRUPTED)
+
+    def interrupt(*_) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, end)
+        timer = threading.Timer(_SECONDS_TO_END, end)
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
+    return interrupted
 
 
 def main() -> None:
     """What the `kerasprune` command runs."""
     silence_native_logs()
-    cli()
+    interrupted = end_when_interrupted()
+    try:
+        cli()
+    except BaseException as end:
+        if not interrupted.is_set():
+            raise
+        if not isinstance(end, SystemExit):  # a library that was interrupted fails of something else
+            say_interrupted()
+        os._exit(INTERRUPTED)  # all is tidy; who waits for the prompt need not wait for the libraries
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from kerasprune_cli.console import alive
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import keras, kp
+from kerasprune_cli.lazy import graph, kp
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,16 @@ def open_model(file: ModelFile):
     """
     for name in file.custom:
         _import(name)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), alive(f"Opening {file.path}"):
         # What a model fresh from slimming says: its optimizer has taken no step yet, so there is no state to restore.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
         model = kp.load_model(file.path, trust=file.trust)
-    for variable in model.weights:
-        values = keras.ops.convert_to_numpy(variable)
-        if values.dtype.kind not in "biu" and not np.isfinite(values.astype("float32")).all():
-            raise BadInput(f"The weight {variable.path!r} of {str(file.path)!r} holds NaN or infinite values.")
+    weight = graph.first_not_finite(model)
+    if weight is not None:
+        raise BadInput(
+            f"The weight {weight!r} of {str(file.path)!r} holds NaN or infinite values; train the model "
+            "anew, or repair it."
+        )
     return model
 
 
@@ -54,5 +55,6 @@ def _import(name: str) -> None:
         sys.path.insert(0, os.getcwd())
     try:
         importlib.import_module(name)
-    except Exception as error:  # the module is the user's
-        raise BadInput(f"--custom {name} cannot be imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # the module is the user's
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
+        raise BadInput(f"--custom {name!r} cannot be imported: {reason}.") from error

@@ -3,6 +3,7 @@
 import ast
 import functools
 import importlib.util
+import math
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ def measures() -> dict[str, str]:
 
 
 class Number(click.ParamType):
-    """A whole number or a fraction: "8" is the int 8, "0.25" the float 0.25."""
+    """A whole number or a fraction: "8" is the int 8, "0.25" the float 0.25 and "25%" as well."""
 
     name = "number"
 
@@ -29,9 +30,21 @@ class Number(click.ParamType):
         if not isinstance(value, str):
             return value
         try:
-            return int(value) if value.isdigit() else float(value)
+            if value.isdigit() and value.isascii():
+                return int(value)
+            return float(value[:-1]) / 100 if value.endswith("%") else float(value)
         except ValueError as error:
-            raise BadInput(f"{param.opts[0]} takes a number. Received: {value!r}.") from error
+            raise BadInput(f"{param.opts[0]} takes a number, such as 0.5 or 50%. Received: {value!r}.") from error
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers without NaN, which is in none, and without infinity."""
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 class Override(click.ParamType):
@@ -64,8 +77,15 @@ def model_argument(command):
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
 seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is random."
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything that is random."
 )
+
+
+def _a_range(ctx, param, value):
+    """Refuse two ends that are one, or no numbers."""
+    if value is not None and (value[0] == value[1] or not all(map(math.isfinite, value))):
+        raise BadInput(f"--pixel-range takes two different numbers, such as 0 1. Received: {value[0]:g} {value[1]:g}.")
+    return value
 
 
 def data_options(purpose: str):
@@ -79,6 +99,7 @@ def data_options(purpose: str):
         click.option(
             "--pixel-range",
             type=(float, float),
+            callback=_a_range,
             metavar="LOW HIGH",
             help="What the values 0 to 255 of images and uint8 arrays become, for example 0 1; as they are otherwise.",
         ),
@@ -95,9 +116,14 @@ def budget_options(command):
         return command(budget={name: value for name, value in given.items() if value is not None}, **options)
 
     for name, what in reversed(known.items()):
-        kept = f"What is left of this, a fraction in (0, 1], or an absolute number above 1: {what}"
-        wrapped = click.option(f"--{name}", type=float, metavar="LIMIT", help=kept)(wrapped)
-    return wrapped
+        kept = f"What is left of this, a fraction in (0, 1] or a percentage, or an absolute number above 1: {what}"
+        wrapped = click.option(f"--{name}", type=Number(), metavar="LIMIT", help=kept)(wrapped)
+    return click.option("--macs", hidden=True, expose_value=False, callback=_named_otherwise)(wrapped)
+
+
+def _named_otherwise(ctx, param, value):
+    if value is not None:
+        raise BadInput(f"Multiply-accumulates are limited by --flops: write --flops {value}.")
 
 
 def _together(*options):
@@ -143,9 +169,26 @@ finetune_options = _together(
     ),
     click.option(
         "--learning-rate",
-        type=click.FloatRange(0, min_open=True),
+        type=FiniteRange(0, min_open=True),
         default=1e-3,
         show_default=True,
-        help="Of Adam, at the start of the fine-tuning; it falls to zero along a cosine.",
+        help="The highest of the fine-tuning: the rate rises to it, and falls to zero along a cosine.",
+    ),
+    click.option(
+        "--validation-share",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.0,
+        show_default=True,
+        help="Share of the labelled data that is not trained on; the weights of the epoch that is best on it are kept.",
+    ),
+    click.option(
+        "--distill", is_flag=True, help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation)."
+    ),
+    click.option(
+        "--distill-option",
+        "distill_settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="How it teaches: temperature, weight, features, feature_weight; repeatable.",
     ),
 )

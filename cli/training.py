@@ -7,47 +7,75 @@ import numpy as np
 from kerasprune_cli.console import say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import keras
-
-BATCH_SIZE = 64
+from kerasprune_cli.lazy import graph, keras, kp
 
 
-def tuner(samples: Samples, *, epochs: int, learning_rate: float, loss: str | None) -> Callable:
-    """A function that trains the model it is given, in place; the model's own optimizer is not used.
-
-    The rate falls from `learning_rate` to zero along a cosine, so that the last epoch settles.
+def tuner(
+    samples: Samples, *, epochs: int, learning_rate: float, loss: str | None, validation: float = 0.0, seed: int = 0
+) -> Callable:
+    """A function that returns the model it is given, fine-tuned; see `kerasprune.finetune`.
 
     Args:
         samples: Labelled.
         epochs: Passes over the samples.
-        learning_rate: Of Adam, at the start.
+        learning_rate: The highest.
         loss: Name of a Keras loss; None for the one the model was compiled with.
+        validation: Share of the samples that is not trained on, but chooses the epoch.
+        seed: Of what is drawn at random.
 
     Raises:
         BadInput: There are no labels, or (raised by the returned function) no loss is known.
     """
     if samples.y is None:
-        raise BadInput("Fine-tuning needs labels: the data holds inputs only.")
+        raise BadInput("Fine-tuning needs labels: the data holds inputs only; add them as the array y.")
 
-    def tune(model) -> None:
-        chosen = loss or getattr(model, "loss", None)
-        if chosen is None:
+    def tune(model):
+        if loss is None and getattr(model, "loss", None) is None:
             raise BadInput("The model was saved without a loss: name one, for example --loss mse.")
-        steps = epochs * -(-samples.size // BATCH_SIZE)
-        rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-        # The same layers under another roof: the moments of this optimizer do not end up in the model's file.
-        shell = keras.Model(model.input, model.output)
-        shell.compile(keras.optimizers.Adam(rate), chosen)
-        shell.fit(samples.x, samples.y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0, callbacks=[_progress(epochs)])
+        try:
+            tuned = kp.finetune(
+                model,
+                samples.pair,
+                epochs,
+                validation=validation or None,
+                loss=loss,
+                learning_rate=learning_rate,
+                callbacks=[_told(epochs)],
+                seed=seed,
+                progress=True,
+            ).model
+        except ValueError as error:  # Keras has tried to put outputs and labels together
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            chosen = loss or model.loss
+            raise BadInput(f"The labels do not fit the loss {chosen!r}: {reason}. Name another with --loss.") from error
+        if graph.first_not_finite(tuned) is not None:
+            raise BadInput(
+                f"The fine-tuning diverged: its weights are no numbers any more. Take a lower --learning-rate than "
+                f"{learning_rate:g}; nothing was written."
+            )
+        return tuned
 
     return tune
 
 
-def _progress(epochs: int):
-    """A callback that tells the loss of every epoch."""
-    return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1} of {epochs}: loss {logs['loss']:.4f}")
-    )
+def require_loss(name: str) -> None:
+    """Raise BadInput unless Keras has a loss of this name."""
+    try:
+        found = keras.losses.get(name)
+    except ValueError:
+        found = None
+    if found is None:
+        raise BadInput(f"Keras has no loss {name!r}: name one such as --loss mse.")
+
+
+def _told(epochs: int):
+    """A callback that tells the losses of every epoch, and the accuracy where one is measured."""
+
+    def tell(epoch, logs):
+        told = (f"{name} {value:.4f}" for name, value in logs.items() if name != "learning_rate")
+        say(f"epoch {epoch + 1} of {epochs}: {', '.join(told)}")
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=tell)
 
 
 def accuracy(predict: Callable[..., np.ndarray], samples: Samples | None) -> float | None:

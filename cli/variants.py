@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import click
 
 from kerasprune_cli.errors import BadInput
+from kerasprune_cli.listing import listed
 
 
 def variant_options(what: str, default: str, example: str) -> Callable:
@@ -33,16 +34,16 @@ def variant_options(what: str, default: str, example: str) -> Callable:
     return decorate
 
 
-def list_option(*registries: Callable[[], Mapping]) -> Callable:
+def list_option(**registries: str) -> Callable:
     """`--list`: print every registered variant with its options, and exit.
 
     Args:
-        registries: Functions that give a registry; they are called when the list is asked for.
+        **registries: By the room of the library the name of the registry there.
     """
 
     def show(ctx, param, wanted):
         if wanted:
-            click.echo("\n\n".join(describe(registry()) for registry in registries))
+            click.echo("\n\n".join(listed(room, registry) for room, registry in registries.items()))
             ctx.exit()
 
     return click.option(
@@ -53,16 +54,6 @@ def list_option(*registries: Callable[[], Mapping]) -> Callable:
         callback=show,
         help="List what can be named here, with the options of each, and exit.",
     )
-
-
-def describe(registry: Mapping) -> str:
-    """The variants of a registry, each with the first line of its docstring and its options."""
-    lines = [f"{registry.kind}:"]
-    for name, variant in registry.items():
-        lines.append(f"  {name}: {(variant.__doc__ or '').strip().splitlines()[0]}")
-        options = ", ".join(f"{field.name}={field.default}" for field in _fields(variant).values())
-        lines += [f"    options: {options}"] if options else []
-    return "\n".join(lines)
 
 
 def build(registry: Mapping, name: str, settings: Iterable[str]):

@@ -30,6 +30,7 @@ from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
 from kerasprune.strategies import Compression, compress
 from kerasprune.tflite import benchmark, export
+from kerasprune.training import Distill, Finetuned, finetune
 
 __all__ = [
     "Budget",
@@ -38,8 +39,10 @@ __all__ = [
     "ChannelGroup",
     "Compression",
     "DataError",
+    "Distill",
     "Explanation",
     "ExportError",
+    "Finetuned",
     "FolderError",
     "GatedModel",
     "GraphError",
@@ -56,6 +59,7 @@ __all__ = [
     "criteria",
     "explain",
     "export",
+    "finetune",
     "gate",
     "gates",
     "layers",

@@ -1,9 +1,11 @@
-"""Everything that must pass, in one command: `python -m tests` runs lint, floors, types and tests on both backends.
+"""Everything that must pass, in one command: `python -m tests` runs lint, floors, types and tests on three backends.
 
 The tests on TensorFlow run as the machine has it, or as TF_ENABLE_ONEDNN_OPTS says. Those marked `processor` run again
-with oneDNN the other way round, which is how TensorFlow computes on another kind of processor.
+with oneDNN the other way round, which is how TensorFlow computes on another kind of processor. Those marked `backend`
+run again on JAX, and on torch where it is installed.
 """
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -17,8 +19,8 @@ PROJECT = Path(__file__).parents[1]
 SCRIPTS = Path(sys.executable).parent
 WORKERS = min(4, os.cpu_count() or 1)  # each holds up to 3 GiB
 PYTEST = (sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal")
-# Export writes TFLite and the command line ends in it: both need TensorFlow, the rest runs on every backend.
-ANY_BACKEND = ("--ignore=tests/tflite", "--ignore=tests/cli", "-m", "not slow")
+BACKENDS = {"jax": "JAX", "torch": "torch"}  # beside TensorFlow, by the name that Keras knows
+BY_BACKEND = ("-m", "backend and not slow")
 ABOUT = "import json; from benchmarks.harness import about; print(json.dumps(about()))"
 UNKNOWN = {"machine": "a machine that could not be described", "versions": "because the library cannot be imported"}
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
@@ -85,7 +87,16 @@ def steps(onednn: bool) -> Iterator[Step]:
         (*PYTEST, "-m", "processor"),
         {"KERAS_BACKEND": "tensorflow", ONEDNN: str(int(not onednn))},
     )
-    yield Step("tests of the core on JAX", (*PYTEST, *ANY_BACKEND), {"KERAS_BACKEND": "jax"})
+    for backend, name in BACKENDS.items():
+        yield on_backend(backend, f"tests of what differs by backend, on {name}")
+
+
+def on_backend(backend: str, title: str) -> Step:
+    """The tests that may come out differently on another backend, or a step that says that it is not installed."""
+    if importlib.util.find_spec(backend) is not None:
+        return Step(title, (*PYTEST, *BY_BACKEND), {"KERAS_BACKEND": backend})
+    missing = f"{backend} is not installed: nothing ran. Install it with `pip install {backend}`."
+    return Step(title, (sys.executable, "-c", f"print({missing!r})"))
 
 
 def run(step: Step) -> Outcome:

@@ -30,6 +30,20 @@ def test_every_step_runs_even_if_the_library_cannot_be_imported(monkeypatch, cap
     assert "== What ran, on a machine that could not be described" in capsys.readouterr().out
 
 
+def test_what_differs_by_backend_runs_on_each_that_is_installed(monkeypatch):
+    for backend in command.BACKENDS:
+        monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: object())
+        step = command.on_backend(backend, "title")
+        assert step.settings == {"KERAS_BACKEND": backend} and step.command[-1] == "backend and not slow"
+        monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+        outcome = command.run(command.on_backend(backend, "title"))
+        assert outcome.code == 0 and outcome.closing.startswith(f"{backend} is not installed: nothing ran")
+    titles = [step.title for step in command.steps(True)]
+    assert [name for name in ("TensorFlow", "JAX", "torch") if any(name in title for title in titles)] == [
+        "TensorFlow", "JAX", "torch"
+    ]  # fmt: skip
+
+
 def test_what_depends_on_the_processor_runs_the_other_way_round_too():
     for onednn, other in ((True, "0"), (False, "1")):
         again = [step for step in command.steps(onednn) if command.ONEDNN in step.settings]

@@ -1,7 +1,7 @@
 """Types and tools that need numpy and the standard library alone."""
 
 from kerasprune.core import measures  # noqa: F401  (importing the measures registers them)
-from kerasprune.core.batches import Batch, as_arrays, batches, length, require_limit, rereadable
+from kerasprune.core.batches import Batch, arrays_of, as_arrays, batches, length, require_limit, rereadable
 from kerasprune.core.cost import CostTable, Term
 from kerasprune.core.edits import Count, Share, Whole
 from kerasprune.core.errors import (
@@ -15,7 +15,7 @@ from kerasprune.core.errors import (
     OptionError,
     VerificationError,
 )
-from kerasprune.core.files import atomic_path, write_text
+from kerasprune.core.files import atomic_path, atomic_paths, require_writable, write_text
 from kerasprune.core.graph import (
     CallLabels,
     ChannelGraph,
@@ -27,11 +27,12 @@ from kerasprune.core.graph import (
     silence,
 )
 from kerasprune.core.measure import MEASURES, Measure, measure
-from kerasprune.core.names import Names
+from kerasprune.core.names import Names, name_of
 from kerasprune.core.options import accepted, option_names
 from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
 from kerasprune.core.table import table
+from kerasprune.core.temporary import temporary_folder
 
 __all__ = [
     "MEASURES",
@@ -60,18 +61,23 @@ __all__ = [
     "WeightLabels",
     "Whole",
     "accepted",
+    "arrays_of",
     "as_arrays",
     "atomic_path",
+    "atomic_paths",
     "batches",
     "cut",
     "import_modules",
     "length",
     "measure",
+    "name_of",
     "option_names",
     "quiet",
     "require_limit",
+    "require_writable",
     "rereadable",
     "silence",
     "table",
+    "temporary_folder",
     "write_text",
 ]

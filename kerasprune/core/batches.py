@@ -1,5 +1,6 @@
 """Any kind of data that Keras users have, as batches of numpy arrays."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ class Batch(NamedTuple):
         """The number of samples."""
         return len(_leaves(self.x)[0])
 
-    def rows(self, part: slice) -> "Batch":
+    def rows(self, part: slice | np.ndarray) -> "Batch":
         """Some of the samples."""
         return Batch(*(_each(lambda leaf: leaf[part], field) for field in self))
 
@@ -113,6 +114,15 @@ def require_limit(data: Any, limit: int | None) -> None:
     endless = endless or (_is_py_dataset(data) and length(data) is None)
     if endless and limit is None:
         raise DataError(f"The {type(data).__name__} repeats without an end. {_SAY_LIMIT}")
+
+
+def arrays_of(data: Any) -> Batch | None:
+    """The arrays of `data` as one batch, without a copy; None where it is no arrays, but comes in batches."""
+    if data is None or not is_whole(data):
+        return None
+    (batch,) = _raw_batches(data, sys.maxsize, False)
+    _check(batch)
+    return batch
 
 
 def _raw_batches(data, batch_size, x_only) -> Iterator[Batch]:

@@ -26,7 +26,7 @@ class ModelFileError(KeraspruneError, ValueError):
 
 
 class FolderError(KeraspruneError, OSError):
-    """The folder that a file shall be written to does not exist, or is none."""
+    """A file cannot be written where it shall stand: its folder is missing or not writable, or the disk is full."""
 
 
 class VerificationError(KeraspruneError):

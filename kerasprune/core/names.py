@@ -1,6 +1,16 @@
 """Names that no two parts of a model may share."""
 
+import re
 from collections.abc import Iterable
+
+
+def name_of(path: str) -> str:
+    """The name of one layer that says where it stands; torch has no weights with a dot in their names.
+
+    >>> name_of("mobilenet_1.00/stem#0")
+    'mobilenet_1_00_stem_0'
+    """
+    return re.sub(r"[/#.]", "_", path)
 
 
 class Names:

@@ -34,8 +34,8 @@ def score(
         criterion: The name of a registered criterion, an object of its class, or any callable that takes an
             `Evidence` and returns one number per id.
         data: For criteria that run the model: arrays, lists or frames `x`, `(x, y)` or `(x, y, sample_weight)`, a
-            `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` or any iterable of batches; those of a generator
-            are held.
+            `tf.data.Dataset`, a `keras.utils.PyDataset`, a `DataLoader` or any iterable of batches; those of a
+            generator are held.
         loss: For criteria that need one: a name, a `keras.losses.Loss`, a callable, or a structure of these for
             several outputs. By default the loss that the model is compiled with, or, with a warning, the one that its
             outputs and the labels ask for.

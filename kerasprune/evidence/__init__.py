@@ -5,12 +5,14 @@ from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.probe import Probe
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
 from kerasprune.evidence.sampling import Sampling
+from kerasprune.evidence.weighing import Weighing
 
 __all__ = [
     "Ablation",
     "Evidence",
     "Probe",
     "Sampling",
+    "Weighing",
     "first_samples",
     "random_inputs",
 ]

@@ -1,12 +1,16 @@
-"""A progress bar for what takes long."""
+"""A progress bar for what takes long; where nobody watches a terminal, a line now and then."""
 
 import contextlib
 import math
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from kerasprune.core import length
 from kerasprune.core.batches import is_whole
+
+_FIRST_LINE = 5.0  # seconds; every further line comes when twice the time has passed
 
 
 def tracked(items: Iterable, description: str, total: int | None, shown: bool) -> Iterator:
@@ -20,10 +24,14 @@ def tracked(items: Iterable, description: str, total: int | None, shown: bool) -
     """
     if not shown:
         return iter(items)
+    watched = sys.stderr.isatty()
+    if not watched:
+        items = _told(items, description, total)
     from rich.console import Console  # noqa: PLC0415  (only who wants a bar pays for it)
     from rich.progress import track  # noqa: PLC0415
 
-    return iter(track(items, description, total=total, transient=True, console=Console(stderr=True)))
+    console = Console(stderr=True, quiet=not watched)
+    return iter(track(items, description, total=total, transient=True, console=console))
 
 
 def batch_count(data: Any, batch_size: int, limit: int | None) -> int | None:
@@ -48,6 +56,10 @@ def countdown(title: str, shown: bool) -> Iterator[Callable[[float, str], None]]
     if not shown:
         yield lambda share, words: None
         return
+    if not sys.stderr.isatty():
+        tell = _teller(title)
+        yield lambda share, words: tell(f"{share:.0%}, {words}")
+        return
     from rich.console import Console  # noqa: PLC0415  (only who wants a bar pays for it)
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -55,3 +67,25 @@ def countdown(title: str, shown: bool) -> Iterator[Callable[[float, str], None]]
     with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda share, words: bar.update(task, completed=share, description=words)
+
+
+def _told(items: Iterable, description: str, total: int | None) -> Iterator:
+    """Pass the items on and tell from time to time how many have passed."""
+    tell = _teller(description)
+    for count, item in enumerate(items):
+        tell(f"{count}" if total is None else f"{count} of {total}")
+        yield item
+
+
+def _teller(title: str) -> Callable[[str], None]:
+    """A function that is told how far the work is, and prints a line on stderr when it is time for one."""
+    start, due = time.monotonic(), _FIRST_LINE
+
+    def tell(words: str) -> None:
+        nonlocal due
+        passed = time.monotonic() - start
+        if passed >= due:
+            due = 2 * passed
+            print(f"{title}: {words}, after {passed:.0f} s", file=sys.stderr, flush=True)
+
+    return tell

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ import keras
 
 from kerasprune.core.errors import ModelFileError
 from kerasprune.core.quiet import quiet
+from kerasprune.core.temporary import temporary_folder
+from kerasprune.files.archive import major, saved_by
 from kerasprune.files.keras2 import changed_activations, modernize
 
 
@@ -52,10 +53,10 @@ def load_model(path: str | os.PathLike, *, trust: bool = False) -> keras.Model:
             model = keras.models.load_model(readable, compile=False, safe_mode=not trust)
         except Exception as error:
             raise ModelFileError(
-                f"{str(path)!r} cannot be opened as a Keras model: {_reason(error)}{_advice(error, trust)}"
+                f"{str(path)!r} cannot be opened as a Keras model: {_reason(error)}.{_advice(error, trust)}"
             ) from error
     warnings.warn(
-        f"The compile settings in {str(path)!r} cannot be restored: {_reason(compile_error)} "
+        f"The compile settings in {str(path)!r} cannot be restored: {_reason(compile_error)}. "
         "Call `compile` before you train or evaluate the model.",
         stacklevel=2,
     )
@@ -67,13 +68,13 @@ def _readable(path: Path) -> Iterator[Path]:
     """A path under which this Keras can open the file: the file itself, or a temporary copy that it understands."""
     is_zip = _is_zip(path)
     with _damage_named(path):
-        is_old = (_zip_version(path) if is_zip else _h5_version(path)) < 3
+        is_old = (saved_by(path) if is_zip else _h5_version(path)) < 3
     suffix = ".keras" if is_zip else ".h5"
     if not is_old and path.suffix == suffix:
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"model{suffix}"
+    with temporary_folder() as folder:
+        copy = folder / f"model{suffix}"
         with _damage_named(path):
             changed = (_copy_zip if is_zip else _copy_h5)(path, copy) if is_old else _link(path, copy)
         if changed:
@@ -92,8 +93,8 @@ def _damage_named(path: Path) -> Iterator[None]:
         yield
     except ModelFileError:
         raise
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{str(path)!r} is damaged or no Keras model: {_reason(error)}") from error
+    except Exception as error:  # a damaged file makes the readers raise nearly everything
+        raise ModelFileError(f"{str(path)!r} is damaged or no Keras model: {_reason(error)}. Save it again.") from error
 
 
 def _is_zip(path: Path) -> bool:
@@ -115,17 +116,6 @@ def _is_zip(path: Path) -> bool:
     )
 
 
-def _zip_version(path: Path) -> int:
-    """The major version of the Keras that wrote a `.keras` archive."""
-    with zipfile.ZipFile(path) as archive:
-        missing = {"config.json", "metadata.json", "model.weights.h5"} - set(archive.namelist())
-        if missing:
-            raise ModelFileError(
-                f"{str(path)!r} is damaged or no Keras model: the archive has no {' and no '.join(sorted(missing))}."
-            )
-        return _major(json.loads(archive.read("metadata.json")).get("keras_version"))
-
-
 def _h5_version(path: Path) -> int:
     """The major version of the Keras that wrote an HDF5 file."""
     with h5py.File(path) as file:
@@ -135,13 +125,7 @@ def _h5_version(path: Path) -> int:
                 "be opened: build the model, call `load_weights` and save it whole."
             )
         file["model_weights"]  # raises a KeyError that names it
-        return _major(file.attrs.get("keras_version"))
-
-
-def _major(version: str | bytes | None) -> int:
-    """3 of "3.15.1"; what wrote no version is older than that."""
-    text = version.decode() if isinstance(version, bytes) else version or "1"
-    return int(text.split(".")[0])
+        return major(file.attrs.get("keras_version"))
 
 
 def _copy_zip(source: Path, target: Path) -> list[str]:
@@ -172,12 +156,12 @@ def _link(source: Path, target: Path) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
-    """What a Keras exception says in its innermost sentence, without the config that it quotes."""
+    """What a Keras exception says in its innermost sentence, without the config that it quotes and the full stop."""
     if isinstance(error, KeyError):
         return f"it lacks {error.args[0]}"
-    text = str(error).split("Exception encountered: ")[-1].strip() or type(error).__name__
-    first = text.splitlines()[0]
-    return first if len(first) <= 300 else f"{first[:300]}..."
+    lines = str(error).split("Exception encountered: ")[-1].strip().splitlines() or [type(error).__name__]
+    first = " ".join(" ".join(lines).split()) if lines[0].endswith(":") else lines[0]
+    return first.rstrip(". ") if len(first) <= 300 else f"{first[:300]}.."
 
 
 def _advice(error: Exception, trust: bool) -> str:

@@ -8,6 +8,7 @@ import keras
 from kerasprune.core.errors import ModelFileError
 from kerasprune.core.files import atomic_path
 from kerasprune.core.quiet import quiet
+from kerasprune.graph import first_not_finite
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
@@ -21,8 +22,8 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
         The path.
 
     Raises:
-        ModelFileError: The suffix is unknown, or Keras cannot serialize the model.
-        OSError: The folder does not exist or cannot be written to.
+        ModelFileError: The suffix is unknown, a weight holds NaN or infinity, or Keras cannot serialize the model.
+        FolderError: The file cannot be written: the folder does not exist, the disk is full.
 
     Example:
 
@@ -30,6 +31,12 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
     PosixPath('small.keras')
     """
     path = Path(path)
+    weight = first_not_finite(model)
+    if weight is not None:
+        raise ModelFileError(
+            f"The weight {weight!r} of {model.name!r} holds NaN or infinite values, so it is not written. Where "
+            "training made them, take a lower learning rate."
+        )
     if path.suffix not in (".keras", ".h5"):
         raise ModelFileError(f"A model file must end in '.keras' or '.h5'. Received: {str(path)!r}.")
     with atomic_path(path) as temporary, quiet("absl"):

@@ -38,7 +38,7 @@ class ChannelGate(ScheduledLayer):
         initial_keep: Probability with which the least gate is open at the start.
         speed: Evidence per unit of the trained weight; how fast gates move relative to other weights.
         origin: The architecture that `slim` gives back, as JSON, where it is not the one that is trained.
-        **kwargs: `steps`, `ramp`, `settle`, `seed`, see `ScheduledLayer`, and those of any layer.
+        **kwargs: `steps`, `begin`, `ramp`, `settle`, `seed`, see `ScheduledLayer`, and those of any layer.
 
     Raises:
         OptionError: An argument is outside its range, or the axis is that of the samples.

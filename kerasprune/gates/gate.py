@@ -1,6 +1,5 @@
 """Putting gates on the channels of a model."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from kerasprune.gates.gated_model import GatedModel
 from kerasprune.gates.insert_gates import insert_gates
 from kerasprune.gates.keep_budget import share_budget
 from kerasprune.gates.placed_gates import placed_gates, ranked
-from kerasprune.graph import Rebuild, compile_like, layers_inside, make_call, replay, runnable, trace, unrolled
+from kerasprune.graph import Rebuild, can_run, layers_inside, make_call, replay, runnable, trace, trained_like, unrolled
 from kerasprune.graph.rebuild import Clones
 from kerasprune.selection import Budget, require_budget, select
 
@@ -43,7 +42,8 @@ def gate(
     Every group of coupled channels has one gate per channel, and all that read the channel get the same sample of it.
     Nested models are laid flat. Where the backend cannot run channels first, what is trained is the twin of the model
     that computes with channels last, with the same inputs and outputs; `slim` gives the layout of `model` back.
-    Channels that a layer makes and reads inside, as attention does with its heads, have no gate; a warning names them.
+    Where a layer makes channels and reads them inside, as attention does with its heads and a recurrent layer with its
+    units, the gates act on the rows of the weights that read them.
     A model in which somebody has placed gates gets no others: those that stand there share the budget, and `kind` and
     the options are theirs.
 
@@ -64,7 +64,8 @@ def gate(
 
     Raises:
         BudgetError: There is no budget, or what has no gate exceeds it.
-        GraphError: The model is gated already, has nothing to gate, or cannot be traced.
+        GraphError: The model is gated already, has nothing to gate, cannot be traced, or has gates of its own and its
+            channels first where the backend cannot run that.
         OptionError: There is no such kind, or it has no such option.
 
     Example:
@@ -89,9 +90,7 @@ def gate(
     groups = _gateable(graph, model.name)
     ids = np.concatenate([group.ids for group in groups])
     scores = _scores(plain, graph, groups, start, data, seed)
-    locked = np.full(graph.num_ids, np.inf)
-    locked[ids] = scores
-    select(graph, locked, budget)  # raises where the budget cannot be reached
+    select(graph, np.zeros(graph.num_ids), budget)  # raises where the budget cannot be reached
     opened = runnable(plain)
     gates = layer_class(
         widths=[group.width for group in groups],
@@ -104,8 +103,7 @@ def gate(
     )
     gated = insert_gates(opened.runs, opened.graph(graph), gates, ids)
     gates.set_evidence(scores)
-    compile_like(gated, model)
-    return gated
+    return trained_like(gated, model, GatedModel)
 
 
 def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
@@ -115,26 +113,26 @@ def _taken_over(flat, model, budget, options, **ranking) -> GatedModel:
             f"{model.name!r} has gates already, which have their own options. Received: {', '.join(options)}. "
             "Give them where the gates are made."
         )
+    if not can_run(flat):
+        raise GraphError(
+            f"{keras.backend.backend()} cannot train {model.name!r} on this machine: it has its channels first, and "
+            "gates of its own. Gate `kerasprune.channels_last(model)` instead, which takes and returns the same, or "
+            "use a GPU or JAX."
+        )
     clones = Clones(flat)
     with clones.building():
         copy = replay(flat, clones.make, make_call)
     clones.carry()
-    gated = GatedModel(inputs=copy.input, outputs=copy.output, name=model.name)
-    share_budget(gated, budget, **ranking)
-    compile_like(gated, model)
-    return gated
+    share_budget(copy, budget, **ranking)
+    return trained_like(copy, model, GatedModel)
 
 
 def _gateable(graph: ChannelGraph, name: str) -> list[ChannelGroup]:
-    """The free groups of which every read can be gated; a warning names the others."""
-    left = [group.name for group in graph.free_groups if graph.read_inside[group.ids].any()]
-    if left:
-        warnings.warn(f"No gates for {', '.join(left)}: their layers read these channels inside.", stacklevel=3)
-    groups = [group for group in graph.free_groups if not graph.read_inside[group.ids].any()]
-    if not groups:
-        reasons = "; ".join(f"{group.name!r}: {group.frozen or 'read inside its layer'}" for group in graph.groups)
+    """The free groups."""
+    if not graph.free_groups:
+        reasons = "; ".join(f"{group.name!r}: {group.frozen}" for group in graph.groups)
         raise GraphError(f"No channel of {name!r} can have a gate. {reasons or 'It has no channels.'}")
-    return groups
+    return list(graph.free_groups)
 
 
 def _scores(plain, graph, groups, start, data, seed) -> np.ndarray:

@@ -11,6 +11,9 @@ TOLERANCE = 1e-6  # of the limit; the sums are done in single precision
 class GateBudget:
     """The costs of a set of gates and what fits into the budget, as constants of a step.
 
+    The constants are arrays: a tensor would belong to the graph in which it is made. They are added and multiplied by
+    operations of Keras, because an array and a tensor of torch have no sum.
+
     Args:
         costs: The costs.
         widths: int (groups,), how many of the gates, one after the other, each group has.
@@ -24,7 +27,7 @@ class GateBudget:
         self.measures = [
             (measure.factors.astype("float32"), measure.axes.astype("int32")) for measure in costs.measures.values()
         ]
-        self.start = [np.float32(cost) for cost in costs.of(np.ones(len(costs.entries))).values()]
+        self.start = [float(cost) for cost in costs.of(np.ones(len(costs.entries))).values()]
 
     @property
     def num_groups(self) -> int:
@@ -44,7 +47,7 @@ class GateBudget:
 
     def prefix_costs(self, order) -> list:
         """The costs of the first 1, 2, ..., gates of `order`: one float (gates,) for every measure."""
-        counts = self.fixed + ops.cumsum(ops.take(self.entries, order, axis=0), axis=0)  # (gates, vectors)
+        counts = ops.add(self.fixed, ops.cumsum(ops.take(self.entries, order, axis=0), axis=0))  # (gates, vectors)
         return [self._total(counts, factors, axes) for factors, axes in self.measures]
 
     def affordable(self, costs: list, progress):
@@ -65,7 +68,7 @@ class GateBudget:
 
     def marginal(self, probability):
         """Derivative of the expected cost of the tightest measure with respect to every keep probability: (gates,)."""
-        counts = self.fixed + ops.matmul(probability, self.entries)  # (vectors,)
+        counts = ops.add(self.fixed, ops.matmul(probability, self.entries))  # (vectors,)
         totals = [self._total(counts, factors, axes) for factors, axes in self.measures]
         tightest = ops.one_hot(ops.argmax(ops.stack(totals)), len(totals))
         slopes = [self._slopes(counts, factors, axes) for factors, axes in self.measures]
@@ -76,7 +79,7 @@ class GateBudget:
         """The sum over all terms, for one or many vectors of counts: counts (..., vectors) to (...)."""
         product = factors
         for column in axes.T:
-            product = product * ops.take(counts, column, axis=-1)
+            product = ops.multiply(product, ops.take(counts, column, axis=-1))
         return ops.sum(product, axis=-1)
 
     @staticmethod
@@ -87,6 +90,6 @@ class GateBudget:
         for place, column in enumerate(axes.T):
             others = factors
             for other, values in enumerate(columns):
-                others = others * values if other != place else others
+                others = ops.multiply(others, values) if other != place else others
             slope = slope + ops.segment_sum(others, column, num_segments=counts.shape[0])
         return slope

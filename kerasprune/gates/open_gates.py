@@ -7,6 +7,7 @@ from kerasprune.core import ChannelGraph, GraphError, Labels
 from kerasprune.gates.channel_gate import ChannelGate
 from kerasprune.gates.gate_sample import GateSample
 from kerasprune.gates.gated import Gated
+from kerasprune.gates.gated_inside import GatedInside
 from kerasprune.gates.gated_kernel import GatedKernel
 from kerasprune.gates.gated_read import GatedRead
 from kerasprune.graph import Plain, Site, accepted_by, layers_inside, opener, replay, restored, rule
@@ -78,13 +79,15 @@ def without_gates(model: keras.Model) -> keras.Model:
     clones = Clones(model)
 
     def make(path, operation):
-        if isinstance(operation, GatedKernel):
+        if isinstance(operation, (GatedKernel, GatedInside)):
             return clones.make(operation.layer.name, operation.layer)
         return operation if isinstance(operation, (GateSample, GatedRead)) else clones.make(path, operation)
 
     def at_call(call, operation, args, kwargs):
         if isinstance(call.operation, GatedKernel):
             return operation(args[0])
+        if isinstance(call.operation, GatedInside):
+            return operation(*args, **{name: value for name, value in kwargs.items() if name != "sample"})
         return args[0] if isinstance(operation, (GateSample, GatedRead)) else operation(*args, **kwargs)
 
     with clones.building():

@@ -1,7 +1,7 @@
 """Gates that stand in a model already, and what they cost together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -41,9 +41,14 @@ class Placed:
         Raises:
             BudgetError: What has no gate exceeds the budget.
         """
-        locked = np.full(self.graph.num_ids, np.inf)
-        locked[self.ids] = 0.0
-        select(self.graph, locked, budget)
+        gated = np.zeros(self.graph.num_ids, bool)
+        gated[self.ids] = True
+        groups = [
+            group if group.frozen or gated[group.ids].any() else replace(group, frozen="it has no gate")
+            for group in self.graph.groups
+        ]
+        stays = np.where(gated, 0.0, np.inf)
+        select(replace(self.graph, groups=tuple(groups)), stays, budget)
         return budget.limits(self.graph)
 
     def share(self, limits: Mapping[str, float]) -> None:

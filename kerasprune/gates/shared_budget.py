@@ -42,7 +42,7 @@ class SharedBudget:
         self.gates = list(gates)
         self.costs = costs
         self.lead = self.gates[0]
-        for name in ("steps", "ramp", "settle", "temperatures", "initial_keep"):
+        for name in ("steps", "begin", "ramp", "settle", "temperatures", "initial_keep"):
             values = {getattr(gate, name): gate.name for gate in self.gates}
             if len(values) > 1:
                 given = ", ".join(f"{owner}: {name}={value}" for value, owner in values.items())

@@ -4,13 +4,16 @@ from kerasprune.graph import stock_linear_layers  # noqa: F401  (importing it re
 from kerasprune.graph.call import Call, Env, make, run, symbolic_leaves
 from kerasprune.graph.channels_last import channels_last
 from kerasprune.graph.clone import clone_operation, replay
+from kerasprune.graph.copied import copied
 from kerasprune.graph.execute import Execution
+from kerasprune.graph.finite import first_not_finite
 from kerasprune.graph.forward_pass import remembered
-from kerasprune.graph.inside import accepted_by, build_inside, with_shape
+from kerasprune.graph.inside import accepted_by, build_inside, call_with, with_shape
 from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linear_layer, linear_layer
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
+from kerasprune.graph.own_class import framed, in_class_of, own_class, trained_like
 from kerasprune.graph.program import Activations, Program, Read
-from kerasprune.graph.rebuild import Rebuild, compile_like, compiled_metrics
+from kerasprune.graph.rebuild import Rebuild, compiled_metrics
 from kerasprune.graph.replay import AtCall, make_call
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
@@ -55,16 +58,21 @@ __all__ = [
     "as_inputs",
     "as_outputs",
     "build_inside",
+    "call_with",
     "calls_of",
     "can_run",
     "channels_last",
     "clone_operation",
     "compile_like",
     "compiled_metrics",
+    "copied",
     "find_linear_layer",
     "find_rule",
+    "first_not_finite",
+    "framed",
     "fresh_states",
     "functional",
+    "in_class_of",
     "is_graph",
     "layers_inside",
     "linear_layer",
@@ -73,6 +81,7 @@ __all__ = [
     "make_call",
     "opener",
     "operations",
+    "own_class",
     "plainly",
     "remembered",
     "replay",
@@ -82,6 +91,7 @@ __all__ = [
     "runnable",
     "symbolic_leaves",
     "trace",
+    "trained_like",
     "unroll",
     "unrolled",
     "unrolled_with_origins",

@@ -12,7 +12,8 @@ from kerasprune.graph import followers  # noqa: F401  (importing the followers r
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.follow import Handling, Reading, handling_for, is_channels_first, order
 from kerasprune.graph.held import Held
-from kerasprune.graph.rebuild import Clones, compile_like
+from kerasprune.graph.own_class import trained_like
+from kerasprune.graph.rebuild import Clones
 from kerasprune.graph.replay import new_input, with_flag
 from kerasprune.graph.unroll import unrolled
 from kerasprune.graph.walk import as_inputs, as_outputs, calls_of, functional, is_graph, operations
@@ -49,8 +50,7 @@ def channels_last(model: keras.Model, *, borders: bool = False) -> keras.Model:
         return model
     if twin.left:
         warnings.warn(f"Nobody has taught `channels_last` how to compute {', '.join(twin.left)} with channels last.")
-    compile_like(twin.model, model)
-    return twin.model
+    return trained_like(twin.model, model)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from kerasprune.core import GraphError
 from kerasprune.graph.replay import AtCall, Make, Replay
 from kerasprune.graph.rule import find_rule
 from kerasprune.graph.structural_copy import is_plain, structural_copy
-from kerasprune.graph.walk import held_layers, is_graph
+from kerasprune.graph.walk import attributes, held_layers, is_graph
 
 
 def clone_operation(path: str, operation: keras.Operation, changes: dict | None = None) -> keras.Operation:
@@ -138,7 +138,7 @@ class Cloner:
 
         A part that a layer with a rule, a wrapper, is the first to hold was made with the right configuration.
         """
-        for name, part in vars(layer).items():
+        for name, part in attributes(layer).items():
             if not isinstance(part, keras.layers.Layer) or id(part) not in self.shared or is_graph(part):
                 continue
             own = getattr(clone, name, None)
@@ -228,7 +228,7 @@ def _has_same_values(layer: keras.layers.Layer, clone: keras.layers.Layer) -> bo
         return False
     if type(layer).__module__.partition(".")[0] == "keras":
         return True
-    before, after = vars(layer), vars(clone)
+    before, after = attributes(layer), attributes(clone)
     return all(_same_value(before[name], after[name]) for name in (before.keys() & after.keys()) - _INTERNAL)
 
 

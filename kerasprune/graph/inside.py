@@ -28,3 +28,29 @@ def accepted_by(layer: Callable, options: dict) -> dict:
     parameters = inspect.signature(layer.call if isinstance(layer, keras.layers.Layer) else layer).parameters
     free = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     return options if free else {name: value for name, value in options.items() if name in (*parameters, "training")}
+
+
+def call_with(layer: keras.layers.Layer, values: dict[int, object], args: tuple, kwargs: dict) -> tuple[object, list]:
+    """Call the layer that a wrapper holds while some of its weights have other values.
+
+    What the call changes, such as moving statistics and the states of random numbers, stays.
+
+    Args:
+        layer: The layer.
+        values: The other values, by the `id` of the weight.
+        args: Arguments of the call.
+        kwargs: Likewise, by name.
+
+    Returns:
+        The outputs, and the losses that the layer adds in this call.
+    """
+    outer = {id(variable): variable.value for variable in layer.variables} | values
+    # All variables are listed, because on JAX their values are those of an outer scope, which this one hides.
+    scope = keras.StatelessScope([(v, outer[id(v)]) for v in layer.variables], collect_losses=True)
+    with scope:
+        outputs = layer(*args, **kwargs)
+    for variable in layer.non_trainable_variables:
+        value = scope.get_current_value(variable)
+        if value is not outer[id(variable)]:
+            variable.assign(value)
+    return outputs, scope.losses

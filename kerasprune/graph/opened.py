@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph
 from kerasprune.core.restrict import restrict
+from kerasprune.graph.own_class import trained_like
 from kerasprune.graph.program import Program
 from kerasprune.graph.rebuild import Rebuild, compile_like
 from kerasprune.graph.runnable import Runnable, runnable
@@ -117,6 +118,12 @@ class Opened:
         twin = self._runnable.runs
         return Opened(twin, twin, self._runnable.graph(self.graph), self.gated)
 
+    @property
+    def trains(self) -> keras.Model:
+        """What is trained in the place of the model, in its class: itself, or its twin."""
+        twin = self.runs.flat
+        return twin if twin is self.flat else trained_like(twin, self.model)
+
     def back(self, changed: keras.Model) -> keras.Model:
         """A model in the layout of this one with the weights of `runs`, or of a model of the architecture of that."""
         return self._runnable.back(changed)
@@ -136,7 +143,7 @@ class Opened:
         """
         keep = self.graph.complete(keep)
         small = Rebuild(self.graph, keep).run(self.flat)
-        compile_like(small, self.model)
+        small = trained_like(small, self.model)
         return Opened(small, small, restrict(self.graph, keep)[0])
 
     def after(self, keep: np.ndarray, small: keras.Model) -> "Opened":
@@ -149,9 +156,7 @@ class Opened:
 
     def copy(self) -> keras.Model:
         """A new model like the plain one, with the same weights, compiled like the model."""
-        new = Rebuild(self.graph).run(self.flat)
-        compile_like(new, self.model)
-        return new
+        return trained_like(Rebuild(self.graph).run(self.flat), self.model)
 
     @functools.cached_property
     def program(self) -> Program:

@@ -123,7 +123,9 @@ class Activations:
         if find_linear_layer(layer) is None or getattr(layer, "activation", None) is None:
             return None
         if id(layer) not in self.taken:
-            function, layer.activation = layer.activation, keras.activations.linear
+            function = layer.activation
+            del layer.activation  # where it is a layer, torch would let nothing but a layer take its place
+            layer.activation = keras.activations.linear
             options = {"name": f"{layer.name}_own_activation", "dtype": layer.dtype_policy}
             linear = function is keras.activations.linear
             self.taken[id(layer)] = None if linear else keras.layers.Activation(function, **options)

@@ -1,13 +1,23 @@
 """Replaying a model into a new one of stock layers, and carrying weights and settings over."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable
 
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, Count, GraphError, Pick, Share, WeightLabels, Whole, cut, silence
+from kerasprune.core import (
+    ChannelGraph,
+    Count,
+    GraphError,
+    Pick,
+    Share,
+    WeightLabels,
+    Whole,
+    cut,
+    silence,
+    temporary_folder,
+)
 from kerasprune.core.restrict import factor_name
 from kerasprune.graph.call import Call, Labelled
 from kerasprune.graph.clone import Cloner, replay
@@ -177,9 +187,9 @@ def _carry_assets(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
     variables: dict = {}
     old.save_own_variables(variables)
     new.load_own_variables(variables)
-    with tempfile.TemporaryDirectory() as folder:
-        old.save_assets(folder)
-        new.load_assets(folder)
+    with temporary_folder() as folder:
+        old.save_assets(str(folder))
+        new.load_assets(str(folder))
 
 
 def check_same(model: keras.Model, graph: ChannelGraph) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from kerasprune.core import name_of
 from kerasprune.graph.call import Call, Env, run
 from kerasprune.graph.walk import as_inputs, as_outputs, calls_of, functional, is_graph, join
 
@@ -61,7 +62,7 @@ class Replay:
         if id(old) not in self.made:
             new = self.model(old, path, arguments) if is_graph(old) else self.make(path, old)
             if not self.nested and "/" in path:
-                new.name = path.replace("/", "_")
+                new.name = name_of(path)
             self.made[id(old)] = new
         return self.made[id(old)]
 

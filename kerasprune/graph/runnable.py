@@ -11,6 +11,7 @@ from kerasprune.graph.call import Call, Carried, Env, make, run
 from kerasprune.graph.channels_last import Move, Twin, twin_of
 from kerasprune.graph.clone import replay
 from kerasprune.graph.follow import is_channels_first, order
+from kerasprune.graph.own_class import trained_like
 from kerasprune.graph.rebuild import Clones, compile_like
 from kerasprune.graph.states import fresh_states
 from kerasprune.graph.walk import all_calls, calls_of, functional, is_graph, layers_inside, operations
@@ -68,8 +69,7 @@ class Runnable:
             )
 
         clones.carry(assign)
-        compile_like(new, changed)
-        return new
+        return trained_like(new, changed)
 
     def name(self, path: str) -> str:
         """The path in the model of what has this path in `runs`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, MutableMapping
 
 import keras
 
-from kerasprune.graph.walk import is_graph
+from kerasprune.graph.walk import attributes, is_graph
 
 
 def structural_copy(
@@ -58,7 +58,7 @@ class _Copying:
             for item in stored if kind != "metrics" or base is keras.layers.Layer else ():
                 if not new._tracker.is_in_store(kind, self.value(item)):
                     new._tracker.add_to_store(kind, self.value(item))
-        for name, value in vars(old).items():
+        for name, value in attributes(old).items():
             if name not in fresh and name not in _COMPILED and not name.startswith("_self_"):
                 setattr(new, name, self.value(value))
         for name in _SETTINGS:

@@ -11,7 +11,8 @@ from kerasprune.core import GraphError, Names
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
 from kerasprune.graph.known_sizes import filled, with_known_sizes
-from kerasprune.graph.rebuild import Clones, compile_like
+from kerasprune.graph.own_class import trained_like
+from kerasprune.graph.rebuild import Clones
 from kerasprune.graph.record import needs_cast, record
 from kerasprune.graph.recording import RecordError, Recording, first_line
 from kerasprune.graph.replay import Replay
@@ -51,9 +52,7 @@ def unroll(model: keras.Model, inputs: Any = None) -> keras.Model:
     ['block_dense']
     """
     flat, _ = unrolled(model, inputs)
-    if flat is not model:
-        compile_like(flat, model)
-    return flat
+    return flat if flat is model else trained_like(flat, model)
 
 
 def unrolled(model: keras.Model, inputs: Any = None) -> tuple[keras.Model, dict[str, str]]:

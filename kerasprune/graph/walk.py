@@ -58,6 +58,12 @@ def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return list(layer._flatten_layers())
 
 
+def attributes(layer: keras.layers.Layer) -> dict[str, object]:
+    """What the attributes of a layer hold, by name; torch keeps the layers among them apart."""
+    modules = vars(layer).get("_modules", {}).items()
+    return vars(layer) | {name: part for name, part in modules if isinstance(part, keras.layers.Layer)}
+
+
 def held_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """All layers that the layer holds, at any depth, without itself."""
     return layer._flatten_layers(include_self=False) if layer._layers else []

@@ -35,6 +35,7 @@ class Int8(Recipe):
     remedy: ClassVar[str] = "Pass Int8(allow_float=True) to leave them in float32."
 
     def __post_init__(self):
+        super().__post_init__()
         if self.io not in ("float32", "int8", "uint8"):
             raise OptionError(f"`io` must be 'float32', 'int8' or 'uint8'. Received: io={self.io!r}.")
 

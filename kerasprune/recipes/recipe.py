@@ -1,5 +1,7 @@
 """What a recipe is: one way to turn a Keras model into a TFLite file."""
 
+import math
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kerasprune.core import Registry
+from kerasprune.core import OptionError, Registry
 
 RECIPES = Registry("recipe")
 
@@ -54,6 +56,12 @@ class Recipe(ABC):
     needs_data: ClassVar[bool] = False
     loops: ClassVar[bool] = True
     remedy: ClassVar[str] = "Use another recipe."
+
+    def __post_init__(self):
+        if not (isinstance(self.tolerance, numbers.Real) and 0 < self.tolerance < math.inf):
+            raise OptionError(f"`tolerance` must be a number above 0. Received: tolerance={self.tolerance!r}.")
+        if not (isinstance(self.samples, numbers.Integral) and self.samples >= 1):
+            raise OptionError(f"`samples` must be a whole number of at least 1. Received: samples={self.samples!r}.")
 
     @abstractmethod
     def configure(self, converter: Any, samples: Sequence[np.ndarray], batch_size: int) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,6 +33,7 @@ class Step:
         difference: Largest difference between the masked and the slimmed model, relative to the output; None if it was
             not measured.
         repairs: What the recoveries did, layer by layer.
+        weights: The weights of all kernels, and those that are left; None where whole channels go.
     """
 
     target: Mapping[str, float]
@@ -40,16 +42,25 @@ class Step:
     macs: int
     difference: float | None = None
     repairs: tuple[Repair, ...] = ()
+    weights: Change | None = None
 
     @classmethod
-    def of(cls, graph: ChannelGraph, target: Mapping[str, float]) -> "Step":
+    def of(cls, graph: ChannelGraph, target: Mapping[str, float], weights: Change | None = None) -> "Step":
         """The step that has led to a model, as far as its graph tells.
 
         Args:
             graph: The graph of the model after the step.
             target: The limits of the step.
+            weights: Single weights, before all steps and now.
         """
-        return cls(target, graph.channels(), round(graph.params()), round(graph.macs()))
+        return cls(target, graph.channels(), round(graph.params()), round(graph.macs()), weights=weights)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Step":
+        """The step of which `dataclasses.asdict` made a dict."""
+        repairs = tuple(Repair(**repair) for repair in fields["repairs"])
+        weights = None if fields["weights"] is None else Change(**fields["weights"])
+        return cls(**{**fields, "repairs": repairs, "weights": weights})
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ class Report:
         quality: Loss and metrics on the data that was given with labels, before and after; see `compress`.
         samples: How many samples these were measured on.
         notes: What else the user should know, such as a loss that was inferred.
+        choice: What was chosen where nothing was given, and why; empty where everything was given.
 
     Example:
 
@@ -91,6 +103,7 @@ class Report:
     quality: tuple[Measured, ...] = ()
     samples: int = 0
     notes: tuple[str, ...] = ()
+    choice: str = ""
 
     @classmethod
     def of(
@@ -99,6 +112,7 @@ class Report:
         keep: np.ndarray,
         settings: Mapping[str, object] | None = None,
         steps: Iterable[Step] = (),
+        choice: str = "",
     ) -> "Report":
         """The report on the removal of what `keep` does not keep.
 
@@ -107,6 +121,7 @@ class Report:
             keep: bool (num_ids,), True = stays.
             settings: How it was done.
             steps: The rounds that led there.
+            choice: What was chosen where nothing was given, and why.
         """
         keep, steps = graph.complete(keep), tuple(steps)
         measured = [step.difference for step in steps if step.difference is not None]
@@ -125,6 +140,7 @@ class Report:
                 if name not in COLUMNS
             },
             ours=_ours(graph, keep),
+            choice=choice,
         )
 
     @classmethod
@@ -167,6 +183,7 @@ class Report:
     def remarks(self) -> list[str]:
         """What the table does not say: the settings, the check, and what was left alone."""
         lines = [", ".join(f"{name}: {value}" for name, value in self.settings.items())] if self.settings else []
+        lines += [f"chosen: {self.choice}"] if self.choice else []
         lines += [
             f"{name}: {change} {MEASURES[name].unit}, {100 * change.kept:.1f} % kept"
             for name, change in self.others.items()
@@ -175,6 +192,9 @@ class Report:
             lines.append(
                 f"{len(self.steps)} steps, MACs after each: {', '.join(f'{step.macs:,}' for step in self.steps)}"
             )
+        if self.steps and self.steps[-1].weights is not None:
+            weights = self.steps[-1].weights
+            lines.append(f"single weights: {weights}, {100 * weights.kept:.2f} % kept")
         if self.difference is not None:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
         if self.quality:

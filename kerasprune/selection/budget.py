@@ -9,6 +9,8 @@ import numpy as np
 
 from kerasprune.core import MEASURES, BudgetError, ChannelGraph
 
+_OTHER_WORDS = {"macs": "flops", "parameters": "params", "weights": "params", "filters": "channels"}
+
 
 @dataclass(frozen=True, init=False, repr=False)
 class Budget:
@@ -34,7 +36,12 @@ class Budget:
 
     _limits: tuple[tuple[str, float], ...]
 
-    def __init__(self, **limits: float | None):
+    def __init__(self, *unnamed: object, **limits: float | None):
+        if unnamed:
+            raise BudgetError(
+                f"A budget names what it limits: write Budget(flops=0.5) to keep half of the multiply-accumulates, or "
+                f"another measure of {', '.join(MEASURES)}. Received: Budget({', '.join(map(repr, unnamed))})."
+            )
         given = tuple((name, value) for name, value in limits.items() if value is not None)
         object.__setattr__(self, "_limits", given)
         if not given:
@@ -42,8 +49,10 @@ class Budget:
             raise BudgetError(f"A budget needs at least one limit of {names}. To keep half of the MACs use flops=0.5.")
         for name, value in given:
             if name not in MEASURES:
+                write = f"Write {_OTHER_WORDS[name]}={value!r}. " if name in _OTHER_WORDS else ""
                 raise BudgetError(
-                    f"A budget has no limit {name!r}; there are {', '.join(MEASURES)}. Received: {name}={value!r}."
+                    f"A budget has no limit {name!r}; there are {', '.join(MEASURES)}. {write}"
+                    f"Received: {name}={value!r}."
                 )
             number = isinstance(value, numbers.Real) and not isinstance(value, bool)
             if not number or not math.isfinite(value) or value <= 0:

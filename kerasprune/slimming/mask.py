@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, GraphError
-from kerasprune.graph import Opened, Rebuild, compile_like, layers_inside, operations, trace
+from kerasprune.graph import Opened, Rebuild, layers_inside, operations, trace, trained_like
 from kerasprune.slimming.neuron_mask import NeuronMask
 from kerasprune.slimming.slim import masking
 
@@ -44,9 +44,7 @@ def mask(model: keras.Model, keep: np.ndarray, graph: ChannelGraph | None = None
         names = ", ".join(group.name for group in graph.groups if unseen[group.ids].any())
         warnings.warn(f"No masks for {names}: their layers read these channels inside.", stacklevel=2)
     keep |= unseen
-    copy = Rebuild(graph).run(opened.flat, masking(graph, keep))
-    compile_like(copy, model)
-    return copy
+    return trained_like(Rebuild(graph).run(opened.flat, masking(graph, keep)), model)
 
 
 def masked_ids(model: keras.Model, graph: ChannelGraph) -> dict[str, np.ndarray]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, silence
+from kerasprune.core import ChannelGraph, name_of, silence
 from kerasprune.evidence.reads import at_reads
-from kerasprune.graph import AtCall, Call, Execution, Opened, Read, Rebuild, compile_like, operations
+from kerasprune.graph import AtCall, Call, Execution, Opened, Read, Rebuild, operations, trained_like
 from kerasprune.slimming.dead import Alive, without_dead
 from kerasprune.slimming.neuron_mask import NeuronMask
 from kerasprune.slimming.opening import is_ours, with_masks
@@ -53,8 +53,7 @@ def slim(model: keras.Model, graph: ChannelGraph | None = None, keep: np.ndarray
     alive = shrink(opened)
     for sentence in (*opened.remarks, *(f"`{path}`: {why}." for path, why in alive.masks.items())):
         warnings.warn(sentence, stacklevel=2)
-    compile_like(alive.model, model)
-    return alive.model
+    return trained_like(alive.model, model)
 
 
 def shrink(opened: Opened) -> Alive:
@@ -131,7 +130,7 @@ def masking(graph: ChannelGraph, keep: np.ndarray) -> AtCall:
         stays = keep[read.labels]
         if stays.all():
             return read.tensor
-        name = f"{read.call.key.replace('/', '_').replace('#', '_')}_mask_{read.place}_{read.axis}"
+        name = f"{name_of(read.call.key)}_mask_{read.place}_{read.axis}"
         return NeuronMask(stays, read.axis, name=name)(read.tensor)
 
     def around(call: Call, operation: keras.Operation, args: tuple, kwargs: dict):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerasprune.core import ChannelGraph, GraphError
-from kerasprune.graph import Call, Opened, Program, Rebuild, compile_like, find_rule, layers_inside, operations
+from kerasprune.graph import Call, Opened, Program, Rebuild, find_rule, layers_inside, operations, trained_like
 from kerasprune.slimming.constants import zero_reads
 from kerasprune.slimming.neuron_mask import NeuronMask
 from kerasprune.slimming.opening import is_ours, with_masks, without_masks
@@ -48,8 +48,7 @@ def strip(model: keras.Model) -> keras.Model:
         plain = Rebuild(opened.graph, silent=keep).run(plain, masking(opened.graph, keep))
     if any(isinstance(layer, NeuronMask) for layer in layers_inside(plain)):
         plain = _with_zeros(plain)
-    compile_like(plain, model)
-    return plain
+    return trained_like(plain, model)
 
 
 def _with_zeros(model: keras.Model) -> keras.Model:

@@ -194,6 +194,11 @@ def _check_copy(opened: Opened, x, tolerance: float) -> None:
     """Raise where a copy of the model is another function: then the slimmed model is one for the same reason."""
     with fresh_states(opened.flat):
         copied = _difference(opened.flat(x, training=False), opened.copy()(x, training=False))
+    if np.isnan(copied):
+        raise VerificationError(
+            f"The outputs of {opened.model.name!r} are NaN or infinite on the samples of the check. Repair the model, "
+            "or pass data that it is made for."
+        )
     if not copied <= tolerance:
         raise VerificationError(
             f"A copy of {opened.model.name!r} with nothing masked differs from it by {copied:.3g} of the output's "

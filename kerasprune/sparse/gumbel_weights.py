@@ -8,7 +8,7 @@ from keras import ops
 from kerasprune.core import OptionError
 from kerasprune.core.schedule import SCHEDULES
 from kerasprune.sparse.ranked_weights import RankedWeights
-from kerasprune.sparse.weight_gates import METHODS, hard_gates, logistic_noise
+from kerasprune.sparse.weight_gates import METHODS, hard_gates, largest, logistic_noise
 
 _BALANCE_EVERY = 4  # the number drifts slowly, and finding it costs a pass over all gates
 
@@ -48,10 +48,11 @@ class GumbelWeights(RankedWeights):
         first = math.log(self.start / (1 - self.start))
         self.shift = self.state((), keras.initializers.Constant(first), "shift")
 
-    def scores(self, values):
-        return ops.convert_to_tensor(self.gate)
+    def ranked(self, values):
+        return largest(ops.stop_gradient(ops.convert_to_tensor(self.gate)), ops.round(self.allowed()))
 
     def allowed(self):
+        """The expected number of weights that the schedule allows now: float ()."""
         start = max(self.start * self.size, self.allowed_in_the_end)
         return start * SCHEDULES["geometric"](self.allowed_in_the_end / start, self.ramped())
 

@@ -36,5 +36,5 @@ def open_model(model: keras.Model) -> Plain | None:
 def _put_zeros(wrapper: Sparse, opening: Opening) -> None:
     remark = wrapper.gates.remark()
     opening.remarks += [remark] if remark else []
-    for kernel, gate in wrapper.split(wrapper.gates.kept()):
-        opening.replace(kernel, kernel * keras.ops.cast(gate, kernel.dtype))
+    for kernel, value in zip(wrapper.kernels, wrapper.in_effect(), strict=True):
+        opening.replace(kernel, value)

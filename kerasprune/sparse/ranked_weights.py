@@ -1,26 +1,27 @@
 """Gates on single weights of which a given number is open after a given number of steps."""
 
+from collections.abc import Callable
+
 from keras import ops
 
 from kerasprune.core import OptionError
 from kerasprune.scheduled import read
-from kerasprune.sparse.weight_gates import WeightGates, largest
+from kerasprune.sparse.weight_gates import WeightGates
 
 
 class RankedWeights(WeightGates):
     """Keeps, at every moment of training, the number of weights that a schedule allows.
 
-    What is kept is a weight of this layer, found anew every `every` steps by ranking `scores`, until `settle` of the
-    steps are done; from there on it is fixed, and the weights that are left train alone.
+    What is kept is a weight of this layer, found anew every `every` steps from `begin` to `settle`; from there on it is
+    fixed, and the weights that are left train alone.
 
     Args:
         sparsity: The share of the weights that shall be zero in the end, in [0, 1).
         weights: In place of `sparsity`, how many weights are left in the end.
-        steps: How many steps (batches) training will have; None lets `fit` say it.
-        ramp: The part of the steps after which the number is reached, in (0, settle].
-        settle: The part of the steps after which nothing is ranked any more, in (0, 1].
+        ramp: When the number is reached: a share of the steps, or above 1 a number of steps.
+        settle: When the last ranking is done, given in the same way.
         every: Steps between two rankings.
-        **kwargs: `seed`, and those of any layer.
+        **kwargs: `steps`, `begin`, `seed`, see `ScheduledLayer`, and those of any layer.
 
     Raises:
         OptionError: There is no target or there are two, or an argument is out of range.
@@ -30,18 +31,13 @@ class RankedWeights(WeightGates):
         self,
         sparsity: float | None = None,
         weights: int | None = None,
-        steps: int | None = None,
         ramp: float = 0.7,
         settle: float = 0.8,
         every: int = 100,
         **kwargs,
     ):
-        super().__init__(steps=steps, ramp=ramp, settle=settle, **kwargs)
-        if (sparsity is None) == (weights is None):
-            raise OptionError(
-                "Pass `sparsity`, the share of zeros, or `weights`, how many are left, and not both; without such a "
-                f"target there is the method 'penalty'. Received: sparsity={sparsity}, weights={weights}."
-            )
+        super().__init__(ramp=ramp, settle=settle, **kwargs)
+        self._check_target(sparsity, weights)
         if sparsity is not None and not 0 <= sparsity < 1:
             raise OptionError(f"`sparsity` must be in [0, 1). Received: sparsity={sparsity}. For 90 % zeros use 0.9.")
         for name, value in (("weights", weights), ("every", every)):
@@ -49,6 +45,13 @@ class RankedWeights(WeightGates):
                 raise OptionError(f"`{name}` must be a whole number of at least 1. Received: {name}={value!r}.")
         self.sparsity, self.target = sparsity, weights
         self.every = every
+
+    def _check_target(self, sparsity, weights) -> None:
+        if (sparsity is None) == (weights is None):
+            raise OptionError(
+                "Pass `sparsity`, the share of zeros, or `weights`, how many are left, and not both; without such a "
+                f"target there is the method 'penalty'. Received: sparsity={sparsity}, weights={weights}."
+            )
 
     @property
     def allowed_in_the_end(self) -> int:
@@ -60,15 +63,18 @@ class RankedWeights(WeightGates):
             raise OptionError(
                 f"`weights` must be between 1 and {self.size:,}, all that there are. Received: weights={self.target}."
             )
-        self.keep = self.state((self.size,), "ones", "keep")
+        self.keep = self.state((self.size,), self.first_kept(), "keep")
 
-    def scores(self, values):
-        """What weights are ranked by: float (size,), higher = more worth keeping."""
+    def first_kept(self) -> str | Callable:
+        """The initializer of what is kept before the first ranking."""
+        return "ones"
+
+    def ranked(self, values: list):
+        """Which weights the schedule allows now: float (size,), 0 or 1, from the entries of each kernel."""
         raise NotImplementedError
 
-    def allowed(self):
-        """How many weights the schedule allows now: float ()."""
-        raise NotImplementedError
+    def before_change(self, keep, values: list) -> None:
+        """What else changes when `keep`, (size,), takes the place of what was kept before."""
 
     def explore(self):
         """The gates before they settle: float (size,)."""
@@ -76,15 +82,17 @@ class RankedWeights(WeightGates):
 
     def sample(self, values):
         last = self.first_settled() - 1
+        turn = ops.equal(ops.mod(self.step - self.first_step(), float(self.every)), 0.0)
         due = ops.logical_and(
-            ops.logical_not(self.is_settled()),
-            ops.logical_or(ops.equal(ops.mod(self.step, float(self.every)), 0.0), ops.equal(self.step, last)),
+            ops.logical_and(self.has_begun(), ops.logical_not(self.is_settled())),
+            ops.logical_or(turn, ops.equal(self.step, last)),
         )
         keep = ops.cond(
             due,
-            lambda: largest(ops.stop_gradient(self.scores(values)), ops.round(self.allowed())),
+            lambda: self.ranked([ops.stop_gradient(value) for value in values]),
             lambda: ops.convert_to_tensor(self.keep),
         )
+        self.before_change(keep, values)
         self.keep.assign(keep)
         gates = ops.where(self.step < last, self.explore(), keep)
         self.advance()

@@ -6,8 +6,9 @@ import keras
 from keras import ops
 
 from kerasprune.core import OptionError, accepted
-from kerasprune.graph import accepted_by, build_inside, layers_inside, remembered, with_shape
+from kerasprune.graph import accepted_by, build_inside, call_with, layers_inside, remembered, with_shape
 from kerasprune.scheduled import ScheduledLayer
+from kerasprune.sparse.kernels import kernel_names, kernel_positions
 from kerasprune.sparse.weight_gates import METHODS
 
 
@@ -23,7 +24,8 @@ class Sparse(keras.layers.Wrapper):
     Args:
         layer: The layer or model; it becomes part of this one.
         method: "penalty" (the published method, with a penalty on the density), "gumbel" and "magnitude" (which meet
-            `sparsity=` or `weights=` by a schedule), "frozen" (zeros stay zero), or any other that is registered.
+            `sparsity=` or `weights=` by a schedule), "rigl" and "set" (whose weights move), "frozen" (zeros stay zero),
+            or any other that is registered.
         gated: Positions in `layer.weights` of what is gated; by default the kernels that are trainable.
         origin: The architecture that `strip` gives back, as JSON, where it is not that of `layer`.
         **options: Those of the method, and those of any layer.
@@ -37,7 +39,7 @@ class Sparse(keras.layers.Wrapper):
     (1, 3)
 
     Reference:
-        See `PenalizedWeights`, `GumbelWeights` and `MagnitudeWeights`.
+        See `PenalizedWeights`, `GumbelWeights`, `MagnitudeWeights`, `RigLWeights` and `SetWeights`.
     """
 
     def __init__(
@@ -75,43 +77,31 @@ class Sparse(keras.layers.Wrapper):
                 f"{self.layer.name!r} has no trainable kernels, so there is nothing to gate. "
                 "Give it a Dense, convolutional or recurrent layer, or set `trainable = True`."
             )
-        self.gates.build([tuple(kernel.shape) for kernel in self.kernels])
+        names = kernel_names(self.layer, self.gated)
+        self.gates.build([tuple(kernel.shape) for kernel in self.kernels], names)
 
     def call(self, inputs, *args, training=None, mask=None, **kwargs):
         for part in layers_inside(self.layer):  # what these share with others must not be computed in the scope below
             if isinstance(part, ScheduledLayer):
                 part.prepare(training)
-        outer = {id(variable): variable.value for variable in self.layer.variables}
-        for kernel, gate in self.split(self._sample() if training else self.gates.kept()):
-            outer[id(kernel)] = outer[id(kernel)] * ops.cast(gate, kernel.dtype)
-        # All variables are listed, because on JAX their values are those of an outer scope, which this one hides.
-        scope = keras.StatelessScope([(v, outer[id(v)]) for v in self.layer.variables], collect_losses=True)
-        given = {} if mask is None else {"mask": mask}
-        with scope:
-            outputs = self.layer(inputs, *args, **kwargs, **accepted_by(self.layer, given))
-        for variable in self.layer.non_trainable_variables:  # moving statistics and seeds have moved on
-            value = scope.get_current_value(variable)
-            if value is not outer[id(variable)]:
-                variable.assign(value)
-        for loss in scope.losses:
+        gated = dict(zip(map(id, self.kernels), self.in_effect(training), strict=True))
+        given = accepted_by(self.layer, {} if mask is None else {"mask": mask})
+        outputs, losses = call_with(self.layer, gated, (inputs, *args), {**kwargs, **given})
+        for loss in losses:
             self.add_loss(ops.cast(loss, "float32"))
         return outputs
 
-    def _sample(self):
+    def in_effect(self, training: bool = False) -> list:
+        """What the layer inside sees in place of each of its kernels."""
+        kernels = [ops.convert_to_tensor(kernel.value) for kernel in self.kernels]
+        return self.gates.applied(kernels, self._sample(kernels) if training else self.gates.kept())
+
+    def _sample(self, kernels: list):
         """The gates of this training step, the same ones in all calls: float (size,)."""
         memory = remembered(self)
         if id(self) not in memory:
-            kernels = [ops.cast(ops.reshape(kernel, (-1,)), "float32") for kernel in self.kernels]
-            memory[id(self)] = self.gates.sample(ops.concatenate(kernels))
+            memory[id(self)] = self.gates.sample([ops.cast(ops.reshape(each, (-1,)), "float32") for each in kernels])
         return memory[id(self)]
-
-    def split(self, flat) -> list[tuple]:
-        """Each kernel with its part of (size,) entries, in the kernel's shape."""
-        kernels = self.kernels
-        ends = [math.prod(kernel.shape) for kernel in kernels]
-        ends = [sum(ends[: count + 1]) for count in range(len(ends) - 1)]
-        parts = ops.split(flat, ends) if ends else [flat]
-        return [(kernel, ops.reshape(part, kernel.shape)) for kernel, part in zip(kernels, parts, strict=True)]
 
     def compute_output_shape(self, input_shape):
         return with_shape(self.layer.compute_output_shape, input_shape)
@@ -130,9 +120,3 @@ class Sparse(keras.layers.Wrapper):
             "origin": self.origin,
             **self.options,
         }
-
-
-def kernel_positions(layer: keras.layers.Layer) -> list[int]:
-    """Positions in `layer.weights` of the kernels that are trainable; of an embedding, that of its table."""
-    wanted = "embeddings" if isinstance(layer, keras.layers.Embedding) else "kernel"
-    return [place for place, weight in enumerate(layer.weights) if wanted in weight.name and weight.trainable]

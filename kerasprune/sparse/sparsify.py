@@ -1,14 +1,26 @@
 """A model whose weights become sparse while it trains."""
 
 import math
+from collections.abc import Collection
 
 import keras
 
 from kerasprune.core import OptionError
-from kerasprune.graph import Rebuild, as_inputs, as_outputs, functional, layers_inside, runnable, trace, unrolled
+from kerasprune.graph import (
+    Rebuild,
+    as_inputs,
+    as_outputs,
+    functional,
+    in_class_of,
+    layers_inside,
+    runnable,
+    trace,
+    unrolled,
+)
 from kerasprune.scheduled import ScheduledModel
 from kerasprune.selection import Budget
-from kerasprune.sparse.sparse import Sparse, kernel_positions
+from kerasprune.sparse.kernels import kernel_positions
+from kerasprune.sparse.sparse import Sparse
 from kerasprune.sparse.weight_gates import METHODS
 
 
@@ -19,6 +31,7 @@ def sparsify(
     *,
     weights: int | None = None,
     budget: Budget | None = None,
+    protect: Collection[str] = (),
     seed: int = 0,
     **options,
 ) -> ScheduledModel:
@@ -32,13 +45,16 @@ def sparsify(
         model: The model; it is not touched.
         sparsity: The share of the kernels' weights that shall be zero in the end, in [0, 1).
         method: "gumbel" samples gates that are trained with the weights and meet the target by a schedule; "magnitude"
-            keeps the largest weights, fewer and fewer. Without a target: "penalty" is the published method, with a
-            penalty on the density, and "frozen" keeps the zeros that the model has while the rest trains.
+            keeps the largest weights, fewer and fewer; "rigl" and "set" keep the number from the first step on, and
+            move weights to where the gradient is largest, or at random. Without a target: "penalty" is the published
+            method, with a penalty on the density, and "frozen" keeps the zeros that the model has while the rest
+            trains.
         weights: In place of `sparsity`, how many of the kernels' weights shall be left.
         budget: In place of both, a budget of `params`: all weights of the model that are not zero, biases included.
+        protect: Patterns of the names of layers that are left alone, such as "stem*"; nothing counts their weights.
         seed: Everything drawn at random follows from it.
-        **options: Those of the method, for example `settle=0.8` or `rate=5.0`. Outside `fit`, where nobody knows the
-            number of training steps, pass `steps`.
+        **options: Those of the method, for example `settle=0.8` or `distribution="uniform"`. Outside `fit`, where
+            nobody knows the number of training steps, pass `steps`.
 
     Returns:
         A model with the inputs, the outputs (same names, same order) and the weights of `model`. It is not compiled.
@@ -60,21 +76,25 @@ def sparsify(
         raise OptionError(f"{model.name!r} is sparse already. Call `strip` on it first, or go on training it.")
     opened = runnable(Rebuild(trace(flat)).run(flat))
     copy = opened.runs
-    gated = kernel_positions(copy)
+    gated = kernel_positions(copy, protect)
     size = sum(math.prod(copy.weights[position].shape) for position in gated)
-    if budget is not None:
-        weights = _left_by(budget, copy, size, sparsity, weights)
-    target = {name: value for name, value in (("sparsity", sparsity), ("weights", weights)) if value is not None}
-    layer = Sparse(copy, method, gated, name="sparse_weights", origin=opened.origin, seed=seed, **target, **options)
-    return _around(layer, model.name)
-
-
-def _left_by(budget, model: keras.Model, size: int, sparsity, weights) -> int:
-    """How many of the kernels' `size` weights a budget leaves."""
-    if sparsity is not None or weights is not None:
+    if budget is not None and (sparsity is not None or weights is not None):
         raise OptionError(
             f"Pass one of `sparsity`, `weights` and `budget`. Received: {sparsity=}, {weights=}, {budget=}."
         )
+    if budget is not None:
+        weights = weights_left(budget, copy, size)
+    target = {name: value for name, value in (("sparsity", sparsity), ("weights", weights)) if value is not None}
+    layer = Sparse(copy, method, gated, name="sparse_weights", origin=opened.origin, seed=seed, **target, **options)
+    return in_class_of(_around(layer, model.name), model, ScheduledModel)
+
+
+def weights_left(budget: Budget, model: keras.Model, size: int) -> int:
+    """How many of the kernels' `size` weights a budget of `params` leaves.
+
+    Raises:
+        OptionError: The budget has other limits, or does not even leave what is in no kernel.
+    """
     if not isinstance(budget, Budget) or set(budget.given) != {"params"}:
         raise OptionError(
             f"Single weights are limited by their number alone. Received: budget={budget}. To keep a tenth of all "
@@ -90,7 +110,7 @@ def _left_by(budget, model: keras.Model, size: int, sparsity, weights) -> int:
     return min(left, size)
 
 
-def _around(layer: Sparse, name: str) -> ScheduledModel:
+def _around(layer: Sparse, name: str) -> keras.Model:
     """The functional model that consists of this one layer, with the names of the model inside."""
     inner = functional(layer.layer)
     inputs = [
@@ -102,4 +122,4 @@ def _around(layer: Sparse, name: str) -> ScheduledModel:
     named = [
         keras.layers.Identity(name=title)(tensor) for title, tensor in zip(inner.output_names, outputs, strict=True)
     ]
-    return ScheduledModel(structured, as_outputs(inner, named), name=name)
+    return keras.Model(structured, as_outputs(inner, named), name=name)

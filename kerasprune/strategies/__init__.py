@@ -1,20 +1,30 @@
 """Where pruning and training alternate."""
 
+from kerasprune.strategies.choice import Choice, Way
 from kerasprune.strategies.compress import Compression, compress
 from kerasprune.strategies.iterative import Iterative
+from kerasprune.strategies.lottery_ticket import LotteryTicket
 from kerasprune.strategies.one_shot import OneShot
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.serial import Serial
 from kerasprune.strategies.strategy import STRATEGIES
+from kerasprune.strategies.tickets import Tickets
+from kerasprune.strategies.train_prune_retrain import Thresholds, TrainPruneRetrain
 
 __all__ = [
     "STRATEGIES",
+    "Choice",
     "Compression",
     "Iterative",
+    "LotteryTicket",
     "OneShot",
     "Rounds",
     "Serial",
     "State",
+    "Thresholds",
+    "Tickets",
+    "TrainPruneRetrain",
+    "Way",
     "compress",
     "names",
     "register",

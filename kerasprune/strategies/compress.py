@@ -13,9 +13,11 @@ from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
+from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.rounds import Rounds, State
-from kerasprune.strategies.strategy import STRATEGIES
+from kerasprune.training import Distill
+from kerasprune.training.distill import resolve_distill
 
 LAYOUTS = ("own", "channels_last")
 
@@ -30,12 +32,14 @@ class Compression:
             of the trace of `channels_last(model)`.
         report: What was done.
         record: What the strategy has to say about the way, in a form of its own; None if nothing.
+        choice: Criterion, ranking and strategy, and why these.
     """
 
     model: keras.Model
     keep: np.ndarray
     report: Report
     record: Any = None
+    choice: Choice | None = None
 
     @property
     def trajectory(self) -> Trajectory:
@@ -55,17 +59,19 @@ class Compression:
 def compress(
     model: keras.Model,
     budget: Budget,
-    criterion: str | Callable = "magnitude",
-    strategy: str | Callable[[Rounds, Budget], State] = "one_shot",
+    criterion: str | Callable = "auto",
+    strategy: str | Callable[[Rounds, Budget], State] = "auto",
     data: Any = None,
-    train: Callable[[keras.Model], keras.Model | None] | None = None,
+    train: Callable[..., keras.Model | None] | None = None,
     *,
+    distill: bool | Distill = False,
     loss: Any = None,
     batch_size: int = 32,
     limit: int | None = None,
     seed: int = 0,
     verify: bool = True,
-    recover: str | Recovery | Collection[str | Recovery] = (),
+    recover: str | Recovery | Collection[str | Recovery] = "auto",
+    effort: str = "normal",
     progress: bool = False,
     layout: str = "own",
     **selection,
@@ -76,12 +82,18 @@ def compress(
         model: A Functional or Sequential model; it is not touched.
         budget: The limits of the smaller model.
         criterion: What channels are ranked by, as in `score`; an object such as `Magnitude(p=2)` brings its options.
-        strategy: "one_shot", "iterative", "serial", an object such as `Iterative(steps=10)`, or any callable that takes
-            `Rounds` and the budget and returns the last `State`.
+            "auto" tries some on part of the data and takes the one that leaves the best model on the rest; without
+            data it ranks by weights, and published strategies by what their authors did.
+        strategy: "one_shot", "iterative", "serial", "lottery_ticket", "train_prune_retrain" (which removes single
+            weights), an object such as `Iterative(steps=10)`, or any callable that takes `Rounds` and the budget and
+            returns the last `State`. "auto" is chosen together with the criterion.
         data: As in `score`. With labels, the report has the loss and the metrics before and after: those that the model
             is compiled with, else what outputs and labels ask for.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
-            trained model, of the same architecture.
+            trained model, of the same architecture. A `LotteryTicket(step=k)` calls it once with `stop=k`, to train
+            that many steps, and then with `start=k`, to train from there to the end.
+        distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so,
+            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
         loss: As in `score`.
         batch_size: As in `score`.
         limit: As in `score`.
@@ -91,7 +103,10 @@ def compress(
             (consumers repay the loss by least squares), "refit" (Dense layers are then solved for by what the outputs
             feel), "merge" (a kept channel takes over the weights of one that is like it), "bias" (biases take the mean
             of what is lost), "recalibrate" (batch-norm statistics are estimated anew). A name, an object such as
-            `Reconstruct(damping=1e-3)`, or several of these; needs `data`.
+            `Reconstruct(damping=1e-3)`, or several of these; needs `data`. "auto" is "reconstruct" where there is data,
+            () is nothing.
+        effort: How much is tried where something is "auto": "quick" tries nothing, "normal" some criteria, "thorough"
+            these in one round and in several.
         progress: Whether to show progress bars.
         layout: "own" gives a model in the layout that `model` has; where the backend cannot run it, all that has to
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
@@ -104,9 +119,11 @@ def compress(
 
     Raises:
         BudgetError: The budget cannot be reached.
-        DataError: The criterion needs data or a loss that is missing or does not fit.
+        DataError: The criterion needs data or a loss that is missing or does not fit, or `train` leaves weights that
+            are not finite.
         GraphError: The model cannot be traced.
-        OptionError: There is no criterion, strategy, recovery or option of that name.
+        OptionError: There is no criterion, strategy, recovery or option of that name, or `train` returns something
+            else than the trained model.
         VerificationError: The slimmed model differs from the masked one.
 
     Example:
@@ -118,9 +135,12 @@ def compress(
     """
     require_budget(budget)
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
-    run = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
-    recover = (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
+    check_names(criterion, strategy, effort)
+    own = defaults(strategy)
+    criterion = own.get("criterion", AUTO) if criterion == AUTO else criterion
+    recover = _chosen(own.get("recover", AUTO) if recover == AUTO else recover, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
+    teaching = _teaching(distill, train)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
     opened = Opened.of(_laid_out(model, layout))
     judge = Judgement.of(opened, sampling)
@@ -129,24 +149,47 @@ def compress(
         criterion=criterion,
         sampling=judge.sampling,
         trainer=train,
+        distill=teaching,
         verify=verify,
         recover=recoveries,
         selection=selection,
     )
-    state = run(rounds, budget)
+    choice = choose(rounds, budget, strategy, effort)
+    run = choice.way.run
+    state = run(choice.way.applied(rounds), budget)
     keep = np.zeros(opened.graph.num_ids, bool)
     keep[state.origin] = True
-    settings = {"criterion": criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
+    settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
+    settings |= {"ranking": choice.way.ranking} if choice.way.ranking != "global" else {}
     settings |= {"layout": layout} if layout != "own" else {}
     settings |= {"recover": ", ".join(map(str, recover))} if recover else {}
-    report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps))
-    return Compression(state.model, keep, report, state.record)
+    settings |= {} if teaching is None else {"distill": teaching}
+    why = str(choice) if AUTO in (criterion, strategy) else ""
+    report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
+    return Compression(state.model, keep, report, state.record, choice)
 
 
 def _laid_out(model: keras.Model, layout: str) -> keras.Model:
     if layout not in LAYOUTS:
         raise OptionError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: layout={layout!r}.")
     return channels_last(unroll(model)) if layout == "channels_last" else model
+
+
+def _teaching(distill: bool | Distill, train: Callable | None) -> Distill | None:
+    teaching = resolve_distill(distill)
+    if teaching is not None and train is None:
+        raise OptionError(
+            "`distill` lets a teacher take part in training, and nothing is trained. Pass train=..., for example "
+            "train=lambda small: finetune(small, (x, y)).model."
+        )
+    return teaching
+
+
+def _chosen(recover: str | Recovery | Collection[str | Recovery], data: Any) -> tuple[str | Recovery, ...]:
+    """The recoveries that were named; with "auto" those that data allows."""
+    if recover == AUTO:
+        return () if data is None else ("reconstruct",)
+    return (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
 
 
 def _recoveries(chosen: tuple[str | Recovery, ...], data: Any) -> tuple[Recovery, ...]:

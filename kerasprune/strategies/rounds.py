@@ -1,5 +1,6 @@
 """One round of pruning in steps that strategies compose: rank, select, cut, check, repair, train."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, OptionError, cut
+from kerasprune.core import ChannelGraph, cut
 from kerasprune.criteria.score import judged, resolve
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened, operations
+from kerasprune.graph import Opened, compile_like, operations
 from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
+from kerasprune.strategies.training import trained_by
+from kerasprune.training import Distill, Lesson, lesson
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,8 @@ class Rounds:
     opened: Opened
     criterion: Any = "magnitude"
     sampling: Sampling = Sampling()
-    trainer: Callable[[keras.Model], keras.Model | None] | None = None
+    trainer: Callable[..., keras.Model | None] | None = None
+    distill: Distill | None = None
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +85,7 @@ class Rounds:
             VerificationError: It had to be taken apart, and its parts do not compute what it does.
         """
         if self.verify:
-            check_opened(self.opened, self._samples(self.opened))
+            check_opened(self.opened, self.samples(self.opened))
         plain = self.opened.changed(self.opened.flat)
         return State(plain, np.arange(self.graph.num_ids))
 
@@ -150,9 +154,7 @@ class Rounds:
         if not self.verify:
             return after
         keep = np.isin(before.origin, after.origin)
-        return after.noted(
-            difference=compare(before.opened, keep, after.opened.runs.flat, self._samples(before.opened))
-        )
+        return after.noted(difference=compare(before.opened, keep, after.opened.runs.flat, self.samples(before.opened)))
 
     def repair(self, state: State) -> State:
         """Let the recoveries, one after the other, give back what cuts have taken of the original model."""
@@ -163,19 +165,39 @@ class Rounds:
             state, repairs = replace(state, opened=state.opened.changed(model)), repairs + done
         return state.noted(repairs=repairs)
 
-    def train(self, state: State) -> State:
-        """Let the user train the model, where that is wanted."""
+    def train(self, state: State, **span: int) -> State:
+        """Let the user train the model, where that is wanted; see `trained`."""
         if self.trainer is None:
             return state
-        given = state.opened.runs.flat
-        trained = self.trainer(given)
-        trained = given if trained is None else trained
-        if not isinstance(trained, keras.Model):
-            raise OptionError(
-                "`train` must train the model it is given and return None, or return the trained model. "
-                f"It returned: {type(trained).__name__}."
-            )
+        trained = self.trained(state.opened.trains, self._kept(state), **span)
         return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+
+    def trained(self, given: keras.Model, keep: np.ndarray | None = None, **span: int) -> keras.Model:
+        """What the user's training makes of a model, with the original one as its teacher, where that is wanted.
+
+        Args:
+            given: A model that the backend can run; it is the result where nothing is to be trained.
+            keep: bool (num_ids,), what it has of the original model; None if it is as large.
+            **span: `start`, the step that training begins with, and `stop`, the one that it ends before, where it is
+                not all of it.
+
+        Raises:
+            DataError: See `trained_by`.
+            OptionError: See there.
+        """
+        if self.trainer is None:
+            return given
+        taught = given if self._lesson is None else self._lesson.pupil(given, keep)
+        trained = trained_by(functools.partial(self.trainer, **span), taught)
+        if trained is taught and taught is not given:
+            compile_like(given, taught)
+            return given
+        return trained
+
+    @functools.cached_property
+    def _lesson(self) -> Lesson | None:
+        """The original model as a teacher."""
+        return None if self.distill is None else lesson(self.distill, self.opened)
 
     def _kept(self, state: State) -> np.ndarray:
         """What is left of the original model: bool (num_ids,)."""
@@ -183,5 +205,6 @@ class Rounds:
         keep[state.origin] = True
         return keep
 
-    def _samples(self, opened: Opened):
+    def samples(self, opened: Opened):
+        """Inputs on which a model is compared with another one: of the data, or random where there is none."""
         return samples_for(opened, self.sampling.data, self.sampling.seed)

@@ -1,16 +1,15 @@
 """One channel at a time, without training in between."""
 
 import os
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from kerasprune.core import MEASURES, BudgetError, DataError, OptionError
+from kerasprune.core import MEASURES, BudgetError, DataError, OptionError, require_writable
 from kerasprune.criteria import ranking
 from kerasprune.evidence import Probe
 from kerasprune.evidence.progress import countdown
@@ -18,6 +17,7 @@ from kerasprune.evidence.quality import find_metric, more_is_better
 from kerasprune.report import Removal, Trajectory
 from kerasprune.selection import Budget
 from kerasprune.selection.budget import fits
+from kerasprune.strategies.journal import fingerprint, other_run, words
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.strategy import strategy
 
@@ -62,11 +62,15 @@ class Serial:
     validation: Any = None
     path: str | os.PathLike | None = None
 
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
+
     def __post_init__(self):
         for name in ("max_drop", "max_loss", "max_removals"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise OptionError(f"`{name}` must be a number of at least 0, or None. Received: {name}={value!r}.")
+        if self.path is not None:
+            require_writable(self.path)  # hours before the first removal is written
 
     def __call__(self, rounds: Rounds, budget: Budget) -> State:
         walk = _Walk(self, rounds, budget)
@@ -110,19 +114,18 @@ class _Walk:
 
     def start(self) -> Trajectory:
         """The whole model, or where an interrupted run has come to."""
-        criterion = self.rounds.criterion
         loss, accuracy, value = self._measure(np.ones(self.graph.num_ids))
         if self.serial.max_drop is not None and accuracy is None and value is None:
             raise DataError("`max_drop` needs data with labels.")
         if self.serial.max_loss is not None and loss is None:
             raise DataError("`max_loss` needs data with labels.")
         trajectory = Trajectory(
-            criterion=criterion if isinstance(criterion, str) else getattr(criterion, "__name__", str(criterion)),
+            criterion=words(self.rounds.criterion),
             rerank=self.serial.rerank,
             candidates=self.removals_at_most,
             loss=loss,
             accuracy=accuracy,
-            fingerprint=_fingerprint(self.rounds.model),
+            fingerprint=fingerprint(self.rounds.model),
             metric="" if self.metric is None else self.metric.name,
             value=value,
         )
@@ -130,10 +133,7 @@ class _Walk:
             return trajectory
         found = Trajectory.load(self.serial.path)
         if replace(found, removals=(), loss=loss, accuracy=accuracy, value=value) != trajectory:
-            raise DataError(
-                f"{str(self.serial.path)!r} is the trajectory of another model, criterion or strategy. "
-                "Remove the file, or name another one."
-            )
+            raise other_run(self.serial.path)
         return found
 
     def steps(self, trajectory: Trajectory) -> Iterator[Trajectory]:
@@ -216,11 +216,3 @@ def _words(trajectory: Trajectory) -> str:
     loss = "" if last.loss is None else f", loss {last.loss:.4g}"
     accuracy = "" if last.accuracy is None else f", accuracy {100 * last.accuracy:.2f} %"
     return f"{last.group} [{last.id}]{loss}{accuracy}"
-
-
-def _fingerprint(model: keras.Model) -> int:
-    """A checksum of all weights."""
-    checksum = 0
-    for weight in model.weights:
-        checksum = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes(), checksum)
-    return checksum

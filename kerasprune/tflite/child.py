@@ -10,14 +10,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kerasprune.core.errors import ExportError
+from kerasprune.core import ExportError, temporary_folder
 from kerasprune.recipes import RECIPES, Recipe
 from kerasprune.tflite.captured_output import captured_output
 from kerasprune.tflite.convert import convert
@@ -28,8 +27,7 @@ def convert_in_child(
     model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samples: Sequence[np.ndarray]
 ) -> bytes:
     """What `convert` does, in a process of its own under the TensorFlow backend; see there."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         with captured_output():
             model.save(folder / "model.keras")
         np.savez(folder / "samples.npz", *samples)
@@ -42,7 +40,7 @@ def convert_in_child(
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
         child = subprocess.run(
-            [sys.executable, "-m", __name__, name], env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-m", __name__, folder], env=environment, capture_output=True, text=True, check=False
         )
         if child.returncode == 0:
             return (folder / "model.tflite").read_bytes()

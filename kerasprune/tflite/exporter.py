@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from kerasprune.core.errors import DataError, ExportError
-from kerasprune.core.files import atomic_path
+from kerasprune.core.files import atomic_path, require_writable
+from kerasprune.graph import first_not_finite
 from kerasprune.recipes import RECIPES, Recipe
 from kerasprune.tflite.child import convert_in_child
 from kerasprune.tflite.convert import convert
@@ -95,8 +96,7 @@ def export(
             TensorFlow is not installed.
         DataError: Data is missing or does not fit the model.
         VerificationError: The file differs from Keras by more than the recipe's tolerance; nothing is written.
-        FolderError: The folder does not exist.
-        OSError: It cannot be written to.
+        FolderError: The file cannot be written there.
 
     Example:
 
@@ -105,18 +105,18 @@ def export(
     """
     chosen = RECIPES[recipe]() if isinstance(recipe, str) else recipe
     _check(model, path, chosen, data, batch_size)
+    model = with_products(in_float32(model) if chosen.loops else unrolled(in_float32(model)))
+    samples = None if data is None else draw_samples(model, data, max(chosen.samples, batch_size or 1), seed)
+    specs = input_specs(model, batch_size, input_shapes, samples)
+    if samples is None:
+        samples = random_samples(model, specs, _CHECKED_SAMPLES, seed)
+    laid = laid_out(model, layout)
+    model, specs, samples = laid.model, laid.specs(specs), laid.samples(samples)
+    checked = _first(samples)
+    run = convert if keras.backend.backend() == "tensorflow" else convert_in_child
+    content = with_signature(run(model, specs, chosen, samples), input_names(model), output_names(model))
+    parity = check_parity(model, content, chosen, checked) if verify else None
     with atomic_path(path) as temporary:
-        model = with_products(in_float32(model) if chosen.loops else unrolled(in_float32(model)))
-        samples = None if data is None else draw_samples(model, data, max(chosen.samples, batch_size or 1), seed)
-        specs = input_specs(model, batch_size, input_shapes, samples)
-        if samples is None:
-            samples = random_samples(model, specs, _CHECKED_SAMPLES, seed)
-        laid = laid_out(model, layout)
-        model, specs, samples = laid.model, laid.specs(specs), laid.samples(samples)
-        checked = _first(samples)
-        run = convert if keras.backend.backend() == "tensorflow" else convert_in_child
-        content = with_signature(run(model, specs, chosen, samples), input_names(model), output_names(model))
-        parity = check_parity(model, content, chosen, checked) if verify else None
         temporary.write_bytes(content)
     difference, max_difference = (parity.difference, parity.max_difference) if parity else (None, None)
     return ExportResult(
@@ -141,6 +141,7 @@ def _first(samples: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _check(model, path, recipe: Recipe, data, batch_size) -> None:
     """Refuse what cannot work before the slow part begins."""
     assert_installed()
+    require_writable(path)
     if Path(path).suffix != ".tflite":
         raise ExportError(f"An exported file must end in '.tflite'. Received: {str(path)!r}.")
     if batch_size is not None and batch_size < 1:
@@ -152,7 +153,6 @@ def _check(model, path, recipe: Recipe, data, batch_size) -> None:
         )
     if recipe.needs_data and data is None:
         raise DataError(f"The recipe {recipe.name!r} needs representative data: pass `data`, about 100 samples.")
-    for weight in model.weights:
-        values = keras.ops.convert_to_numpy(weight)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ExportError(f"The weight {weight.path!r} holds NaN or infinite values.")
+    weight = first_not_finite(model)
+    if weight is not None:
+        raise ExportError(f"The weight {weight!r} holds NaN or infinite values. Train the model anew, or repair it.")

@@ -42,6 +42,11 @@ def check_parity(model: keras.Model, content: bytes, recipe: Recipe, samples: Se
     steps = output_steps(parse(content))
     results = []
     for name, expected in _keras_outputs(model, samples).items():
+        if not np.isfinite(expected).all():
+            raise VerificationError(
+                f"Output {name!r} of the Keras model is NaN or infinite on the samples of the check. Repair the model, "
+                "or pass data that it is made for."
+            )
         error = np.abs(found[name] - expected)
         scale = max(_rms(expected), float(np.finfo("float32").tiny))
         difference = _rms(error) / scale

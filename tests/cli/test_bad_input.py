@@ -82,7 +82,7 @@ def test_a_model_without_a_graph(assert_refused, tmp_path):
         (["--flops", "0.5", "--override", "nothing*=4"], ["nothing*"]),
         (["--flops", "0.5", "--override", "first"], ["PATTERN=NUMBER"]),
         (["--flops", "0.5", "--min-width", "some"], ["--min-width", "some"]),
-        (["--flops", "0.5", "--min-width", "0"], ["min_width"]),
+        (["--flops", "0.5", "--min-width", "0"], ["--min-width"]),
         (["--flops", "0.5", "--criterion", "tailor"], ["tailor", "taylor"]),
         (["--flops", "0.5", "--criterion-option", "p=3"], ["p=3"]),
         (["--flops", "0.5", "--criterion-option", "p=two"], ["p", "two"]),
@@ -95,6 +95,8 @@ def test_a_model_without_a_graph(assert_refused, tmp_path):
         (["--flops", "0.5", "--ranking", "local"], ["local", "global"]),
         (["--flops", "0.5", "--finetune-epochs", "1"], ["--data"]),
         (["--flops", "0.5", "--recover", "recalibrate"], ["--data"]),
+        (["--flops", "0.5", "--distill"], ["--distill", "--finetune-epochs"]),
+        (["--flops", "0.5", "--distill-option", "weight=0.5"], ["--distill-option", "--distill"]),
         (["--flops", "0.5", "--data", "nowhere.npz"], ["nowhere.npz"]),
     ],
 )

@@ -98,3 +98,37 @@ def test_native_logs_are_dropped_and_errors_of_python_are_not():
     environment["TF_CPP_MIN_LOG_LEVEL"] = "0"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert "native chatter" in answer.stderr
+
+
+SWALLOWED = """
+import os, signal, time, kerasprune_cli.main as entry
+entry._SECONDS_TO_END = 0.2
+entry.end_when_interrupted()
+try: os.kill(os.getpid(), signal.SIGINT); time.sleep(60)
+except KeyboardInterrupt: time.sleep(60)
+"""
+TIDY = """
+import os, signal, click, kerasprune_cli.main as entry
+def work():
+    try: os.kill(os.getpid(), signal.SIGINT)
+    finally: print("tidied", flush=True)
+entry.LazyGroup.get_command = lambda *_: click.Command("inspect", callback=work)
+import sys
+sys.argv = ["kerasprune", "inspect"]
+entry.main()
+"""
+
+
+OTHERWISE = TIDY.replace("finally: print", "except KeyboardInterrupt: raise AttributeError('half imported')\n    print")
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    [(SWALLOWED, ""), (TIDY, "tidied\n"), (OTHERWISE, "")],
+    ids=["swallowed", "tidy", "fails of something else"],
+)
+def test_an_interrupt_ends_the_process_even_where_a_library_swallows_it(code, printed):
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert answer.returncode == 130
+    assert answer.stdout == printed
+    assert answer.stderr == "Interrupted. Nothing was lost: every file is as it was, or complete.\n"

@@ -7,7 +7,10 @@ import pytest
 import kerasprune as kp
 from kerasprune.core import DataError
 from kerasprune.criteria import score
+from tests.backends import numbers
 from tests.small_models import conv_model, dense_model, images
+
+pytestmark = pytest.mark.backend
 
 SPARSE = "sparse_categorical_crossentropy"
 
@@ -45,7 +48,7 @@ def test_the_oracle_is_the_loss_of_every_masked_model(model, graph):
     x, y = images()
 
     def losses(outputs):
-        return float(np.mean(keras.losses.sparse_categorical_crossentropy(y, outputs)))
+        return float(keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, outputs)))
 
     found = score(model, graph, "oracle", (x, y), loss=SPARSE, batch_size=4)
     np.testing.assert_allclose(found, naive(model, graph, x, losses), atol=1e-5)
@@ -69,9 +72,9 @@ def test_gauss_newton_is_exact_for_squared_error_on_linear_outputs():
 def test_linear_is_what_gauss_newton_lacks_the_curvature_of():
     model, x, y = linear_net()
     graph = kp.trace(model)
-    hidden = np.asarray(model.layers[0](x))  # (samples, 5)
-    kernel = np.asarray(model.layers[1].kernel)  # (5, 3)
-    slope = 2 / 3 * (np.asarray(model(x)) - y) @ kernel.T  # of the mean over three outputs
+    hidden = numbers(model.layers[0](x))  # (samples, 5)
+    kernel = numbers(model.layers[1].kernel)  # (5, 3)
+    slope = 2 / 3 * (numbers(model(x)) - y) @ kernel.T  # of the mean over three outputs
     ids = graph.free_groups[0].ids
     found = score(model, graph, "linear", (x, y), loss="mse", batch_size=3)[ids]
     np.testing.assert_allclose(found, -(hidden * slope).mean(axis=0), atol=1e-5)
@@ -84,8 +87,8 @@ def test_gauss_newton_uses_the_softmax_metric(logits):
     graph = kp.trace(model)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
     outputs = keras.ops.softmax(model(x)) if logits else model(x)
-    p = np.asarray(outputs)
-    hidden, kernel = np.asarray(model.layers[0](x)), np.asarray(model.layers[1].kernel)
+    p = numbers(outputs)
+    hidden, kernel = numbers(model.layers[0](x)), numbers(model.layers[1].kernel)
     metric = np.einsum("nc,cd->ncd", p, np.eye(3)) - np.einsum("nc,nd->ncd", p, p)
     curvature = np.einsum("nk,kc,ncd,kd->k", hidden**2, kernel, metric, kernel) / len(x)
     slope = (p - np.eye(3)[y]) @ kernel.T

@@ -9,6 +9,8 @@ from kerasprune.core import DataError, OptionError
 from kerasprune.criteria import CRITERIA, Magnitude, score
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 
 @pytest.fixture(scope="module")
 def model():

@@ -12,10 +12,11 @@ from kerasprune.evidence import Ablation, Probe, Sampling
 from kerasprune.evidence.ablation.steps import Update
 from kerasprune.evidence.ablation.updates import contribution, updatable
 from kerasprune.graph import Opened
+from tests.backends import numbers
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 SPARSE = "sparse_categorical_crossentropy"
 
@@ -142,14 +143,14 @@ def test_pictures_of_several_sizes():
 def test_a_contribution_is_what_is_missing_without_it(layer):
     rank = 3 if isinstance(layer, layers.Dense) else len(layer.kernel_size) + 2
     x = np.random.default_rng(0).normal(size=(2, *[5] * (rank - 2), 6)).astype("float32")
-    whole = np.asarray(layer(x))
+    whole = numbers(layer(x))
     members, factors = np.array([[1, 4], [0, 0]]), np.array([[1.0, 1.0], [0.5, 0.0]], "float32")
-    found = np.asarray(contribution(updatable(layer), x, members, factors))  # (candidates, batch, ..., outputs)
+    found = numbers(contribution(updatable(layer), x, members, factors))  # (candidates, batch, ..., outputs)
     for row, factor, lost in zip(members, factors, found, strict=True):
         less = x.copy()
         for member, share in zip(row, factor, strict=True):
             less[..., member] -= share * x[..., member]
-        np.testing.assert_allclose(lost, whole - np.asarray(layer(less)), atol=1e-4)
+        np.testing.assert_allclose(lost, whole - numbers(layer(less)), atol=1e-4)
 
 
 @pytest.mark.parametrize(

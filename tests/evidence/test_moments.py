@@ -12,6 +12,8 @@ from kerasprune.evidence.moments import pooled, read_moments
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, images
 
+pytestmark = pytest.mark.backend
+
 
 def test_they_are_those_of_the_activations_whatever_the_batches():
     model, (x, _) = conv_model(), images()

@@ -12,6 +12,8 @@ from kerasprune.evidence import Probe, Sampling
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 layers = keras.layers
 LOSS = "sparse_categorical_crossentropy"
 

@@ -11,6 +11,8 @@ from kerasprune.evidence.gains import GainModel
 from kerasprune.evidence.offset import Offset
 from tests.small_models import conv_model, images
 
+pytestmark = pytest.mark.backend
+
 
 def slowly(model, places, keep=pullback.everything):
     return pullback.by_training_steps(model, places, keep)

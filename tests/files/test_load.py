@@ -13,6 +13,8 @@ from keras import layers
 from kerasprune.core.errors import ModelFileError
 from kerasprune.files import load_model, save_model
 
+pytestmark = pytest.mark.backend
+
 
 @pytest.fixture
 def model():

@@ -7,6 +7,8 @@ from keras import layers
 from kerasprune.core.errors import FolderError, ModelFileError
 from kerasprune.files import save_model
 
+pytestmark = pytest.mark.backend
+
 
 class Unserializable(layers.Layer):
     def call(self, inputs):

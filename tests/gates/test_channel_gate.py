@@ -12,7 +12,7 @@ from kerasprune.gates.gated_read import GatedRead
 from kerasprune.gates.shared_budget import priced
 from tests.small_models import conv_model, dense_model
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 ops = keras.ops
 

@@ -1,14 +1,15 @@
 """`gate`, its model, and bad input."""
 
-import warnings
-
 import keras
 import numpy as np
 import pytest
 
 import kerasprune as kp
 from kerasprune.gates.gated_kernel import GatedKernel
+from tests.backends import in_bundles
 from tests.small_models import conv_model, dense_model, images
+
+pytestmark = pytest.mark.backend
 
 HALF = kp.Budget(flops=0.5)
 LOSS = "sparse_categorical_crossentropy"
@@ -61,7 +62,7 @@ def test_compiled_steps_in_bundles_and_half_precision():
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
     gated = kp.gate(model, budget=HALF)
-    gated.compile("adam", "mse", jit_compile=True, steps_per_execution=2)
+    gated.compile("adam", "mse", **in_bundles(2, compiled=True))
     x = np.random.default_rng(0).standard_normal((32, 4)).astype("float32")
     gated.fit(x, np.ones((32, 3)), epochs=2, batch_size=8, verbose=0)
     assert float(gated.gates[0].step) == 8
@@ -156,16 +157,3 @@ def test_data_of_unknown_length_asks_for_the_number_of_steps():
 
     with pytest.raises(ValueError, match="steps_per_epoch"):
         gated.fit(batches(), verbose=0)
-
-
-def test_heads_stay_with_a_warning():
-    tokens = keras.Input((4, 6))
-    x = keras.layers.MultiHeadAttention(2, 3, name="attention")(tokens, tokens)
-    x = keras.layers.Dense(5, activation="relu", name="wide")(x)
-    model = keras.Model(tokens, keras.layers.Dense(2)(x))
-    with pytest.warns(UserWarning, match="No gates for attention"):
-        gated = kp.gate(model, budget=kp.Budget(params=0.9))
-    assert "wide" in gated.gates[0].names
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        kp.gate(dense_model(6, 5, 3), budget=HALF)

@@ -8,7 +8,11 @@ from keras import layers
 import kerasprune as kp
 from kerasprune.gates import GATES
 from kerasprune.gates.placed_gates import find_placed
+from kerasprune.graph import can_run
+from tests.backends import in_bundles
 from tests.small_models import images
+
+pytestmark = pytest.mark.backend
 
 HALF = kp.Budget(flops=0.5)
 GumbelGate = kp.layers.GumbelGate
@@ -102,7 +106,7 @@ def test_gates_in_subclassed_layers_and_wrappers_share_one_budget(tmp_path):
     x = Block(name="block")(inputs)
     x = kp.layers.Gated(layers.SeparableConv2D(6, 3, activation="relu", name="separable"))(x)
     model = keras.Model(inputs, layers.Dense(5, activation="softmax")(layers.GlobalMaxPooling2D()(x)))
-    logs = fitted(model, jit_compile=True, steps_per_execution=2)
+    logs = fitted(model, **in_bundles(2, compiled=True))
     assert {"kept/inside", "kept/separable_gate"} <= set(logs)
     assert logs["hard_flops"][-1] <= 1 + 1e-6
     small = kp.slim(model)
@@ -123,6 +127,27 @@ def test_gate_takes_over_the_gates_that_stand_in_a_model(tmp_path):
     logs = loaded.fit(x, y, batch_size=8, epochs=1, verbose=0).history
     assert 0.6 < logs["hard_flops"][-1] <= 1 + 1e-6
     assert kp.verify(loaded) < 1e-5
+
+
+@pytest.mark.processor
+def test_gates_in_channels_first_are_taken_over_or_the_twin_is_named():
+    first = {"data_format": "channels_first"}
+    inputs = keras.Input((2, 8, 8))
+    x = kp.layers.GumbelGate(axis=1, name="between")(layers.Conv2D(5, 3, **first)(inputs))
+    x = layers.GlobalAveragePooling2D(**first)(layers.Conv2D(3, 3, **first)(x))
+    model = keras.Model(inputs, layers.Dense(5, activation="softmax")(x))
+    if not can_run(model):
+        with pytest.raises(kp.GraphError, match="channels_last.model.. instead"):
+            kp.gate(model, budget=HALF)
+        model = kp.channels_last(model)
+    gated = kp.gate(model, budget=HALF)
+    gated.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = images(16)
+    gated.fit(np.moveaxis(x, -1, 1), y, batch_size=8, epochs=1, verbose=0)
+    small = kp.slim(gated)
+    assert small.input_shape == (None, 2, 8, 8)
+    assert kp.trace(small).macs() <= 0.5 * kp.trace(model).macs()
+    assert kp.verify(gated, small=small) < 1e-5
 
 
 @pytest.mark.slow

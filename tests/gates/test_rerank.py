@@ -8,6 +8,8 @@ import kerasprune as kp
 from tests.gates.test_channel_gate import step
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 LOSS = "sparse_categorical_crossentropy"
 EPOCHS = 4
 

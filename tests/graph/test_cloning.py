@@ -9,6 +9,8 @@ from kerasprune.core import Batch
 from kerasprune.graph import clone_operation
 from tests.laws.random_models import randomize
 
+pytestmark = pytest.mark.backend
+
 layers, ops = keras.layers, keras.ops
 
 

@@ -13,7 +13,7 @@ from kerasprune.graph import unroll
 from tests.laws.random_models import from_generator, random_keep, random_model, randomize
 from tests.small_models import conv_model, images
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 LOSS = "sparse_categorical_crossentropy"
 

@@ -12,11 +12,12 @@ from kerasprune.gates import GATES
 from kerasprune.gates.gate_costs import GateCosts
 from kerasprune.gates.open_gates import kept_by_gates, without_gates
 from kerasprune.scheduled import ScheduledLayer
+from tests.backends import numbers
 from tests.gates.test_channel_gate import step
 from tests.laws.random_models import from_generator, random_model, randomize
 from tests.small_models import conv_model, dense_model, images
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 KINDS = list(GATES)
 HALF = kp.Budget(flops=0.5)
@@ -110,6 +111,7 @@ def test_random_models_are_gated_and_slimmed_right(seed):
     for actual, small, wanted in zip(
         keras.tree.flatten(gated(x)), keras.tree.flatten(kp.slim(gated)(x)), expected, strict=True
     ):
+        actual, small, wanted = map(numbers, (actual, small, wanted))
         scale = 1e-5 * max(1.0, float(np.abs(wanted).max()))
         np.testing.assert_allclose(actual, wanted, atol=scale)
         np.testing.assert_allclose(small, wanted, atol=scale)

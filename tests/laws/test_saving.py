@@ -18,6 +18,8 @@ from kerasprune.graph.reshape_like import ReshapeLike
 from kerasprune.slimming import NeuronMask
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 PACKAGE = "kerasprune>"
 CLASSES = {
     name.removeprefix(PACKAGE): cls
@@ -66,6 +68,13 @@ def weighted() -> keras.Model:
     return keras.Model(inputs, keras.layers.Multiply()([inputs, OwnWeight((1, 4))(inputs)]))
 
 
+def gated_units() -> keras.Model:
+    """A model with gates on the units of a recurrent layer."""
+    inputs = keras.Input((4,))
+    x = keras.layers.GRU(4)(keras.layers.Reshape((2, 2))(inputs))
+    return kp.gate(keras.Model(inputs, keras.layers.Dense(2)(x)), budget=HALF, steps=4)
+
+
 SAMPLE = np.array([1.0, 0.0, 0.5, 1.0], "float32")
 
 # From the name of a class to a model that holds one.
@@ -74,6 +83,7 @@ MODELS = {
     "FrozenWeights": lambda: sparse("frozen"),
     "GateSample": lambda: gated("gumbel"),
     "Gated": lambda: with_layer(Gated(keras.layers.Dense(3))),
+    "GatedInside": gated_units,
     "GatedKernel": lambda: with_layer(GatedKernel(keras.layers.Dense(3), 0, [1, 0, 2, 3]), SAMPLE),
     "GatedModel": lambda: gated("gumbel"),
     "GatedRead": lambda: with_layer(GatedRead(-1, [1, 0, 2, 3]), SAMPLE),
@@ -87,7 +97,9 @@ MODELS = {
     "PartialLayerNormalization": lambda: with_layer(PartialLayerNormalization(6)),
     "PenalizedWeights": lambda: sparse("penalty"),
     "ReshapeLike": reshaped,
+    "RigLWeights": lambda: sparse("rigl", sparsity=0.5, steps=2),
     "ScheduledModel": lambda: sparse("magnitude", sparsity=0.5, steps=2),
+    "SetWeights": lambda: sparse("set", sparsity=0.5, steps=2),
     "Sparse": lambda: sparse("magnitude", sparsity=0.5, steps=2),
 }
 

@@ -11,7 +11,7 @@ from kerasprune.graph import operations
 from tests.laws.check_slim import assert_slims_right
 from tests.laws.random_models import from_generator, random_keep, random_model, randomize
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 slowly = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, 2**32 - 1)

@@ -6,7 +6,7 @@ import pytest
 
 import kerasprune as kp
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 layers = keras.layers
 

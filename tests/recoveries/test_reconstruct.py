@@ -167,6 +167,7 @@ def weights_of(model):
     return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", RECOVERIES)
 def test_every_recovery_lowers_the_error_and_leaves_the_small_model_as_it_is(damage, name):
     before = [value.copy() for value in weights_of(damage.small)]

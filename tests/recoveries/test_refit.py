@@ -15,7 +15,7 @@ from kerasprune.evidence.losses import BinaryCrossentropy, CategoricalCrossentro
 from kerasprune.recoveries import RECOVERIES, Damage, Refit, refit
 from tests.laws.random_models import randomize
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 RNG = np.random.default_rng
 

@@ -7,6 +7,8 @@ import pytest
 import kerasprune as kp
 from kerasprune.scheduled import ScheduledLayer
 
+pytestmark = pytest.mark.backend
+
 
 def built(**options) -> ScheduledLayer:
     layer = ScheduledLayer(**options)

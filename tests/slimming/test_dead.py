@@ -41,6 +41,17 @@ def test_slim_of_a_sparse_random_model_is_the_same_function(seed):
     assert kp.slim(small).count_params() == small.count_params()
 
 
+def test_a_running_total_behind_a_dead_channel_is_no_constant():
+    inputs = keras.Input((3,))
+    x = layers.Dense(5, name="hidden")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(keras.ops.cumsum(x, axis=-1)))
+    randomize(model, np.random.default_rng(0))
+    kernel, bias = model.get_layer("hidden").get_weights()
+    kernel[:, 2], bias[2] = 0, 0
+    model.get_layer("hidden").set_weights([kernel, bias])
+    assert_same_function(model, kp.slim(model))
+
+
 def residual(padding: str = "valid", bias: bool = True) -> keras.Model:
     """Convolutions, batch norm, a residual addition, concatenation and Flatten."""
     inputs = keras.Input((6, 6, 2))

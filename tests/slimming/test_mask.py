@@ -10,6 +10,8 @@ from kerasprune.slimming import NeuronMask, masked_ids, set_masks
 from tests.laws.random_models import randomize
 from tests.small_models import conv_model, dense_model, images
 
+pytestmark = pytest.mark.backend
+
 
 def masks(model: keras.Model) -> list[NeuronMask]:
     return [layer for layer in model.layers if isinstance(layer, NeuronMask)]

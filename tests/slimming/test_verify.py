@@ -8,7 +8,7 @@ import kerasprune as kp
 from kerasprune.evidence import random_inputs
 from kerasprune.graph import opened
 
-pytestmark = pytest.mark.processor
+pytestmark = [pytest.mark.backend, pytest.mark.processor]
 
 layers = keras.layers
 

@@ -8,6 +8,8 @@ from keras import layers
 import kerasprune as kp
 from tests.small_models import dense_model
 
+pytestmark = pytest.mark.backend
+
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(32, 3)).astype("float32")
 SPARSE = kp.layers.Sparse

@@ -6,7 +6,11 @@ import pytest
 from keras import layers
 
 import kerasprune as kp
+from tests.backends import in_bundles
 from tests.small_models import conv_model, dense_model, images
+
+pytestmark = pytest.mark.backend
+MAGNITUDE = {"method": "magnitude", "weights": 4}
 
 
 def outputs(model: keras.Model, x) -> list[np.ndarray]:
@@ -76,6 +80,24 @@ def test_strip_warns_where_training_ended_too_early():
         ({"budget": 0.5}, "limited by their number alone"),
         ({"budget": kp.Budget(params=5)}, "9 weights of .* have no gates"),
         ({"weights": 4, "steps": 3, "ramp": 0.9, "settle": 0.5}, "ramp <= settle"),
+        ({"weights": 4, "steps": 30, "begin": 20, "ramp": 0.5}, "begin <= ramp"),
+        ({"weights": 4, "begin": 2.5}, "`begin` must be a share .* Received: begin=2.5"),
+        ({"weights": 4, "protect": ["dens9*"]}, "'dens9\\*' in `protect` matches no layer with kernels"),
+        ({**MAGNITUDE, "rates": {"out": 0.5}}, "'out' in `rates` matches no layer.*dense0, dense1"),
+        ({**MAGNITUDE, "rates": {"dense0": 1.0}}, "`rates` must be in .* Received: 'dense0': 1.0"),
+        ({**MAGNITUDE, "distribution": "unifrm"}, "Did you mean 'uniform'"),
+        ({**MAGNITUDE, "schedule": "cubik"}, "Did you mean 'cubic'"),
+        ({**MAGNITUDE, "exponent": 2.0}, "The schedule 'cubic' has no option 'exponent'"),
+        ({**MAGNITUDE, "schedule": "stepwise", "stairs": 0}, "must be above 0"),
+        ({**MAGNITUDE, "start": 0}, "`start` must be in"),
+        ({**MAGNITUDE, "block": (4,)}, "`block` must be two whole numbers"),
+        ({**MAGNITUDE, "pooling": "sum"}, "There is no pooling named 'sum'"),
+        ({**MAGNITUDE, "n_of_m": (2, 4)}, "`n_of_m` says how many"),
+        ({"method": "magnitude", "n_of_m": (5, 4)}, "1 <= n <= m"),
+        ({"method": "magnitude", "n_of_m": (2, 4), "block": (1, 4)}, "`n_of_m` is the same for all"),
+        ({**MAGNITUDE, "weights": 1, "distribution": "uniform"}, "at least one weight each must stay"),
+        ({**MAGNITUDE, "weights": 12, "rates": {"dense0": 0.5}}, "between 13 and 30"),
+        ({"method": "set", "weights": 4, "renewed": 1.0}, "`renewed` must be in"),
         ({"weights": 4, "steps": 0}, "`steps` must be a whole number"),
         ({"weights": 4, "steps": 3, "start": 1.0}, "`start` must be in"),
         ({"weights": 4, "steps": 3, "noise": 0}, "`noise` must be above 0"),
@@ -120,7 +142,7 @@ def test_gates_find_the_two_inputs_that_matter():
     x = np.random.default_rng(0).normal(size=(512, 10)).astype("float32")
     y = x[:, 2:3] - 2 * x[:, 7:8]
     sparse = kp.sparsify(dense_model(8, 1, inputs=10), weights=4, method="gumbel", steps=400, every=20)
-    sparse.compile(keras.optimizers.Adam(0.02), "mse", steps_per_execution=8)
+    sparse.compile(keras.optimizers.Adam(0.02), "mse", **in_bundles(8))
     sparse.fit(x, y, batch_size=64, epochs=50, verbose=0)
     small = kp.slim(kp.strip(sparse))
     found = kp.explain(small)

@@ -4,6 +4,7 @@ import keras
 import pytest
 from keras import layers
 
+import kerasprune as kp
 from kerasprune.core.errors import ExportError
 from kerasprune.recipes import Int8
 from kerasprune.tflite.child import convert_in_child
@@ -18,6 +19,18 @@ def test_the_child_converts_to_the_same_bytes():
     specs = input_specs(model, 1)
     recipe = Int8(io="uint8")
     assert convert_in_child(model, specs, recipe, samples) == convert(model, specs, recipe, samples)
+
+
+@pytest.mark.backend
+def test_a_model_that_is_trained_with_gates_is_exported_on_every_backend(tmp_path):
+    gated = kp.gate(cnn(), budget=kp.Budget(flops=0.5))
+    gated.compile("adam", "mse")
+    x = normal(16, 16, 16, 3)
+    gated.fit(x, gated.predict(x, verbose=0), batch_size=8, epochs=2, verbose=0)
+    small = kp.slim(gated)
+    result = kp.export(small, tmp_path / "small.tflite", recipe="int8", data=x)
+    assert result.difference < Int8().tolerance
+    assert kp.trace(small).macs() <= 0.5 * kp.trace(cnn()).macs()
 
 
 @pytest.mark.slow

@@ -35,7 +35,9 @@ class Tail(keras.Model):
         self.felt = np.array([id(inner.outputs[judge.place]) in reached for judge in losses])
         self.judges = losses
         # On a processor, Keras compiles for TensorFlow only what it is told to; here it saves passes over the memory.
-        self.jit_compile = all(getattr(layer, "supports_jit", True) for layer in layers_inside(inner))
+        # What torch has in the place of XLA takes longer than it saves, and cannot read layers that are made inside.
+        supported = all(getattr(layer, "supports_jit", True) for layer in layers_inside(inner))
+        self.jit_compile = supported and keras.backend.backend() != "torch"
         self.trainable = False
         self.built = True
 

@@ -30,7 +30,7 @@ def normalize(site: Site) -> Labels:
     return site.labels
 
 
-@rule("Cumsum", behaviour="channelwise")
+@rule("Cumsum", behaviour="statistic")
 def running_total(site: Site) -> Labels:
     """A channel that reads zero adds nothing to the sums at later places."""
     site.read(*axes_of(site))

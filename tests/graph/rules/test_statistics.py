@@ -8,8 +8,11 @@ import kerasprune as kp
 from kerasprune.core import Share
 from kerasprune.core.restrict import restrict
 from kerasprune.graph.partial_normalization import PartialLayerNormalization
+from tests.backends import not_on_torch, numbers
 from tests.laws.check_slim import assert_slims_right
 from tests.laws.random_models import random_keep, randomize
+
+pytestmark = pytest.mark.backend
 
 layers = keras.layers
 ops = keras.ops
@@ -46,6 +49,9 @@ STATISTICS = {
 }
 
 
+FAILING = {"layer norm on the first axis": "Keras normalizes the last axes only on torch"}
+
+
 def model_with(statistic) -> keras.Model:
     x = keras.Input((5, 7))
     model = keras.Model(x, layers.Dense(3, name="out")(statistic(layers.Dense(24, name="before")(x))))
@@ -53,14 +59,14 @@ def model_with(statistic) -> keras.Model:
     return model
 
 
-@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("name", not_on_torch(STATISTICS, FAILING))
 def test_channels_of_a_statistic_go_exactly(name):
     model = model_with(STATISTICS[name])
     tolerance = 2e-2 if "halves" in name else 1e-5
     assert assert_slims_right(model, np.random.default_rng(0), tolerance) > 0.7
 
 
-@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("name", not_on_torch(STATISTICS, FAILING))
 def test_slimming_twice_is_slimming_by_both(name):
     rng = np.random.default_rng(0)
     model = model_with(STATISTICS[name])
@@ -88,7 +94,7 @@ def test_what_is_left_is_saved_and_loaded(name, tmp_path):
     small.save(tmp_path / "small.keras")
     x = np.random.default_rng(2).standard_normal((4, 5, 7)).astype("float32")
     again = keras.models.load_model(tmp_path / "small.keras")
-    np.testing.assert_allclose(again(x), small(x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(numbers(again(x)), numbers(small(x)), rtol=1e-5, atol=1e-6)
 
 
 def test_stock_layers_stay_stock_and_follow():
@@ -99,7 +105,7 @@ def test_stock_layers_stay_stock_and_follow():
     norm = kp.slim(model, graph, keep).get_layer("norm")
     assert type(norm) is layers.RMSNormalization
     assert norm.epsilon == pytest.approx(0.4)
-    np.testing.assert_allclose(norm.scale, model.get_layer("norm").scale[:6] * 2, rtol=1e-6)
+    np.testing.assert_allclose(numbers(norm.scale), numbers(model.get_layer("norm").scale)[:6] * 2, rtol=1e-6)
 
 
 def test_a_layer_norm_that_loses_nothing_stays_a_stock_layer():

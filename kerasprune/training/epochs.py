@@ -1,0 +1,149 @@
+"""Any kind of data as `fit` takes it, and how many steps an epoch of it has."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasprune.core import Batch, DataError, arrays_of, batches
+
+
+@dataclass(frozen=True, eq=False)
+class Epochs:
+    """Training data, and what is held out of it.
+
+    Attributes:
+        data: For `fit`.
+        steps: Batches of an epoch.
+        validation: Data that is not trained on; None if there is none.
+        labelled: Whether it has labels.
+    """
+
+    data: Any
+    steps: int
+    validation: Any
+    labelled: bool
+
+
+class Shuffled(keras.utils.PyDataset):
+    """Batches of arrays in a random order, another one in every epoch, the same for the same seed.
+
+    Args:
+        arrays: All samples.
+        batch_size: Samples per batch.
+        seed: Of the orders.
+    """
+
+    def __init__(self, arrays: Batch, batch_size: int, seed: int):
+        super().__init__()
+        self.arrays, self.batch_size = arrays, batch_size
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, index: int):
+        return _as_tuple(self.arrays.rows(self.order[index * self.batch_size : (index + 1) * self.batch_size]))
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(self.arrays.size)
+
+
+class Listed(keras.utils.PyDataset):
+    """Batches that were made before, in their order."""
+
+    def __init__(self, items: Sequence[Batch]):
+        super().__init__()
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int):
+        return _as_tuple(self.items[index])
+
+
+def epochs_of(data: Any, validation: Any, batch_size: int, seed: int, steps_per_epoch: int | None = None) -> Epochs:
+    """Make data ready for `fit`.
+
+    Args:
+        data: As in `finetune`.
+        validation: As there.
+        batch_size: As there.
+        seed: As there.
+        steps_per_epoch: As there.
+
+    Raises:
+        DataError: Nobody knows how long an epoch is, or a share is to be held out of data that is no arrays.
+    """
+    if data is None:
+        raise DataError("There is no data: pass arrays, a tf.data.Dataset, a PyDataset or an iterable of batches.")
+    arrays = arrays_of(data)
+    if isinstance(validation, float):
+        arrays, validation = _held_out(arrays, validation, seed, data)
+    if arrays is not None:
+        shuffled = Shuffled(arrays, batch_size, seed)
+        return Epochs(shuffled, len(shuffled), _readable(validation), arrays.y is not None)
+    if isinstance(data, (list, tuple)):
+        listed = list(batches(data))
+        return Epochs(Listed(listed), len(listed), _readable(validation), listed[0].y is not None)
+    steps = steps_per_epoch or _count(data)
+    return Epochs(data, steps, _readable(validation), _has_labels(data))
+
+
+def _held_out(arrays: Batch | None, share: float, seed: int, data: Any) -> tuple[Batch, Batch]:
+    """A share of the samples apart from the others, drawn at random."""
+    if arrays is None:
+        raise DataError(
+            f"A share can be held out of arrays only. Received: {type(data).__name__}. Pass validation=(x, y)."
+        )
+    number = round(arrays.size * share)
+    if not 0 < number < arrays.size:
+        raise DataError(
+            f"`validation` as a share must leave samples on both sides. Received: validation={share} of {arrays.size} "
+            "samples. For 10 % use 0.1."
+        )
+    order = np.random.default_rng(seed).permutation(arrays.size)
+    return arrays.rows(np.sort(order[number:])), arrays.rows(np.sort(order[:number]))
+
+
+def _readable(validation: Any) -> Any:
+    """The validation data for `evaluate`; it is read after every epoch."""
+    if isinstance(validation, Iterator):
+        raise DataError(
+            "`validation` is read after every epoch, so it must not be a generator. Pass a list of batches."
+        )
+    arrays = arrays_of(validation)
+    if arrays is not None:
+        return arrays
+    return Listed(list(batches(validation))) if isinstance(validation, (list, tuple)) else validation
+
+
+def _count(data: Any) -> int:
+    try:
+        return len(data)
+    except TypeError:
+        pass
+    cardinality = getattr(data, "cardinality", None)
+    endless = cardinality is not None and int(cardinality()) == -1
+    if isinstance(data, Iterator) or endless or not hasattr(data, "__iter__"):
+        raise DataError(
+            f"{type(data).__name__} does not say how many batches an epoch has. Pass steps_per_epoch=..., a number."
+        )
+    return sum(1 for _ in data)
+
+
+def _has_labels(data: Any) -> bool:
+    """Whether batches have labels; a generator, of which no batch can be given back, is taken to have some."""
+    return isinstance(data, Iterator) or next(batches(data)).y is not None
+
+
+def _as_tuple(batch: Batch) -> tuple:
+    """As Keras takes a batch: without what is missing at the end."""
+    parts = tuple(batch)
+    while parts[-1] is None:
+        parts = parts[:-1]
+    return parts
