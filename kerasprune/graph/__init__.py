@@ -13,7 +13,7 @@ from kerasprune.graph.linear_layer import LINEAR_LAYERS, LinearLayer, find_linea
 from kerasprune.graph.opened import OPENERS, Opened, Plain, opener, plainly
 from kerasprune.graph.own_class import framed, in_class_of, own_class, trained_like
 from kerasprune.graph.program import Activations, Program, Read
-from kerasprune.graph.rebuild import Rebuild, compiled_metrics
+from kerasprune.graph.rebuild import Rebuild, compile_like, compiled_metrics
 from kerasprune.graph.replay import AtCall, make_call
 from kerasprune.graph.rule import RULES, Rule, find_rule, rule
 from kerasprune.graph.runnable import Runnable, can_run, restored, runnable
