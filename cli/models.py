@@ -57,4 +57,4 @@ def _import(name: str) -> None:
         importlib.import_module(name)
     except (Exception, SystemExit) as error:  # the module is the user's
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
-        raise BadInput(f"--custom {name!r} cannot be imported: {reason}.") from error
+        raise BadInput(f"--custom {name} cannot be imported: {reason}.") from error

@@ -252,7 +252,7 @@ def test_a_percentage_is_a_budget(assert_fine, call):
 
 @pytest.mark.parametrize(("option", "value"), [(option, value) for option in VALUES for value in VALUES[option]])
 def test_options_of_compress(assert_refused, option, value):
-    assert_refused(*COMPRESS, option, value, word=(*filter(None, value.split("=")), "''", "--data"))
+    assert_refused(*COMPRESS, option, value, word=(*filter(None, value.split("=")), "''", "--data", option))
 
 
 def test_options_that_are_missing(assert_refused):
@@ -333,7 +333,7 @@ INT8 = ["samples=0", "samples=-1", "samples=x", "tolerance=0", "tolerance=nan", 
 
 @pytest.mark.parametrize(("option", "value"), [(option, value) for option in EXPORTS for value in EXPORTS[option]])
 def test_options_of_export(assert_refused, option, value):
-    assert_refused(*EXPORT, option, value, word=(*filter(None, value.split("=")), "''", "--data"))
+    assert_refused(*EXPORT, option, value, word=(*filter(None, value.split("=")), "''", "--data", option))
 
 
 @pytest.mark.parametrize("setting", INT8)
