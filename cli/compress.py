@@ -25,6 +25,8 @@ from kerasprune_cli.training import accuracy, require_loss, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
 
 REPORT = ".report.json"
+AUTO = "auto"
+NOTHING = "nothing"  # of --recover
 
 
 @click.command("compress")
@@ -34,8 +36,8 @@ REPORT = ".report.json"
 )
 @overwrite_option
 @budget_options
-@variant_options("criterion", "magnitude", "p=2")
-@variant_options("strategy", "one_shot", "schedule=cubic")
+@variant_options("criterion", AUTO, "p=2")
+@variant_options("strategy", AUTO, "schedule=cubic")
 @list_option(criteria="CRITERIA", strategies="STRATEGIES", selection="RANKINGS", recoveries="RECOVERIES")
 @click.option("--steps", type=click.IntRange(1), help="Rounds of an iterative strategy.")
 @selection_options
@@ -48,7 +50,17 @@ REPORT = ".report.json"
     "--recover",
     multiple=True,
     metavar="NAME",
-    help="What is done on the data after every cut, without training; repeatable, one of those that --list shows.",
+    default=[AUTO],
+    show_default=True,
+    help="What is done on the data after every cut, without training; repeatable, one of those that --list shows, or "
+    "nothing.",
+)
+@click.option(
+    "--effort",
+    type=click.Choice(["quick", "normal", "thorough"]),
+    default="normal",
+    show_default=True,
+    help="How much is tried on the data for what is auto: nothing, some criteria, or these in one round and several.",
 )
 @finetune_options
 @click.option(
@@ -71,7 +83,7 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
     if not dry_run:
         require_other(output, model_file.path, overwrite)
-    if source is None and (options["finetune_epochs"] or options["recover"]):
+    if source is None and (options["finetune_epochs"] or set(options["recover"]) - {AUTO, NOTHING}):
         raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
         names = ", ".join(f"--{name}" for name in measures())
@@ -117,24 +129,39 @@ def report_path(output: Path) -> Path:
 def _ways(options: dict, dry_run: bool) -> dict:
     """How to compress, as arguments of `kerasprune.compress`."""
     steps = () if options["steps"] is None else (f"steps={options['steps']}",)
-    selection.RANKINGS[options["ranking"]]  # an unknown one says so before the model is opened
-    for name in options["recover"]:
-        recoveries.RECOVERIES[name]
+    if options["ranking"] is not None:
+        selection.RANKINGS[options["ranking"]]  # an unknown one says so before the model is opened
     teaching = _teaching(options)
-    patterns = {"protect": options["protect"], "overrides": dict(options["override"])}
+    given = {"ranking": options["ranking"], "protect": options["protect"], "overrides": dict(options["override"])}
     return {
-        "criterion": build(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
-        "strategy": build(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
+        "criterion": _built(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
+        "strategy": _built(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
         "distill": False if dry_run else teaching,
         "loss": options["loss"],
         "limit": options["samples"],
         "layout": options["layout"],
-        "recover": () if dry_run else options["recover"],
-        "ranking": options["ranking"],
+        "recover": () if dry_run else _recover(options["recover"]),
+        "effort": options["effort"],
         "round_to": options["round_to"],
         "min_width": options["min_width"],
-        **{name: given for name, given in patterns.items() if given},
+        **{name: value for name, value in given.items() if value},
     }
+
+
+def _built(registry, name: str, settings: tuple[str, ...]):
+    """As `build`; what is left to the library has no options."""
+    if name != AUTO:
+        return build(registry, name, settings)
+    if settings:
+        raise BadInput(f"Options belong to a {registry.kind} that is named. Received: {', '.join(settings)}.")
+    return AUTO
+
+
+def _recover(names: tuple[str, ...]):
+    """The recoveries that are named; "auto" alone leaves them to the library."""
+    if names == (AUTO,):
+        return AUTO
+    return [name for name in names if name != NOTHING and recoveries.RECOVERIES[name]]
 
 
 def _teaching(options: dict):

@@ -74,6 +74,7 @@ def only_our_voice(ctx: click.Context) -> Iterator[None]:
         logger.addFilter(_nothing)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
             warnings.showwarning = show
             yield
     finally:

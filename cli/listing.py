@@ -1,12 +1,15 @@
 """What is registered in a room of the library, read off its files, so that a list needs no import of Keras."""
 
 import ast
+import dataclasses
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 Definition = ast.ClassDef | ast.FunctionDef
+_PLAIN = (bool, int, float, str)
 
 
 class Variant(NamedTuple):
@@ -26,7 +29,7 @@ def listed(room: str, registry: str) -> str:
     """
     kind, variants = read(room, registry)
     lines = [f"{kind}:"]
-    for variant in variants:
+    for variant in sorted([*variants, *_added(room, registry, {variant.name for variant in variants})]):
         lines.append(f"  {variant.name}: {variant.sentence}")
         options = ", ".join(f"{name}={default}" for name, default in variant.options.items())
         lines += [f"    options: {options}"] if options else []
@@ -47,6 +50,15 @@ def read(room: str, registry: str) -> tuple[str, list[Variant]]:
         for name in _names(node, decorators)
     ]
     return _kind(nodes, registry), sorted(found)
+
+
+def _added(room: str, registry: str, known: set[str]) -> Iterator[Variant]:
+    """What else has been registered in a library that is loaded, for example by the user's own modules."""
+    for name, entry in getattr(sys.modules.get(f"kerasprune.{room}"), registry, {}).items():
+        if name not in known:
+            fields = dataclasses.fields(entry) if dataclasses.is_dataclass(entry) else ()
+            options = {field.name: str(field.default) for field in fields if isinstance(field.default, _PLAIN)}
+            yield Variant(name, (entry.__doc__ or "").split("\n")[0], options)
 
 
 def _kind(nodes: list[ast.stmt], registry: str) -> str:

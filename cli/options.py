@@ -141,9 +141,7 @@ selection_options = _together(
     click.option(
         "--ranking",
         metavar="NAME",
-        default="global",
-        show_default=True,
-        help="Where channels compete, over the whole model or per_layer; see --list.",
+        help="Where channels compete, over the whole model or per_layer; see --list; else as suits the criterion.",
     ),
     click.option(
         "--round-to", type=click.IntRange(1), default=1, show_default=True, help="Widths become multiples of this."

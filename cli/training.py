@@ -24,14 +24,12 @@ def tuner(
         seed: Of what is drawn at random.
 
     Raises:
-        BadInput: There are no labels, or (raised by the returned function) no loss is known.
+        BadInput: There are no labels, or (raised by the returned function) they do not fit the loss.
     """
     if samples.y is None:
         raise BadInput("Fine-tuning needs labels: the data holds inputs only; add them as the array y.")
 
     def tune(model):
-        if loss is None and getattr(model, "loss", None) is None:
-            raise BadInput("The model was saved without a loss: name one, for example --loss mse.")
         try:
             tuned = kp.finetune(
                 model,
@@ -46,8 +44,7 @@ def tuner(
             ).model
         except ValueError as error:  # Keras has tried to put outputs and labels together
             reason = str(error).strip().splitlines()[0].rstrip(".")
-            chosen = loss or model.loss
-            raise BadInput(f"The labels do not fit the loss {chosen!r}: {reason}. Name another with --loss.") from error
+            raise BadInput(f"The labels do not fit the loss: {reason}. Name another with --loss.") from error
         if graph.first_not_finite(tuned) is not None:
             raise BadInput(
                 f"The fine-tuning diverged: its weights are no numbers any more. Take a lower --learning-rate than "

@@ -12,7 +12,7 @@ from kerasprune.evidence.progress import batch_count, tracked
 from kerasprune.graph import align, functional
 
 
-class Labelled(Protocol):
+class LabelCheck(Protocol):
     """What labels and sample weights are checked by."""
 
     def fitted(self, batch: Batch) -> Batch:
@@ -47,7 +47,7 @@ class Sampling:
         """The batches, as they come; see `kerasprune.core.batches`."""
         return batches(self.data, self.batch_size, limit=self.limit)
 
-    def feed(self, model: keras.Model, terms: Labelled | None = None) -> Iterator[Batch]:
+    def feed(self, model: keras.Model, terms: LabelCheck | None = None) -> Iterator[Batch]:
         """Batches of at most `batch_size` samples, checked against a model.
 
         Args:

@@ -5,14 +5,14 @@ import keras
 from kerasprune.evidence.chosen_loss import find_loss
 from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.sampling import Sampling, filled
-from kerasprune.graph import functional
+from kerasprune.graph import as_inputs, as_outputs, functional
 
 
 class Weighing:
     """Measures the loss of a model as it is now, in inference mode; other weights need no new compilation.
 
     Args:
-        model: The model, whose `compile` is overwritten: a copy that nobody else needs.
+        model: The model, whose layers stop to be trainable: a copy that nobody else needs.
         sampling: The data, and the loss where one is given.
 
     Raises:
@@ -20,11 +20,13 @@ class Weighing:
     """
 
     def __init__(self, model: keras.Model, sampling: Sampling):
-        self.model, self.sampling = model, sampling
+        graph = functional(model)
+        self.model = keras.Model(as_inputs(model, graph.inputs), as_outputs(model, graph.outputs))  # of no other class
+        self.sampling = sampling
         chosen = find_loss(model, sampling)
         self.terms = LossTerms(model, chosen)
         self.model.trainable = False  # regularizers are no part of what a sample adds
-        model.compile(loss=chosen.loss, loss_weights=chosen.weights)
+        self.model.compile(loss=chosen.loss, loss_weights=chosen.weights)
 
     def loss(self) -> float:
         """The mean loss of a sample.

@@ -12,7 +12,7 @@ from kerasprune.sparse.kernels import matches
 from kerasprune.sparse.ranked_weights import RankedWeights
 
 
-class Share(NamedTuple):
+class Portion(NamedTuple):
     """Kernels whose weights compete for the same places, by their numbers, and how many weights are left of them."""
 
     kernels: tuple[int, ...]
@@ -48,17 +48,17 @@ class LayeredWeights(RankedWeights):
     def allowed_in_the_end(self) -> int:
         return sum(share.left for share in self.shares())
 
-    def shares(self) -> list[Share]:
+    def shares(self) -> list[Portion]:
         """What is left in the end, of which kernels."""
         sizes = np.array([math.prod(shape) for shape in self.shapes])
         rated: dict[int, float] = {}
         for pattern, rate in (self.rates or {}).items():
             rated |= dict.fromkeys(matches(pattern, self.names, "rates"), rate)
-        found = [Share((place,), _left(rate, sizes[place])) for place, rate in sorted(rated.items())]
+        found = [Portion((place,), _left(rate, sizes[place])) for place, rate in sorted(rated.items())]
         rest = [place for place in range(len(sizes)) if place not in rated]
         return [*found, *self._spread(rest, sizes, sum(share.left for share in found))] if rest else found
 
-    def _spread(self, rest: list[int], sizes: np.ndarray, taken: int) -> list[Share]:
+    def _spread(self, rest: list[int], sizes: np.ndarray, taken: int) -> list[Portion]:
         """The shares of the kernels that have no rate of their own."""
         total = int(sizes[rest].sum())
         left = self.target - taken if self.sparsity is None else _left(self.sparsity, total)
@@ -69,9 +69,9 @@ class LayeredWeights(RankedWeights):
             )
         relative = DISTRIBUTIONS[self.distribution]([self.shapes[place] for place in rest])
         if relative is None:
-            return [Share(tuple(rest), left)]
+            return [Portion(tuple(rest), left)]
         numbers = counts(relative, sizes[rest], left)
-        return [Share((place,), int(number)) for place, number in zip(rest, numbers, strict=True)]
+        return [Portion((place,), int(number)) for place, number in zip(rest, numbers, strict=True)]
 
     def get_config(self):
         return {**super().get_config(), "distribution": self.distribution, "rates": self.rates}

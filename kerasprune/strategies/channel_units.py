@@ -7,12 +7,12 @@ import numpy as np
 
 from kerasprune.graph import Opened
 from kerasprune.selection import Budget
+from kerasprune.strategies.removable_units import UNITS, RemovableUnits
 from kerasprune.strategies.rounds import Rounds, State
-from kerasprune.strategies.units import UNITS, Units
 
 
 @UNITS.register("channels")
-class ChannelUnits(Units):
+class ChannelUnits(RemovableUnits):
     """Whole channels: what is left is a smaller model."""
 
     def __init__(self, rounds: Rounds, budget: Budget, steps: int | None = None, output_rate: float = 1.0):

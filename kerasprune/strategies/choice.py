@@ -7,9 +7,9 @@ from typing import Any
 from kerasprune.core import DataError, Registry
 from kerasprune.criteria.score import resolve
 from kerasprune.selection import Budget
+from kerasprune.strategies.comparison import Comparison, some
 from kerasprune.strategies.rounds import Rounds
 from kerasprune.strategies.strategy import STRATEGIES
-from kerasprune.strategies.trial import Trial, some
 
 AUTO = "auto"
 MOST = 2048  # samples on which ways are tried
@@ -133,29 +133,29 @@ def _choice(rounds: Rounds, budget: Budget, given: Way, effort: str) -> Choice:
     if rounds.sampling.data is None:
         why = "there is no data, so only weights can be judged; with data=(x, y) channels are ranked by what they do,"
         return Choice(_open(rounds, given, quick(False))[0], f"{why} and what is lost is repaid")
-    trial = Trial(rounds, budget, some(rounds.sampling, MOST))
-    ways = _open(rounds, given, EFFORTS[effort](trial.labels))
-    if trial.num_outputs > FEW_OUTPUTS:
+    comparison = Comparison(rounds, budget, some(rounds.sampling, MOST))
+    ways = _open(rounds, given, EFFORTS[effort](comparison.labels))
+    if comparison.num_outputs > FEW_OUTPUTS:
         ways = [way for way in ways if way.criterion != "gauss_newton"]
     if len(ways) == 1:
         return Choice(ways[0], f"effort {effort!r} tries nothing")
-    return _best(trial, ways)
+    return _best(comparison, ways)
 
 
-def _best(trial: Trial, ways: list[Way]) -> Choice:
+def _best(comparison: Comparison, ways: list[Way]) -> Choice:
     """The way that ends best; of equal ones the first."""
     tried: dict[Way, float] = {}
     failed: dict[Way, DataError] = {}
     for way in ways:
         try:
-            tried[way] = trial.value(way.run(way.applied(trial.rounds), trial.budget).opened)
+            tried[way] = comparison.value(way.run(way.applied(comparison.rounds), comparison.budget).opened)
         except DataError as error:
             failed[way] = error
     if not tried:
         raise next(iter(failed.values()))
     return Choice(
         min(tried, key=tried.__getitem__),
-        f"the lowest {trial.measure} on {trial.samples} samples that were held out",
+        f"the lowest {comparison.measure} on {comparison.samples} samples that were held out",
         {str(way): value for way, value in tried.items()},
         {str(way): str(error) for way, error in failed.items()},
     )

@@ -1,5 +1,6 @@
 """How good a model was before it was compressed and is afterwards, for the report."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,9 @@ class Judgement:
             return cls(sampling, notes=(f"not measured before and after: {error}",))
         if not quality.chosen.remark:
             return cls(sampling, quality, before)
-        return cls(replace(sampling, loss=quality.chosen), quality, before, (quality.chosen.remark,))
+        warnings.warn(quality.chosen.remark, stacklevel=3)
+        known = replace(quality.chosen, remark="")  # said once
+        return cls(replace(sampling, loss=known), quality, before, (quality.chosen.remark,))
 
     def after(self, opened: Opened, report: Report) -> Report:
         """The report with what was measured before and is measured now.

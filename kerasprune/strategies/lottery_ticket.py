@@ -12,12 +12,12 @@ from kerasprune.evidence.quality import Quality
 from kerasprune.graph import Opened
 from kerasprune.selection import Budget
 from kerasprune.strategies.journal import Journal, identity
+from kerasprune.strategies.removable_units import UNITS, named_arrays, weights_named, weights_of
 from kerasprune.strategies.rewinding import CONTROLS, REWINDINGS
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.seeds import fix_seeds
 from kerasprune.strategies.strategy import strategy
 from kerasprune.strategies.tickets import Tickets
-from kerasprune.strategies.units import UNITS, named_arrays, weights_named, weights_of
 
 
 @strategy("lottery_ticket")

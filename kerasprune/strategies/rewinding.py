@@ -4,8 +4,8 @@ import numpy as np
 
 from kerasprune.core import Registry
 from kerasprune.graph import Opened
+from kerasprune.strategies.removable_units import RemovableUnits, weights_of
 from kerasprune.strategies.rounds import State
-from kerasprune.strategies.units import Units, weights_of
 
 # From the units, the state after a cut and the early model to the state that is trained next.
 REWINDINGS = Registry("rewinding")
@@ -15,7 +15,7 @@ CONTROLS = Registry("control")
 
 
 @REWINDINGS.register("weights")
-def weights(units: Units, state: State, early: Opened) -> State:
+def weights(units: RemovableUnits, state: State, early: Opened) -> State:
     """The weights that are left get the values back that they had early.
 
     Reference:
@@ -26,7 +26,7 @@ def weights(units: Units, state: State, early: Opened) -> State:
 
 
 @REWINDINGS.register("learning_rate")
-def learning_rate(units: Units, state: State, early: Opened) -> State:
+def learning_rate(units: RemovableUnits, state: State, early: Opened) -> State:
     """The weights stay as they are; only the schedule of the training begins anew.
 
     Reference:
@@ -36,7 +36,7 @@ def learning_rate(units: Units, state: State, early: Opened) -> State:
 
 
 @CONTROLS.register("random_init")
-def random_init(units: Units, state: State, early: Opened, rng: np.random.Generator) -> State:
+def random_init(units: RemovableUnits, state: State, early: Opened, rng: np.random.Generator) -> State:
     """The same places with other first values: those of each kernel at the start, dealt anew among its entries."""
     dealt = {
         path: [rng.permutation(value.reshape(-1)).reshape(value.shape) if value.ndim > 1 else value for value in values]
@@ -46,7 +46,7 @@ def random_init(units: Units, state: State, early: Opened, rng: np.random.Genera
 
 
 @CONTROLS.register("random_mask")
-def random_mask(units: Units, state: State, early: Opened, rng: np.random.Generator) -> State:
+def random_mask(units: RemovableUnits, state: State, early: Opened, rng: np.random.Generator) -> State:
     """The same early values in other places, as many of every layer."""
     keep = units.kept(state).copy()
     for ids in units.groups():

@@ -188,7 +188,7 @@ class Rounds:
         if self.trainer is None:
             return given
         taught = given if self._lesson is None else self._lesson.pupil(given, keep)
-        trained = trained_by(functools.partial(self.trainer, **span), taught)
+        trained = trained_by(functools.partial(self.trainer, **span), taught, given)
         if trained is taught and taught is not given:
             compile_like(given, taught)
             return given

@@ -7,9 +7,9 @@ import numpy as np
 
 from kerasprune.core import OptionError
 from kerasprune.graph import Opened
+from kerasprune.strategies.removable_units import RemovableUnits
 from kerasprune.strategies.rewinding import CONTROLS
 from kerasprune.strategies.seeds import fix_seeds
-from kerasprune.strategies.units import Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Tickets:
         measured: Mean loss and accuracy on the validation data after every training; None each where not measured.
     """
 
-    units: Units
+    units: RemovableUnits
     early: Opened
     keeps: tuple[np.ndarray, ...]
     measured: tuple[tuple[float | None, float | None], ...]

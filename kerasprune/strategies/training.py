@@ -9,18 +9,21 @@ from kerasprune.core import DataError, OptionError
 from kerasprune.graph import is_graph, operations
 
 
-def trained_by(train: Callable[[keras.Model], keras.Model | None], given: keras.Model) -> keras.Model:
+def trained_by(
+    train: Callable[[keras.Model], keras.Model | None], given: keras.Model, student: keras.Model | None = None
+) -> keras.Model:
     """The model that a user's function has trained: the one that it got, or the one that it returns.
 
     Args:
         train: Trains the model in place and returns None, or returns the trained model, of the same architecture.
         given: The model to train.
+        student: The model whose layers that one has, if it is a pupil; what is returned may have its architecture.
 
     Raises:
         OptionError: It returns something else, or a model of another architecture.
         DataError: Weights are not finite.
     """
-    wanted = _architecture(given)
+    wanted = _architecture(given if student is None else student)
     trained = train(given)
     trained = given if trained is None else trained
     if not isinstance(trained, keras.Model):
@@ -28,7 +31,7 @@ def trained_by(train: Callable[[keras.Model], keras.Model | None], given: keras.
             "`train` must train the model it is given and return None, or return the trained model. "
             f"It returned: {type(trained).__name__}."
         )
-    found = _architecture(trained)
+    found = wanted if trained is given else _architecture(trained)
     if found != wanted:
         raise OptionError(
             f"`train` must return a model of the architecture that it is given. {_difference(wanted, found)} "

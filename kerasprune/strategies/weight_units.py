@@ -17,8 +17,8 @@ from kerasprune.slimming import verify
 from kerasprune.slimming.dead import without_dead
 from kerasprune.sparse import FrozenWeights, Sparse, kernel_positions, sparsify, weights_left
 from kerasprune.strategies.following import last_layers
+from kerasprune.strategies.removable_units import UNITS, RemovableUnits, put_weights, weights_of
 from kerasprune.strategies.rounds import Rounds, State
-from kerasprune.strategies.units import UNITS, Units, put_weights, weights_of
 
 SCORES = Registry("score of single weights")
 COUNTS = Registry("ranking of single weights")
@@ -44,7 +44,7 @@ class SparseState(State):
 
 
 @UNITS.register("weights")
-class WeightUnits(Units):
+class WeightUnits(RemovableUnits):
     """Single weights of kernels: what is left is a model with zeros, in the end without the neurons that have died."""
 
     def __init__(self, rounds: Rounds, budget: Budget, steps: int | None = None, output_rate: float = 1.0):

@@ -12,7 +12,7 @@ from kerasprune.graph import calls_of, find_rule
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class ComparedPlace:
     """One tensor in a teacher, and the one in the student that has become of it.
 
     Attributes:
@@ -40,7 +40,7 @@ def places(
     patterns: Collection[str],
     graph: ChannelGraph | None = None,
     keep: np.ndarray | None = None,
-) -> list[Place]:
+) -> list[ComparedPlace]:
     """What the layers that make channels read in both models, where it can be compared; every tensor once.
 
     Args:
@@ -54,7 +54,7 @@ def places(
     made = {id(tensor): (call.key, at) for call in calls_of(teacher) for at, tensor in enumerate(call.outputs)}
     there = {(call.key, at): tensor for call in calls_of(student) for at, tensor in enumerate(call.outputs)}
     labels = {} if graph is None else {call.key: call.outputs for call in graph.calls}
-    found: dict[int, Place] = {}
+    found: dict[int, ComparedPlace] = {}
     for call in calls_of(teacher):
         if not any(fnmatch.fnmatchcase(call.path, pattern) for pattern in patterns) or not _makes_channels(call):
             continue
@@ -62,7 +62,7 @@ def places(
             key = made.get(id(tensor))
             if key is None or key not in there or id(tensor) in found:
                 continue
-            place = Place(call.path, tensor, there[key], _picks(labels.get(key[0]), key[1], keep))
+            place = ComparedPlace(call.path, tensor, there[key], _picks(labels.get(key[0]), key[1], keep))
             if _fits(place):
                 found[id(tensor)] = place
     return list(found.values())
@@ -83,6 +83,6 @@ def _picks(labels, at: int, keep: np.ndarray | None) -> dict[int, np.ndarray]:
     }
 
 
-def _fits(place: Place) -> bool:
+def _fits(place: ComparedPlace) -> bool:
     sizes = [len(place.picks[axis]) if axis in place.picks else size for axis, size in enumerate(place.teacher.shape)]
     return len(sizes) > 1 and tuple(sizes) == tuple(place.student.shape)

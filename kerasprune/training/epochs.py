@@ -138,7 +138,7 @@ def _count(data: Any) -> int:
 
 def _has_labels(data: Any) -> bool:
     """Whether batches have labels; a generator, of which no batch can be given back, is taken to have some."""
-    return isinstance(data, Iterator) or next(batches(data)).y is not None
+    return isinstance(data, Iterator) or next(batches(data, limit=1)).y is not None
 
 
 def _as_tuple(batch: Batch) -> tuple:

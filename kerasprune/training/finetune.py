@@ -1,24 +1,27 @@
 """The fine-tuning of a model."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError
+from kerasprune.core import DataError, OptionError, batches
+from kerasprune.evidence import Sampling
+from kerasprune.evidence.chosen_loss import chosen_loss
 from kerasprune.evidence.progress import countdown
 from kerasprune.graph import as_inputs, as_outputs, compile_like, copied, functional, loss_weights
+from kerasprune.training.batch_norms import following
 from kerasprune.training.distill import Distill, resolve_distill
 from kerasprune.training.early_choice import EarlyChoice
 from kerasprune.training.epochs import Epochs, epochs_of
 from kerasprune.training.lesson import lesson
-from kerasprune.training.norms import following
 from kerasprune.training.optimizer import optimizer_for
 from kerasprune.training.pupil import Pupil
 from kerasprune.training.smoothed import smoothed
 
+SEEN = 256  # samples whose labels say what the loss is, where the model has none
 POLICIES = ("mixed_float16", "mixed_bfloat16")
 
 
@@ -77,7 +80,8 @@ def finetune(
             then compared channel by channel. Else they can be where both have the same shape.
         validation: Data like `data`, or a float in (0, 1): the share of the arrays that is not trained on, but chooses
             the epoch. Not the test data.
-        loss: A Keras loss by name or as an object, or a structure of these; None for the model's own.
+        loss: A Keras loss by name or as an object, or a structure of these; None for the model's own, or, with a
+            warning, what outputs and labels say.
         batch_size: Samples per step, for arrays.
         learning_rate: The highest one.
         warmup: Share of the steps in which the rate rises to it; then it falls to zero along a cosine.
@@ -110,7 +114,7 @@ def finetune(
     _check(model, epochs, precision)
     given = epochs_of(data, validation, batch_size, seed, steps_per_epoch)
     source = model.student if isinstance(model, Pupil) else model
-    losses, weights = _losses(source, loss)
+    losses, weights = _losses(source, loss, data)
     trained = copied(source, precision)
     shell = _shell(model, trained, teacher, distill, keep)
     if not given.labelled and not isinstance(shell, Pupil):
@@ -147,14 +151,17 @@ def _check(model: keras.Model, epochs: int, precision: str | None) -> None:
         raise OptionError(f"`precision` must be one of {', '.join(POLICIES)}, or None. Received: {precision!r}.")
 
 
-def _losses(model: keras.Model, loss: Any) -> tuple[Any, Any]:
+def _losses(model: keras.Model, loss: Any, data: Any) -> tuple[Any, Any]:
     """The loss, or the losses of the outputs, and what each of them counts."""
     if loss is not None:
         return loss, None
     if not getattr(model, "compiled", False) or model.loss is None:
-        raise DataError(
-            f"{model.name!r} is not compiled with a loss. Pass one: loss='sparse_categorical_crossentropy'."
-        )
+        if isinstance(data, Iterator):  # nothing can be read of it before the training
+            raise DataError(
+                f"{model.name!r} is not compiled with a loss. Pass one: loss='sparse_categorical_crossentropy'."
+            )
+        chosen = chosen_loss(model, Sampling([next(batches(data, limit=SEEN))]))
+        return chosen.loss, chosen.weights
     return model.loss, loss_weights(model)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, OptionError
 from kerasprune.graph import Opened, as_inputs, as_outputs, calls_of, compile_like, copied, functional
-from kerasprune.training.comparable import Place, places
+from kerasprune.training.comparable import ComparedPlace, places
 from kerasprune.training.distill import Distill
 from kerasprune.training.pupil import Pupil, Taps, tapped
 
@@ -58,7 +58,7 @@ class Lesson:
         compile_like(pupil, student)
         return pupil
 
-    def _taps(self, student: keras.Model, found: list[list[Place]]) -> Taps:
+    def _taps(self, student: keras.Model, found: list[list[ComparedPlace]]) -> Taps:
         felt = {id(place.student): place.student for row in found for place in row}
         at = {key: index for index, key in enumerate(felt)}
         return Taps(

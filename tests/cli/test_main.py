@@ -128,6 +128,7 @@ OTHERWISE = TIDY.replace("finally: print", "except KeyboardInterrupt: raise Attr
     ids=["swallowed", "tidy", "fails of something else"],
 )
 def test_an_interrupt_ends_the_process_even_where_a_library_swallows_it(code, printed):
+    code = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{code}"  # in the background, too
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert answer.returncode == 130
     assert answer.stdout == printed

@@ -73,7 +73,7 @@ def test_a_new_recovery_runs_after_a_cut_and_is_listed():
             seen.append(damage.keep)
             return damage.small, ()
 
-    result = kp.compress(conv_model(), kp.Budget(channels=0.8), data=images(4)[0], recover="look")
+    result = kp.compress(conv_model(), kp.Budget(channels=0.8), "magnitude", data=images(4)[0], recover="look")
     assert len(seen) == 1 and "recover: look" in str(result.report)
     assert "look: Looks at what was cut" in listed("compress")
 

@@ -9,7 +9,7 @@ import kerasprune as kp
 from kerasprune.core import Batch
 from kerasprune.evidence import Sampling
 from kerasprune.strategies.choice import EFFORTS, MOST
-from kerasprune.strategies.trial import some
+from kerasprune.strategies.comparison import some
 from tests.small_models import conv_model, images
 
 

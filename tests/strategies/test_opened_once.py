@@ -56,7 +56,7 @@ def counted(monkeypatch):
 )
 def test_a_model_is_opened_once_and_little_is_built_per_round(counted, recover, once, per_round):
     x = np.random.default_rng(1).normal(size=(20, 8, 8, 2)).astype("float32")
-    kp.compress(four_layers(), kp.Budget(flops=0.4), strategy=Iterative(5), data=x, recover=recover)
+    kp.compress(four_layers(), kp.Budget(flops=0.4), "magnitude", Iterative(5), data=x, recover=recover)
     assert counted == {"unrolled": 1, "traced": 1, "built": once + 5 * per_round}
 
 

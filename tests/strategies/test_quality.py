@@ -44,7 +44,9 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_without_loss_and_metrics_is_measured_by_what_its_outputs_and_labels_say(kind):
     model, x, y, names = KINDS[kind]
-    report = kp.compress(model, kp.Budget(flops=0.6), data=(x, y)).report
+    with pytest.warns(UserWarning, match="not compiled with a loss") as said:
+        report = kp.compress(model, kp.Budget(flops=0.6), data=(x, y)).report
+    assert len([each for each in said if "not compiled" in str(each.message)]) == 1
     assert sorted(measured.name for measured in report.quality) == names
     assert all(np.isfinite([measured.before, measured.after]).all() for measured in report.quality)
     words = str(report)

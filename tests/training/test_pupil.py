@@ -166,7 +166,8 @@ def test_every_strategy_trains_pupils_and_returns_plain_models(cut, strategy):
         network.compile("adam", LOSS)
         network.fit(*images(8), verbose=0)
 
-    result = kp.compress(model, kp.Budget(flops=0.5), "magnitude", strategy, images(), train=train, distill=True)
+    budget = kp.Budget(params=0.5)
+    result = kp.compress(model, budget, "magnitude", strategy, images(), train=train, distill=True, recover=())
     assert seen and set(seen) == {(Pupil, LOSS)}
     assert type(result.model).__module__.startswith("keras.") and isinstance(
         result.model.optimizer, keras.optimizers.Adam

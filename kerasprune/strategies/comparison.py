@@ -17,7 +17,7 @@ from kerasprune.strategies.rounds import Rounds
 HELD_OUT = 4  # one sample of so many is held out
 
 
-class Trial:
+class Comparison:
     """Samples in two parts: one to compress on, one to judge by.
 
     Args:

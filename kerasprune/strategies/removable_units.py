@@ -21,7 +21,7 @@ UNITS = Registry("unit of pruning")
 Weights = Mapping[str, list[np.ndarray]]
 
 
-class Units(ABC):
+class RemovableUnits(ABC):
     """The steps of a round for one kind of what can be removed, each from a `State` to the next one.
 
     Args:
