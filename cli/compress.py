@@ -26,7 +26,7 @@ from kerasprune_cli.variants import build, list_option, variant_options
 
 REPORT = ".report.json"
 AUTO = "auto"
-NOTHING = "nothing"  # of --recover
+NONE = "none"  # of --recover
 
 
 @click.command("compress")
@@ -53,7 +53,7 @@ NOTHING = "nothing"  # of --recover
     default=[AUTO],
     show_default=True,
     help="What is done on the data after every cut, without training; repeatable, one of those that --list shows, or "
-    "nothing.",
+    "none.",
 )
 @click.option(
     "--effort",
@@ -83,7 +83,7 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
     if not dry_run:
         require_other(output, model_file.path, overwrite)
-    if source is None and (options["finetune_epochs"] or set(options["recover"]) - {AUTO, NOTHING}):
+    if source is None and (options["finetune_epochs"] or set(options["recover"]) - {AUTO, NONE}):
         raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
         names = ", ".join(f"--{name}" for name in measures())
@@ -129,13 +129,14 @@ def report_path(output: Path) -> Path:
 def _ways(options: dict, dry_run: bool) -> dict:
     """How to compress, as arguments of `kerasprune.compress`."""
     steps = () if options["steps"] is None else (f"steps={options['steps']}",)
+    strategy = "iterative" if steps and options["strategy"] == AUTO else options["strategy"]
     if options["ranking"] is not None:
         selection.RANKINGS[options["ranking"]]  # an unknown one says so before the model is opened
     teaching = _teaching(options)
     given = {"ranking": options["ranking"], "protect": options["protect"], "overrides": dict(options["override"])}
     return {
         "criterion": _built(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
-        "strategy": _built(strategies.STRATEGIES, options["strategy"], (*options["strategy_settings"], *steps)),
+        "strategy": _built(strategies.STRATEGIES, strategy, (*options["strategy_settings"], *steps)),
         "distill": False if dry_run else teaching,
         "loss": options["loss"],
         "limit": options["samples"],
@@ -161,7 +162,7 @@ def _recover(names: tuple[str, ...]):
     """The recoveries that are named; "auto" alone leaves them to the library."""
     if names == (AUTO,):
         return AUTO
-    return [name for name in names if name != NOTHING and recoveries.RECOVERIES[name]]
+    return [name for name in names if name != NONE and recoveries.RECOVERIES[name]]
 
 
 def _teaching(options: dict):

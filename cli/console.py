@@ -60,13 +60,16 @@ def alive(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def only_our_voice(ctx: click.Context) -> Iterator[None]:
-    """Print warnings of this project in one line on stderr, and nothing of what other libraries log or warn of.
+    """Print warnings of this project in one line on stderr, once, and nothing of what other libraries log or warn of.
 
     With TF_CPP_MIN_LOG_LEVEL below 3 the user wants to see what they log.
     """
 
+    said = set()
+
     def show(message, category, filename, *_, **__):
-        if issubclass(category, UserWarning) and not _of_a_library(Path(filename)):
+        if issubclass(category, UserWarning) and not _of_a_library(Path(filename)) and str(message) not in said:
+            said.add(str(message))
             say(f"Warning: {in_options(str(message), called(ctx))}")
 
     loggers = [logging.getLogger(name) for name in _LOGGERS if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") == "3"]

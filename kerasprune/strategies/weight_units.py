@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasprune.core import OptionError, Registry
 from kerasprune.criteria import CRITERIA
-from kerasprune.graph import Opened, operations, plainly, trained_like
+from kerasprune.graph import Opened, compile_like, operations, plainly, trained_like
 from kerasprune.report import Change, Step
 from kerasprune.scheduled import ScheduledModel
 from kerasprune.selection import Budget
@@ -137,8 +137,9 @@ class WeightUnits(RemovableUnits):
         """Let the user train a model that `model` has made."""
         if self.rounds.trainer is None:
             return state
-        weights = weights_of(plainly(self.rounds.trained(model, **span)).model)
-        plain = self.base.copy()
+        trained = self.rounds.trained(model, **span)
+        weights, plain = weights_of(plainly(trained).model), self.base.copy()
+        compile_like(plain, trained)
         put_weights(plain, self._masked(weights, self.kept(state)))
         return replace(state, opened=self.base.changed(plain))
 

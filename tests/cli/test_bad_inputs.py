@@ -5,6 +5,7 @@ What only looks bad is accepted: exit code 0.
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def assert_refused(call):
         assert answer.exit_code == 2, (answer.output, answer.exception)
         assert answer.stdout == ""
         *before, sentence = answer.stderr.splitlines()
-        assert all(line.startswith(("Warning: ", "epoch ")) for line in before)
+        assert all(line.startswith(("Warning: ", "epoch ")) or re.search(r" \.\.\. \d+ s$", line) for line in before)
         assert sentence.startswith("Error: ") and sentence[-1] in ".?", sentence
         assert not any(word in sentence for word in ("Traceback", ".kerasprune-")) and len(sentence) < 700
         assert any(each in sentence for each in (word if isinstance(word, tuple) else (word,))), sentence
@@ -307,8 +308,6 @@ def test_limits_that_need_labels(assert_refused, tmp_path):
 def test_losses(assert_refused, models, tmp_path):
     keras.saving.load_model(models["classifier"], compile=False).save(tmp_path / "plain.keras")
     plain = ("compress", "{tmp}/plain.keras", *COMPRESS[2:], "--data", "{data}")
-    assert_refused(*plain, *TUNE, word="--loss")
-    assert_refused(*plain, "--criterion", "taylor", word="--loss")
     for loss in ("nonsense", "", "mse()"):
         assert_refused(*plain, "--criterion", "taylor", "--loss", loss, word="loss")
         assert_refused(*plain, *TUNE, "--loss", loss, word="loss")

@@ -188,13 +188,13 @@ def test_a_ticket_learns_faster_than_random_weights_in_its_places():
 
     def accuracy(control, seed):
         model = tickets.model(6, control, seed)
-        fit(model, 3)
+        fit(model, 6)
         return (model.predict(points(600, 5)[0], verbose=0).argmax(axis=1) == points(600, 5)[1]).mean()
 
     ticket = accuracy(None, 0)
-    assert ticket > 0.9
+    assert ticket > 0.75
     for control in ("random_init", "random_mask"):
-        assert ticket > np.mean([accuracy(control, seed) for seed in range(3)]) + 0.05
+        assert ticket > np.mean([accuracy(control, seed) for seed in range(3)]) + 0.15
 
 
 def test_random_masks_rank_nothing_by_magnitude():

@@ -241,6 +241,8 @@ def test_data_that_does_not_do(data, options, words):
         kp.finetune(classifier(), given, **options)
 
 
-def test_a_model_without_a_loss_is_told_so():
-    with pytest.raises(DataError, match="not compiled with a loss"):
+def test_a_model_without_a_loss_gets_that_of_its_outputs_and_labels_with_a_warning():
+    with pytest.warns(UserWarning, match="'sparse_categorical_crossentropy' for 'classes'"):
         kp.finetune(conv_model(), images())
+    with pytest.raises(DataError, match="not compiled with a loss"):
+        kp.finetune(conv_model(), iter([images()]), steps_per_epoch=1)
