@@ -41,6 +41,13 @@ class Measured:
     after: float
     more_is_better: bool
 
+    @property
+    def is_much_worse(self) -> bool:
+        """Whether more than a tenth of it is lost; of what should be less, whether there is half as much again."""
+        if self.more_is_better:
+            return self.after < 0.9 * self.before
+        return self.after > 1.5 * self.before
+
     def __str__(self) -> str:
         worse = self.after < self.before if self.more_is_better else self.after > self.before
         word = "the same" if self.before == self.after else "worse" if worse else "better"

@@ -62,4 +62,16 @@ class Judgement:
         found = tuple(
             Measured(name, value, now[name], self.quality.more_is_better(name)) for name, value in self.before.items()
         )
-        return replace(report, quality=found, samples=self.quality.samples, notes=self.notes)
+        return replace(report, quality=found, samples=self.quality.samples, notes=(*self.notes, *_advice(found)))
+
+
+def _advice(found: tuple[Measured, ...]) -> list[str]:
+    """What to do about a result that is much worse than the model, by the metrics or else by the loss."""
+    metrics = [measured for measured in found if measured.name != "loss"]
+    worst = next((measured for measured in metrics or found if measured.is_much_worse), None)
+    if worst is None:
+        return []
+    return [
+        f"The result is much worse than the model ({worst}). Train it (`kerasprune.finetune` or --finetune-epochs), "
+        "remove less, give more data, or let the effort be thorough."
+    ]

@@ -77,6 +77,26 @@ def test_a_loss_that_is_inferred_is_said_where_it_is_used():
     assert "'sparse_categorical_crossentropy' for 'out'" in str(result.report)
 
 
+def test_a_result_that_is_much_worse_comes_with_advice():
+    model = dense(3, "softmax")
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    y = model.predict(NUMBERS, verbose=0).argmax(axis=1)
+    reports = [
+        kp.compress(model, kp.Budget(channels=share), "random", data=(NUMBERS, y), recover=()).report
+        for share in (1.0, 0.2)
+    ]
+    advised = ["Train it" in str(report) for report in reports]
+    assert advised == [False, True] and reports[1].quality[0].after < 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "much"),
+    [("auc", 0.9, 0.8, True), ("auc", 0.9, 0.82, False), ("loss", 1.0, 1.6, True), ("loss", 1.0, 1.4, False)],
+)
+def test_much_worse_is_a_tenth_of_a_metric_or_half_of_a_loss(name, before, after, much):
+    assert Measured(name, before, after, more_is_better(name)).is_much_worse == much
+
+
 @pytest.mark.parametrize(
     ("before", "after", "word"), [(0.5, 0.4, "worse"), (0.5, 0.6, "better"), (0.5, 0.5, "the same")]
 )
