@@ -7,7 +7,7 @@ from typing import Any
 from kerasprune.core import DataError, Registry
 from kerasprune.criteria.score import resolve
 from kerasprune.selection import Budget
-from kerasprune.strategies.comparison import Comparison, some
+from kerasprune.strategies.comparison import HELD_OUT, Comparison, has_labels, num_outputs, some
 from kerasprune.strategies.rounds import Rounds
 from kerasprune.strategies.strategy import STRATEGIES
 
@@ -133,13 +133,16 @@ def _choice(rounds: Rounds, budget: Budget, given: Way, effort: str) -> Choice:
     if rounds.sampling.data is None:
         why = "there is no data, so only weights can be judged; with data=(x, y) channels are ranked by what they do,"
         return Choice(_open(rounds, given, quick(False))[0], f"{why} and what is lost is repaid")
-    comparison = Comparison(rounds, budget, some(rounds.sampling, MOST))
-    ways = _open(rounds, given, EFFORTS[effort](comparison.labels))
-    if comparison.num_outputs > FEW_OUTPUTS:
+    found = some(rounds.sampling, MOST)
+    labels = given.criterion == AUTO and has_labels(rounds, found)
+    ways = _open(rounds, given, EFFORTS[effort](labels))
+    if num_outputs(rounds) > FEW_OUTPUTS:
         ways = [way for way in ways if way.criterion != "gauss_newton"]
     if len(ways) == 1:
         return Choice(ways[0], f"effort {effort!r} tries nothing")
-    return _best(comparison, ways)
+    if sum(batch.size for batch in found) < HELD_OUT:
+        return Choice(ways[0], f"nothing is tried on fewer than {HELD_OUT} samples")
+    return _best(Comparison(rounds, budget, found, labels), ways)
 
 
 def _best(comparison: Comparison, ways: list[Way]) -> Choice:

@@ -23,35 +23,25 @@ class Comparison:
     Args:
         rounds: The steps of a round.
         budget: The limits of the smaller model.
-        found: All samples.
+        found: All samples, at least `HELD_OUT`.
+        labels: Whether they have labels that the loss takes, see `has_labels`.
 
     Attributes:
         rounds: The steps of a round on the first part.
-        labels: Whether there are labels, and a loss that takes them.
         samples: How many are held out.
-
-    Raises:
-        DataError: There are too few.
     """
 
-    def __init__(self, rounds: Rounds, budget: Budget, found: list[Batch]):
-        self.budget = budget
+    def __init__(self, rounds: Rounds, budget: Budget, found: list[Batch], labels: bool):
+        self.budget, self.labels = budget, labels
         seen, held = _parts(found)
         self.rounds = replace(rounds, sampling=replace(rounds.sampling, data=seen, limit=None))
         self.held = replace(rounds.sampling, data=held, limit=None, progress=False)
         self.samples = sum(batch.size for batch in held)
-        self.labels = all(batch.y is not None for batch in found) and self._has_loss()
 
     @property
     def measure(self) -> str:
         """What `value` measures."""
         return "loss" if self.labels else "difference of the outputs"
-
-    @property
-    def num_outputs(self) -> float:
-        """How many numbers the model puts out for a sample; infinity where that is open."""
-        shapes = [tuple(tensor.shape[1:]) for tensor in functional(self.rounds.opened.runs.flat).outputs]
-        return sum(np.inf if None in shape else float(np.prod(shape)) for shape in shapes)
 
     def value(self, opened: Opened) -> float:
         """The mean loss of a held-out sample, or the squared difference of the outputs over their variance."""
@@ -72,12 +62,22 @@ class Comparison:
             found = model.predict_on_batch(as_inputs(model, align(batch.x, names)))
             yield from map(np.asarray, keras.tree.flatten(found))
 
-    def _has_loss(self) -> bool:
-        try:
-            Weighing(self.rounds.opened.runs.copy(), self.held).loss()
-        except DataError:
-            return False
-        return True
+
+def has_labels(rounds: Rounds, found: list[Batch]) -> bool:
+    """Whether there are labels, and a loss that takes those of the first batch."""
+    if found[0].y is None:
+        return False
+    try:
+        Weighing(rounds.opened.runs.copy(), replace(rounds.sampling, data=found[:1], limit=None)).loss()
+    except DataError:
+        return False
+    return True
+
+
+def num_outputs(rounds: Rounds) -> float:
+    """How many numbers the model puts out for a sample; infinity where that is open."""
+    shapes = [tuple(tensor.shape[1:]) for tensor in functional(rounds.opened.runs.flat).outputs]
+    return sum(np.inf if None in shape else float(np.prod(shape)) for shape in shapes)
 
 
 def some(sampling: Sampling, most: int) -> list[Batch]:
@@ -107,10 +107,6 @@ def _parts(found: list[Batch]) -> tuple[list[Batch], list[Batch]]:
         start += batch.size
         seen += [_rows(batch, np.flatnonzero(~out))] if not out.all() else []
         held += [_rows(batch, np.flatnonzero(out))] if out.any() else []
-    if not held:
-        raise DataError(
-            f"To choose by itself, `compress` needs at least {HELD_OUT} samples. Received: {start}. Name a criterion."
-        )
     return seen, held
 
 

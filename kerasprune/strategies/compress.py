@@ -160,10 +160,13 @@ def compress(
     keep = np.zeros(opened.graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
-    settings |= {"ranking": choice.way.ranking} if choice.way.ranking != "global" else {}
-    settings |= {"layout": layout} if layout != "own" else {}
-    settings |= {"recover": ", ".join(map(str, recover))} if recover else {}
-    settings |= {} if teaching is None else {"distill": teaching}
+    further = {
+        "ranking": (choice.way.ranking, "global"),
+        "layout": (layout, "own"),
+        "recover": (", ".join(map(str, recover)), ""),
+        "distill": (teaching, None),
+    }
+    settings |= {name: value for name, (value, usual) in further.items() if value != usual}
     why = str(choice) if criterion == AUTO or choice.tried else ""
     report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
     return Compression(state.model, keep, report, state.record, choice)

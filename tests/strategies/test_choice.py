@@ -96,8 +96,14 @@ def test_samples_given_once_are_held(case):
     batches = ((x[at : at + 8], y[at : at + 8]) for at in range(0, 24, 8))
     result = kp.compress(model, kp.Budget(flops=0.6), data=batches)
     assert len(result.choice.tried) == 3
-    with pytest.raises(kp.DataError, match="at least 4 samples. Received: 3"):
-        kp.compress(model, kp.Budget(flops=0.6), data=(x[:3], y[:3]))
+
+
+def test_few_samples_are_enough_where_nothing_can_be_held_out(case):
+    model, (x, y) = case
+    few = kp.compress(model, kp.Budget(flops=0.6), data=(x[:3], y[:3]))
+    assert not few.choice.tried and "fewer than 4 samples" in few.choice.reason
+    named = kp.compress(model, kp.Budget(flops=0.6), "taylor", data=(x[:3], y[:3]))
+    assert named.choice.way.criterion == "taylor"
 
 
 def test_a_criterion_that_derives_every_output_is_tried_on_few_outputs_only():
