@@ -1,7 +1,7 @@
 """Types and tools that need numpy and the standard library alone."""
 
 from kerasprune.core import measures  # noqa: F401  (importing the measures registers them)
-from kerasprune.core.batches import Batch, arrays_of, as_arrays, batches, length, require_limit, rereadable
+from kerasprune.core.batches import Batch, arrays_of, as_arrays, batches, is_endless, length, require_limit, rereadable
 from kerasprune.core.cost import CostTable, Term
 from kerasprune.core.edits import Count, Share, Whole
 from kerasprune.core.errors import (
@@ -68,6 +68,7 @@ __all__ = [
     "batches",
     "cut",
     "import_modules",
+    "is_endless",
     "length",
     "measure",
     "name_of",

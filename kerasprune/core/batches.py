@@ -101,6 +101,14 @@ def length(data: Any) -> int | None:
         return None
 
 
+def is_endless(data: Any) -> bool:
+    """Whether data says that it has no end."""
+    cardinality = getattr(data, "cardinality", None)
+    if callable(cardinality) and int(cardinality()) == -1:  # as a tf.data.Dataset says it
+        return True
+    return _is_py_dataset(data) and length(data) is None
+
+
 def require_limit(data: Any, limit: int | None) -> None:
     """Check that data which says that it has no end comes with a limit.
 
@@ -109,10 +117,7 @@ def require_limit(data: Any, limit: int | None) -> None:
     """
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 1):
         raise DataError(f"`limit` must be a number of samples of at least 1, or None. Received: limit={limit!r}.")
-    cardinality = getattr(data, "cardinality", None)
-    endless = callable(cardinality) and int(cardinality()) == -1  # as a tf.data.Dataset says it
-    endless = endless or (_is_py_dataset(data) and length(data) is None)
-    if endless and limit is None:
+    if limit is None and is_endless(data):
         raise DataError(f"The {type(data).__name__} repeats without an end. {_SAY_LIMIT}")
 
 

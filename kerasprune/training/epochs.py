@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import Batch, DataError, arrays_of, batches
+from kerasprune.core import Batch, DataError, arrays_of, batches, is_endless, length
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +123,10 @@ def _readable(validation: Any) -> Any:
 
 
 def _count(data: Any) -> int:
-    try:
-        return len(data)
-    except TypeError:
-        pass
-    cardinality = getattr(data, "cardinality", None)
-    endless = cardinality is not None and int(cardinality()) == -1
-    if isinstance(data, Iterator) or endless or not hasattr(data, "__iter__"):
+    found = length(data)
+    if found is not None:
+        return found
+    if isinstance(data, Iterator) or is_endless(data) or not hasattr(data, "__iter__"):
         raise DataError(
             f"{type(data).__name__} does not say how many batches an epoch has. Pass steps_per_epoch=..., a number."
         )
