@@ -18,7 +18,9 @@ from kerasprune.graph.reshape_like import ReshapeLike
 TRIALS = ((3, 48, 80, 112), (5, 96, 64, 32), (2, 64, 32, 48))
 # The same for models in which all that is open has one size, as the two axes of a mask have that of the sequence.
 ALIKE = ((3, 48), (5, 96), (2, 64))
-
+# A length at which constants are compared with what the trials show of them: beyond the windows that models have, 4096
+# at most as a rule.
+LONG = 4608
 
 _APART = object()
 
@@ -28,6 +30,15 @@ def at_trial(shape: Sequence[int | None], trial: tuple[int, ...]) -> tuple[int, 
     batch, *sizes = trial
     pairs = enumerate(shape[1:])
     return (batch, *(sizes[axis % len(sizes)] if size is None else size for axis, size in pairs))
+
+
+def have_sized_constants(first, second) -> bool:
+    """Whether a constant of a layer's call has sizes that differ between two trials of it."""
+    pairs = zip(first.calls, second.calls, strict=False)
+    leaves = (zip(*(keras.tree.flatten(call.arguments) for call in pair), strict=False) for pair in pairs)
+    return any(
+        _is_array(one) and _is_array(other) and one.shape != other.shape for each in leaves for one, other in each
+    )
 
 
 def for_all_sizes(first, second):
@@ -198,6 +209,10 @@ def with_masks(one: Call, other: Call, partners: dict, known: Sequence) -> tuple
 
 def _sizes_of(settings: dict) -> dict:
     return {name: settings[name] for name in ("rows", "columns")}
+
+
+def _is_array(value: object) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype") and not _is_symbolic(value)
 
 
 def _is_symbolic(value: object) -> bool:

@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -11,7 +13,16 @@ import numpy as np
 from kerasprune.graph.call import Call, run, symbolic_leaves
 from kerasprune.graph.creations import constant_tensor, is_constant, recorded_creations
 from kerasprune.graph.givers import Givers, UnlikeUseError, put_weight_tensors
-from kerasprune.graph.open_sizes import ALIKE, TRIALS, OpenSizeError, at_trial, for_all_sizes, without_creations
+from kerasprune.graph.open_sizes import (
+    ALIKE,
+    LONG,
+    TRIALS,
+    OpenSizeError,
+    at_trial,
+    for_all_sizes,
+    have_sized_constants,
+    without_creations,
+)
 from kerasprune.graph.recording import RecordError, Recording, UnheldWeightError, first_line
 from kerasprune.graph.symbolic_parts import symbolic_parts
 from kerasprune.graph.walk import calls_between
@@ -62,14 +73,44 @@ def _at_one_size(layer, args, kwargs, givers) -> Recording:
 def _at_two_sizes(layer, args, kwargs, givers, trials, creations: bool) -> Recording:
     """The recording of a call that needs to know sizes, with what it makes of these where `creations`."""
     unknown = "the batch size" if _sizes_are_known((args, kwargs)) else "sizes that the model leaves open"
-    with recorded_creations() if creations else contextlib.nullcontext():
-        pair = [_record_twice(layer, args, kwargs, givers, trial) for trial in trials[:2]]
+    recorded = functools.partial(_recorded_at, layer, args, kwargs, givers, creations)
+    pair = [recorded(trial) for trial in trials[:2]]
     try:
         recording = for_all_sizes(*pair)
+        if have_sized_constants(*pair):
+            _compare_when_long(pair[0], recorded, trials, symbolic_leaves((args, kwargs)))
     except OpenSizeError as error:
         raise RecordError(f"its calls depend on {unknown}: {error}") from error
     _compare_at_sizes(layer, recording, args, kwargs, trials[2], unknown)
     return recording
+
+
+def _recorded_at(layer, args, kwargs, givers, creations: bool, trial: tuple[int, ...]) -> Recording:
+    with recorded_creations() if creations else contextlib.nullcontext():
+        return _record_twice(layer, args, kwargs, givers, trial)
+
+
+def _compare_when_long(first: Recording, recorded, trials, tensors: Sequence[keras.KerasTensor]) -> None:
+    """Make sure that constants go on as two trials show them: a window may be wider than these.
+
+    Args:
+        first: The recording of the first trial.
+        recorded: From a trial to its recording.
+        trials: Those of the recording.
+        tensors: The arguments of the call. Where several axes are open, and apart, nothing is compared: constants over
+            all of them would be as large as the square of their product.
+
+    Raises:
+        OpenSizeError: They do not, up to `LONG`.
+    """
+    axes = {axis for tensor in tensors for axis, size in enumerate(tensor.shape) if axis and size is None}
+    if not axes or len(axes) > 1 and trials is not ALIKE:
+        return
+    try:
+        long = recorded((trials[1][0], LONG))
+    except RecordError:  # it takes no such length
+        return
+    for_all_sizes(first, long)
 
 
 def _taken(layer: keras.layers.Layer, kwargs: dict) -> dict:

@@ -169,3 +169,49 @@ def test_a_mask_by_distance_is_made_again():
     graph = kp.trace(model)
     assert not graph.declined
     assert kp.verify(model, graph, graph.keep_all(), kp.unroll(model)) < 1e-5
+
+
+class Window(Block):
+    """Every position reads those that are near, by a mask that numpy makes."""
+
+    reach = 200
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+    def compute(self, x):
+        places = np.arange(x.shape[1])
+        return self.down(self.up(ops.matmul(ops.convert_to_tensor(self.near(places[:, None] - places)), x)))
+
+    def near(self, away):
+        return (np.abs(away) < self.reach).astype("float32") / 100
+
+
+class Causal(Window):
+    """Every position reads the last ones, of which the window is wider than any trial."""
+
+    def near(self, away):
+        return ((away >= 0) & (away < self.reach)).astype("float32") / 100
+
+
+@pytest.mark.parametrize("kind", [Window, Causal])
+@pytest.mark.parametrize("reach", [200, 4096])
+def test_a_window_wider_than_the_trials_is_no_mask_without_one(kind, reach):
+    block = kind(name="block")
+    block.reach = reach
+    x = keras.Input((None, 8))
+    model = keras.Model(x, layers.Dense(2)(block(x)))
+    flat = kp.unroll(model)
+    data = np.random.default_rng(0).normal(size=(1, 300 if reach == 200 else 4200, 8)).astype("float32")
+    np.testing.assert_allclose(numbers(flat(data)), numbers(model(data)), atol=1e-4)
+
+
+def test_a_causal_mask_of_numpy_goes_on_for_ever():
+    block = Causal(name="block")
+    block.reach = 10**6
+    x = keras.Input((None, 8))
+    model = keras.Model(x, layers.Dense(2)(block(x)))
+    flat = kp.unroll(model)
+    assert "block" not in {layer.name for layer in flat.layers}
+    data = np.random.default_rng(0).normal(size=(1, 300, 8)).astype("float32")
+    np.testing.assert_allclose(numbers(flat(data)), numbers(model(data)), rtol=1e-4, atol=1e-3)
