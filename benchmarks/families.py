@@ -22,9 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import Results, about, arguments, measured_on, table
+from benchmarks.hub_diffusion import DIFFUSION
 from benchmarks.hub_tasks import TASKS, task
 from benchmarks.hub_text import AUDIO, TEXT, text_backbone
-from benchmarks.hub_vision import DIFFUSION, VISION
+from benchmarks.hub_vision import VISION
 from benchmarks.kimm_families import KIMM, kimm_family
 from benchmarks.networks import TOKENS, at_length
 
