@@ -136,9 +136,8 @@ def compress(
     require_budget(budget)
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
     check_names(criterion, strategy, effort)
-    own = defaults(strategy)
-    criterion = own.get("criterion", AUTO) if criterion == AUTO else criterion
-    recover = _chosen(own.get("recover", AUTO) if recover == AUTO else recover, data)
+    criterion = defaults(strategy).get("criterion", AUTO) if criterion == AUTO else criterion
+    recover = _chosen(recover, strategy, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
     teaching = _teaching(distill, train)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
@@ -160,16 +159,18 @@ def compress(
     keep = np.zeros(opened.graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
-    further = {
-        "ranking": (choice.way.ranking, "global"),
-        "layout": (layout, "own"),
-        "recover": (", ".join(map(str, recover)), ""),
-        "distill": (teaching, None),
-    }
-    settings |= {name: value for name, (value, usual) in further.items() if value != usual}
+    settings |= _unusual(
+        ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
+    )
     why = str(choice) if criterion == AUTO or choice.tried else ""
     report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
     return Compression(state.model, keep, report, state.record, choice)
+
+
+def _unusual(**settings: Any) -> dict[str, Any]:
+    """The settings that are not what they are for most, and so are worth a word in the report."""
+    usual = {"ranking": "global", "layout": "own", "recover": "", "distill": None}
+    return {name: value for name, value in settings.items() if value != usual[name]}
 
 
 def _laid_out(model: keras.Model, layout: str) -> keras.Model:
@@ -188,8 +189,11 @@ def _teaching(distill: bool | Distill, train: Callable | None) -> Distill | None
     return teaching
 
 
-def _chosen(recover: str | Recovery | Collection[str | Recovery], data: Any) -> tuple[str | Recovery, ...]:
-    """The recoveries that were named; with "auto" those that data allows."""
+def _chosen(
+    recover: str | Recovery | Collection[str | Recovery], strategy: str | Callable, data: Any
+) -> tuple[str | Recovery, ...]:
+    """The recoveries that were named; with "auto" those that the strategy wants, or data allows."""
+    recover = defaults(strategy).get("recover", AUTO) if recover == AUTO else recover
     if recover == AUTO:
         return () if data is None else ("reconstruct",)
     return (recover,) if isinstance(recover, str) or callable(recover) else tuple(recover)
