@@ -11,6 +11,7 @@ finished seed is written at once and not repeated.
 """
 
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -25,6 +26,7 @@ from kerasprune.strategies import LotteryTicket
 TOTAL, BIASES = 266_200, 410
 BATCH, RATE, LOOK = 60, 1.2e-3, 130  # the paper's batch and rate; steps between two looks at the validation data
 SIZES = ((235_200, 0.8), (30_000, 0.8), (1_000, 0.9))
+REACH = 0.97  # of the validation images
 ROUNDS = {"weights": 15, "channels": 4}
 CONTROLS = {"weights": (7, 15), "channels": (4,)}
 BUDGETS = {
@@ -101,27 +103,6 @@ def steps_to(rows: list[dict], accuracy: float) -> float | None:
 
 def lines(rows: list[dict]) -> list[str]:
     """Markdown: a line for each round, the mean of the seeds."""
-    reach = 0.97
-    cells = []
-    for of in ROUNDS:
-        for kind in ("ticket", "random_init"):
-            for number in sorted({r["round"] for r in rows if (r["of"], r["kind"]) == (of, kind)}):
-                same = [r for r in rows if (r["of"], r["kind"], r["round"]) == (of, kind, number)]
-                test = [100 * r["test"] for r in same]
-                early = [min(r["curve"], key=lambda point: point[1]) for r in same]
-                cells.append(
-                    (
-                        of,
-                        kind if number else "dense",
-                        f"{100 * same[0]['left']:.1f} %",
-                        f"{np.mean(test):.2f} %",
-                        f"{min(test):.2f} .. {max(test):.2f}",
-                        f"{100 * np.mean([point[2] for point in early]):.2f} %",
-                        round(statistics.median(point[0] for point in early)),
-                        steps_to(same, reach) or "not by all",
-                        len(same),
-                    )
-                )
     titles = (
         "of",
         "network",
@@ -130,7 +111,7 @@ def lines(rows: list[dict]) -> list[str]:
         "seeds from .. to",
         "validation accuracy at the least loss",
     )
-    titles += ("steps to the least loss", f"steps to {100 * reach:.0f} % on validation", "seeds")
+    titles += ("steps to the least loss", f"steps to {100 * REACH:.0f} % on validation", "seeds")
     return [
         "# Lottery tickets of LeNet-300-100 on MNIST",
         "",
@@ -140,8 +121,29 @@ def lines(rows: list[dict]) -> list[str]:
         "not trained on.",
         measured_on(rows),
         "",
-        *table(titles, cells),
+        *table(titles, cells(rows)),
     ]
+
+
+def cells(rows: list[dict]) -> Iterator[tuple]:
+    """The lines of the table."""
+    for of in ROUNDS:
+        for kind in ("ticket", "random_init"):
+            for number in sorted({r["round"] for r in rows if (r["of"], r["kind"]) == (of, kind)}):
+                same = [r for r in rows if (r["of"], r["kind"], r["round"]) == (of, kind, number)]
+                test = [100 * r["test"] for r in same]
+                early = [min(r["curve"], key=lambda point: point[1]) for r in same]
+                yield (
+                    of,
+                    kind if number else "dense",
+                    f"{100 * same[0]['left']:.1f} %",
+                    f"{np.mean(test):.2f} %",
+                    f"{min(test):.2f} .. {max(test):.2f}",
+                    f"{100 * np.mean([point[2] for point in early]):.2f} %",
+                    round(statistics.median(point[0] for point in early)),
+                    steps_to(same, REACH) or "not by all",
+                    len(same),
+                )
 
 
 def figure(rows: list[dict], target: Path) -> None:

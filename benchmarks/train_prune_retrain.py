@@ -90,33 +90,21 @@ def run(name: str, data: dict, seed: int) -> dict:
     }
 
 
+COLUMNS = {
+    "network": lambda row: row["network"],
+    "seed": lambda row: row["seed"],
+    "dense error": lambda row: f"{row['dense_error']:.2f} %",
+    "error": lambda row: f"{row['error']:.2f} %",
+    "parameters": lambda row: f"{row['params'][0]:,} -> {row['params'][1]:,}",
+    "fewer": lambda row: f"{row['params'][0] / row['params'][1]:.1f} x",
+    "% of each layer": lambda row: " / ".join(f"{100 * share:.0f}" for share in row["layers"]),
+    "widths": lambda row: "-".join(map(str, row["widths"])),
+    "CPU seconds": lambda row: row["cpu_seconds"],
+}
+
+
 def lines(rows: list[dict]) -> list[str]:
     """Markdown: a line for each run, and the medians beside what was published."""
-    cells = [
-        (
-            row["network"],
-            row["seed"],
-            f"{row['dense_error']:.2f} %",
-            f"{row['error']:.2f} %",
-            f"{row['params'][0]:,} -> {row['params'][1]:,}",
-            f"{row['params'][0] / row['params'][1]:.1f} x",
-            " / ".join(f"{100 * share:.0f}" for share in row["layers"]),
-            "-".join(map(str, row["widths"])),
-            row["cpu_seconds"],
-        )
-        for row in rows
-    ]
-    titles = (
-        "network",
-        "seed",
-        "dense error",
-        "error",
-        "parameters",
-        "fewer",
-        "% of each layer",
-        "widths",
-        "CPU seconds",
-    )
     found = [
         "# Train, prune, retrain: LeNets on MNIST",
         "",
@@ -124,7 +112,7 @@ def lines(rows: list[dict]) -> list[str]:
         "chosen on 5,000 training images that are not trained on.",
         measured_on(rows),
         "",
-        *table(titles, cells),
+        *table(COLUMNS, ([cell(row) for cell in COLUMNS.values()] for row in rows)),
         "",
     ]
     for name, published in PUBLISHED.items():

@@ -1,5 +1,6 @@
 """`kerasprune compress`: a smaller model within a budget, and the report on it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from kerasprune_cli.console import alive, print_json, say
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile, overwrite_option, require_other
-from kerasprune_cli.lazy import core, criteria, graph, keras, kp, recoveries, selection, strategies
+from kerasprune_cli.lazy import core, criteria, evidence, graph, keras, kp, recoveries, selection, strategies
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
     budget_options,
@@ -21,7 +22,7 @@ from kerasprune_cli.options import (
     seed_option,
     selection_options,
 )
-from kerasprune_cli.training import accuracy, require_loss, tuner
+from kerasprune_cli.training import require_loss, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
 
 REPORT = ".report.json"
@@ -83,11 +84,7 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
     if not dry_run:
         require_other(output, model_file.path, overwrite)
-    if source is None and (options["finetune_epochs"] or set(options["recover"]) - {AUTO, NONE}):
-        raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
-    if not budget:
-        names = ", ".join(f"--{name}" for name in measures())
-        raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
+    _require_sense(source, budget, options)
     ways = _ways(options, dry_run)
     if options["loss"] is not None:
         require_loss(options["loss"])
@@ -106,19 +103,25 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
             **ways,
         )
     with alive("Measuring"):
-        measured = {} if dry_run else _accuracies(model, result.model, data)
+        tested = () if dry_run else _tested(model, result.model, data.test, options["loss"])
     if not dry_run:
         _write(result, output)
     if as_json:
-        print_json(_as_data(result, None if dry_run else output, measured))
+        print_json(_as_data(result, None if dry_run else output, data.test, tested))
         return
     click.echo(result.report)
-    if measured:
-        click.echo(
-            f"accuracy on {measured['samples']} samples ({measured['part']} part): "
-            f"{measured['before']:.2%} -> {measured['after']:.2%}"
-        )
+    if tested:
+        click.echo(f"on {data.test.size} samples of the test part: {', '.join(map(str, tested))}")
     say("Nothing was written (--dry-run)." if dry_run else f"Wrote {output} and {report_path(output)}.")
+
+
+def _require_sense(source: str | None, budget: dict, options: dict) -> None:
+    """Raise BadInput where something is missing that other options need."""
+    if source is None and (options["finetune_epochs"] or set(options["recover"]) - {AUTO, NONE}):
+        raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
+    if not budget:
+        names = ", ".join(f"--{name}" for name in measures())
+        raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
 
 
 def report_path(output: Path) -> Path:
@@ -190,14 +193,12 @@ def _trainer(samples: Samples | None, options: dict, seed: int):
     )
 
 
-def _accuracies(before, after, data: Data) -> dict:
-    """How often both models are right; empty where the data has no classes."""
-    part, samples = ("train", data.train) if data.test is None else ("test", data.test)
-    models = [graph.runnable(kp.unroll(model)).runs for model in (before, after)]
-    shares = [accuracy(lambda x, m=model: m.predict(x, verbose=0), samples) for model in models]
-    if None in shares:
-        return {}
-    return {"part": part, "samples": samples.size, "before": shares[0], "after": shares[1]}
+def _tested(before, after, samples: Samples | None, loss: str | None) -> tuple:
+    """Loss and metrics of both models on samples that the compression has not seen; empty where there are none."""
+    if samples is None or samples.y is None:
+        return ()
+    before, after = map(graph.Opened.of, (before, after))
+    return strategies.Judgement.of(before, evidence.Sampling(samples.pair, loss)).measured(after)
 
 
 def _write(result, output: Path) -> None:
@@ -207,10 +208,11 @@ def _write(result, output: Path) -> None:
         report.write_text(result.report.to_json(), encoding="utf-8")
 
 
-def _as_data(result, output: Path | None, measured: dict) -> dict:
+def _as_data(result, output: Path | None, samples: Samples | None, tested: tuple) -> dict:
+    quality = [dataclasses.asdict(each) for each in tested]
     return {
         "output": None if output is None else str(output),
         "report_file": None if output is None else str(report_path(output)),
-        "accuracy": measured or None,
+        "tested": {"samples": samples.size, "quality": quality} if tested else None,
         "report": json.loads(result.report.to_json()),
     }

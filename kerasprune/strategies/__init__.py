@@ -3,6 +3,7 @@
 from kerasprune.strategies.choice import Choice, Way
 from kerasprune.strategies.compress import Compression, compress
 from kerasprune.strategies.iterative import Iterative
+from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.lottery_ticket import LotteryTicket
 from kerasprune.strategies.one_shot import OneShot
 from kerasprune.strategies.rounds import Rounds, State
@@ -16,6 +17,7 @@ __all__ = [
     "Choice",
     "Compression",
     "Iterative",
+    "Judgement",
     "LotteryTicket",
     "OneShot",
     "Rounds",

@@ -56,13 +56,18 @@ class Judgement:
             opened: The smaller model.
             report: The report without it.
         """
+        found = self.measured(opened)
+        samples = 0 if self.quality is None else self.quality.samples
+        return replace(report, quality=found, samples=samples, notes=(*self.notes, *_advice(found)))
+
+    def measured(self, opened: Opened) -> tuple[Measured, ...]:
+        """What was measured before, and now of the smaller model; empty where nothing can be measured."""
         if self.quality is None or self.before is None:
-            return replace(report, notes=self.notes)
+            return ()
         now = self.quality(opened.runs.copy())
-        found = tuple(
+        return tuple(
             Measured(name, value, now[name], self.quality.more_is_better(name)) for name, value in self.before.items()
         )
-        return replace(report, quality=found, samples=self.quality.samples, notes=(*self.notes, *_advice(found)))
 
 
 def _advice(found: tuple[Measured, ...]) -> list[str]:

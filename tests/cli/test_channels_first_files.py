@@ -34,7 +34,7 @@ def test_compress_trains_and_measures(run, first, layout, expected):
         *("--criterion", "taylor", "--finetune-epochs", "1", "--layout", layout, "--json"),
     )
     assert answer.exit_code == 0, answer.output
-    assert json.loads(answer.stdout)["accuracy"]["samples"] == 30
+    assert json.loads(answer.stdout)["report"]["samples"] == 30
     (conv,) = (layer for layer in keras.models.load_model(small).layers if isinstance(layer, layers.Conv2D))
     assert conv.data_format == expected and conv.filters < 8
 

@@ -63,8 +63,13 @@ def test_compress_with_labels_scores_trains_and_measures(run, files, tmp_path):
     )  # fmt: skip
     assert len(told["report"]["steps"]) == 2
     assert "absolute" in told["report"]["settings"]["criterion"]
-    assert told["accuracy"]["part"] == "test" and told["accuracy"]["samples"] == 9
+    assert told["tested"]["samples"] == 9
+    assert [each["name"] for each in told["tested"]["quality"]] == [each["name"] for each in told["report"]["quality"]]
     before, after = keras.saving.load_model(files / "model.keras"), keras.saving.load_model(output)
+    with np.load(files / "data.npz") as data:
+        expected = [model.evaluate(data["x_test"], data["y_test"], verbose=0) for model in (before, after)]
+    loss = next(each for each in told["tested"]["quality"] if each["name"] == "loss")
+    assert [loss["before"], loss["after"]] == [pytest.approx(np.ravel(value)[0], rel=1e-4) for value in expected]
     assert after.optimizer.name == before.optimizer.name and int(after.optimizer.iterations) == 0
 
 
