@@ -9,7 +9,7 @@ from kerasprune.core import DataError
 from kerasprune.evidence.sampling import Sampling
 from kerasprune.graph import align, as_outputs, functional
 
-WITHOUT = "This criterion needs a loss, and the model is not compiled with one."
+WITHOUT = "This needs a loss, and the model is not compiled with one."
 PASS_ONE = "Pass one: loss='sparse_categorical_crossentropy'."
 
 

@@ -1,5 +1,6 @@
 """One forward pass and any number of backward passes: the one thing for which Keras has no words of its own."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -89,9 +90,8 @@ def with_a_tape(model: keras.Model, places: list[keras.Variable], keep: Keep) ->
             first = back(x)
         except tf.errors.OpError as failed:
             raise asked.get("error", failed) from None
-        yield [found.numpy() for found in first]
-        for rows in asked["rows"]:
-            yield [found.numpy() for found in back(x, tf.convert_to_tensor(rows))]
+        later = (back(x, tf.convert_to_tensor(rows)) for rows in asked["rows"])
+        yield from ([found.numpy() for found in each] for each in itertools.chain([first], later))
 
     return run
 

@@ -63,7 +63,7 @@ class Sampling:
             if terms is None:
                 batch = Batch(batch.x)
             elif batch.y is None:
-                raise DataError("This criterion needs labels, and the data has none. Pass data=(x, y).")
+                raise DataError("This needs labels, and the data has none. Pass data=(x, y).")
             else:
                 batch = terms.fitted(batch)
             for start in range(0, batch.size, self.batch_size):

@@ -80,8 +80,8 @@ def finetune(
             then compared channel by channel. Else they can be where both have the same shape.
         validation: Data like `data`, or a float in (0, 1): the share of the arrays that is not trained on, but chooses
             the epoch. Not the test data.
-        loss: A Keras loss by name or as an object, or a structure of these; None for the model's own, or, with a
-            warning, what outputs and labels say.
+        loss: A Keras loss by name or as an object, or a structure of these; None for the model's own, that of a
+            teacher, or, with a warning, what outputs and labels say.
         batch_size: Samples per step, for arrays.
         learning_rate: The highest one.
         warmup: Share of the steps in which the rate rises to it; then it falls to zero along a cosine.
@@ -114,28 +114,19 @@ def finetune(
     _check(model, epochs, precision)
     given = epochs_of(data, validation, batch_size, seed, steps_per_epoch)
     source = model.student if isinstance(model, Pupil) else model
-    losses, weights = _losses(source, loss, data)
+    losses, weights = _losses([source, *keras.tree.flatten(teacher or [])], loss, data)
     trained = copied(source, precision)
     shell = _shell(model, trained, teacher, distill, keep)
     if not given.labelled and not isinstance(shell, Pupil):
         raise DataError("Fine-tuning needs labels, and the data has none. Pass data=(x, y), or a teacher.")
     _seed(shell, seed)
     steps = epochs * given.steps
-    shell.compile(
-        optimizer_for(shell, steps, learning_rate, warmup, weight_decay),
-        smoothed(losses, label_smoothing),
-        loss_weights=weights,
-    )
+    optimizer = optimizer_for(shell, steps, learning_rate, warmup, weight_decay)
+    shell.compile(optimizer, smoothed(losses, label_smoothing), loss_weights=weights)
     choice = _choice(trained, losses, weights, given, batch_size)
+    told = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "shuffle": False, "verbose": 0}
     with countdown("fine-tuning", progress) as advance, following(trained, given.steps):
-        history = shell.fit(
-            given.data,
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[*choice, _Rate(), _Bar(advance, steps), *callbacks],
-        ).history
+        history = shell.fit(given.data, callbacks=[*choice, _Rate(), _Bar(advance, steps), *callbacks], **told).history
     result = trained if precision is None else _like(source, trained)
     compile_like(result, source)
     best = next((each.best_epoch for each in choice if each.best_epoch is not None), epochs - 1)
@@ -151,18 +142,25 @@ def _check(model: keras.Model, epochs: int, precision: str | None) -> None:
         raise OptionError(f"`precision` must be one of {', '.join(POLICIES)}, or None. Received: {precision!r}.")
 
 
-def _losses(model: keras.Model, loss: Any, data: Any) -> tuple[Any, Any]:
-    """The loss, or the losses of the outputs, and what each of them counts."""
+def _losses(models: Sequence[keras.Model], loss: Any, data: Any) -> tuple[Any, Any]:
+    """The loss, or the losses of the outputs, and what each of them counts.
+
+    Args:
+        models: The model, and then its teachers, whose loss is that of a model without one.
+        loss: As in `finetune`.
+        data: Likewise.
+    """
     if loss is not None:
         return loss, None
-    if not getattr(model, "compiled", False) or model.loss is None:
-        if isinstance(data, Iterator):  # nothing can be read of it before the training
-            raise DataError(
-                f"{model.name!r} is not compiled with a loss. Pass one: loss='sparse_categorical_crossentropy'."
-            )
-        chosen = chosen_loss(model, Sampling([next(batches(data, limit=SEEN))]))
-        return chosen.loss, chosen.weights
-    return model.loss, loss_weights(model)
+    for model in models:
+        if getattr(model, "compiled", False) and model.loss is not None:
+            return model.loss, loss_weights(model)
+    if isinstance(data, Iterator):  # nothing can be read of it before the training
+        raise DataError(
+            f"{models[0].name!r} is not compiled with a loss. Pass one: loss='sparse_categorical_crossentropy'."
+        )
+    chosen = chosen_loss(models[0], Sampling([next(batches(data, limit=SEEN))]))
+    return chosen.loss, chosen.weights
 
 
 def _shell(model: keras.Model, trained: keras.Model, teacher: Any, distill: Any, keep: Any) -> keras.Model:

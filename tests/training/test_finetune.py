@@ -142,6 +142,10 @@ def test_data_without_labels_is_enough_for_a_teacher():
     assert min(losses[-5:]) < 0.6 * losses[0]
     with pytest.raises(DataError, match="needs labels"):
         kp.finetune(classifier(), x)
+    plain, other = (keras.Model(model.inputs, model.outputs) for model in (classifier(), classifier(seed=1)))
+    assert not plain.compiled and kp.finetune(plain, x, teacher=classifier(seed=1)).history["loss"]
+    with pytest.raises(DataError, match="not compiled"):
+        kp.finetune(plain, x, teacher=other)
 
 
 def batches_of(kind: str):
