@@ -9,6 +9,8 @@ from kerasprune.sparse.magnitude_weights import MagnitudeWeights
 from kerasprune.sparse.penalized_weights import PenalizedWeights
 from kerasprune.sparse.ranked_weights import RankedWeights
 from kerasprune.sparse.regrown_weights import RegrownWeights
+from kerasprune.sparse.rigl_weights import RigLWeights
+from kerasprune.sparse.set_weights import SetWeights
 from kerasprune.sparse.sparse import Sparse
 from kerasprune.sparse.sparsify import sparsify, weights_left
 from kerasprune.sparse.weight_gates import METHODS, WeightGates
@@ -23,6 +25,8 @@ __all__ = [
     "PenalizedWeights",
     "RankedWeights",
     "RegrownWeights",
+    "RigLWeights",
+    "SetWeights",
     "Sparse",
     "WeightGates",
     "kernel_positions",

@@ -1,7 +1,7 @@
 """How many weights of each kernel are left, where a number is to be left of all."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from kerasprune.core import OptionError, Registry
 # kernels compete for the same places.
 DISTRIBUTIONS: Registry = Registry("distribution")
 Shapes = Sequence[tuple[int, ...]]
-Distribution = Callable[[Shapes], np.ndarray | None]
 
 
 @DISTRIBUTIONS.register("global")
