@@ -182,7 +182,7 @@ def test_images_in_folders_for_training_and_testing(call, tmp_path):
     bad_data.classes(tmp_path / "images" / "test", each=1)
     answer = call(*COMPRESS, "--data", "{tmp}/images", "--pixel-range", "0", "1")
     assert answer.exit_code == 0, answer.output
-    assert "on 3 samples (test part)" in answer.stdout
+    assert "on 3 samples of the test part" in answer.stdout
 
 
 @pytest.mark.parametrize("place", ["images", "images/b"])
