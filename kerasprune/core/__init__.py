@@ -11,9 +11,9 @@ from kerasprune.core.errors import (
     FolderError,
     GraphError,
     KeraspruneError,
-    LabelError,
     ModelFileError,
     OptionError,
+    ValuesError,
     VerificationError,
 )
 from kerasprune.core.files import atomic_path, atomic_paths, require_writable, write_text
@@ -49,7 +49,6 @@ __all__ = [
     "FolderError",
     "GraphError",
     "KeraspruneError",
-    "LabelError",
     "Labels",
     "Measure",
     "ModelFileError",
@@ -59,6 +58,7 @@ __all__ = [
     "Registry",
     "Share",
     "Term",
+    "ValuesError",
     "VerificationError",
     "WeightLabels",
     "Whole",
