@@ -1,6 +1,6 @@
 """The oldest and the newest versions that `setup.cfg` admits, each in a fresh environment.
 
-The oldest are the lower bounds of `setup.cfg`, on the oldest Python; the newest are what pip finds, on every Python. Each
+The oldest are the lower bounds of `setup.cfg`, on the oldest Python; the newest are what pip finds, on every one. Each
 environment is made in a temporary folder, gets the package with its extras, runs `kerasprune demo` and some tests on
 TensorFlow and JAX, and is deleted before the next. Interpreters are looked for on the path and where pyenv keeps them.
 """
@@ -29,6 +29,7 @@ TESTS = (
     "tests/files",
     "tests/recoveries/test_reconstruct.py",
 )
+CONFLICT = "The conflict is caused by:"  # as pip says it
 SHOWN = ("keras", "tensorflow", "jax", "numpy")
 BY_NAME = {f"oldest, Python {PYTHONS[0]}": (PYTHONS[0], True)}
 BY_NAME |= {f"newest, Python {python}": (python, False) for python in PYTHONS}
@@ -75,7 +76,7 @@ def tried(python: str, oldest: bool, demo: bool = True) -> dict:
         words = (f".[{','.join(EXTRAS)}]", "pytest", "hypothesis", "--constraint", str(bounds))
         steps = {"install": _ran([interpreter, "-m", "venv", str(own.parents[1])], tree)}
         if steps["install"] == "ok":
-            steps["install"] = _ran([own, "-m", "pip", "install", "-q", *words], tree)
+            steps["install"] = _ran([own, "-m", "pip", "install", *words], tree)
         if steps["install"] == "ok":
             steps |= _used(own, tree, demo)
         found = json.loads(_output([own, "-m", "pip", "list", "--format=json"])) if own.exists() else []
@@ -129,6 +130,8 @@ def _ran(command: list, folder: Path, **environment: str) -> str:
         return "ok"
     said = (done.stdout + done.stderr).strip().splitlines()
     print("\n".join(said[-40:]), file=sys.stderr)
+    if CONFLICT in said:
+        said = [" and ".join(line.strip() for line in said[said.index(CONFLICT) + 1 :][:3])]
     wrong = [line for line in said if re.search(r"Error|FAILED|^E ", line)]
     return " ".join((wrong or said or ["?"])[-1].split())[:200]
 
