@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasprune.core import DataError, OptionError, accepted, quiet
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened, channels_last, unroll
+from kerasprune.graph import Opened, channels_last, compile_like, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
@@ -157,6 +157,7 @@ def compress(
     choice = choose(rounds, budget, strategy, effort)
     run = choice.way.run
     state = run(choice.way.applied(rounds), budget)
+    compile_like(state.model, state.model)  # what the optimizer has gathered in `train` is no part of a small model
     keep = np.zeros(opened.graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
