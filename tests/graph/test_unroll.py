@@ -227,3 +227,19 @@ def test_a_model_that_cannot_be_unrolled_is_refused_in_one_sentence():
     model.built = True
     with pytest.raises(kp.GraphError, match=r"Loop 'loop' is subclassed and cannot be unrolled: .*functional API"):
         kp.unroll(model, keras.Input((3,)))
+
+
+class Scaled(layers.Layer):
+    """One factor for each entry of the last axis."""
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        return x * self.factor
+
+
+def test_a_factor_keeps_the_sizes_of_all_axes_for_what_follows():
+    image = keras.Input((2, 3, 4))
+    model = keras.Model(image, kp.layers.NeuronMask(axis=1)(Scaled()(image)))
+    assert kp.unroll(model).output.shape == (None, 2, 3, 4)
