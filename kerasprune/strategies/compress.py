@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError, accepted
+from kerasprune.core import DataError, OptionError, accepted, quiet
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
@@ -57,6 +57,7 @@ class Compression:
         return self.record
 
 
+@quiet("tensorflow", "retracing")
 def compress(
     model: keras.Model,
     budget: Budget,

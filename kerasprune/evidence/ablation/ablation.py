@@ -19,7 +19,7 @@ from kerasprune.evidence.output_masks import OutputMasks
 from kerasprune.evidence.progress import tracked
 from kerasprune.evidence.sample_loss import SampleLoss, separable
 from kerasprune.evidence.sampling import Sampling, repeated
-from kerasprune.graph import align, calls_of, functional
+from kerasprune.graph import align_inputs, calls_of, functional
 
 MEBI = 2**20
 
@@ -145,7 +145,7 @@ class Ablation:
         """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the judged outputs."""
         front = self._fronts.get(number)
         if front is None:
-            inputs = align(self.batches[number].x, [tensor.name for tensor in self.inner.inputs])
+            inputs = align_inputs(self.batches[number].x, self.inner.inputs)
             front = self.front.predict_on_batch([*inputs, np.ones_like(row)])  # what is read there, stays
             held = sum(array.nbytes for arrays in self._fronts.values() for array in arrays)
             if held + sum(array.nbytes for array in front) <= self.memory / 2:
