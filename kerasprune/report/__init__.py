@@ -2,14 +2,17 @@
 
 from kerasprune.report.change import Change, LayerChange, Measured
 from kerasprune.report.report import Report, Step
+from kerasprune.report.sensitivity_curves import Curve, Sensitivity
 from kerasprune.report.trajectory import Removal, Trajectory, plot_gain_curves, plot_trajectories
 
 __all__ = [
     "Change",
+    "Curve",
     "LayerChange",
     "Measured",
     "Removal",
     "Report",
+    "Sensitivity",
     "Step",
     "Trajectory",
     "plot_gain_curves",

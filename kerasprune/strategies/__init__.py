@@ -7,6 +7,7 @@ from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.lottery_ticket import LotteryTicket
 from kerasprune.strategies.one_shot import OneShot
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.sensitivity import sensitivity
 from kerasprune.strategies.serial import Serial
 from kerasprune.strategies.strategy import STRATEGIES
 from kerasprune.strategies.tickets import Tickets
@@ -30,6 +31,7 @@ __all__ = [
     "compress",
     "names",
     "register",
+    "sensitivity",
 ]
 
 names = STRATEGIES.names
