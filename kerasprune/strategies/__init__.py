@@ -12,6 +12,8 @@ from kerasprune.strategies.serial import Serial
 from kerasprune.strategies.strategy import STRATEGIES
 from kerasprune.strategies.tickets import Tickets
 from kerasprune.strategies.train_prune_retrain import Thresholds, TrainPruneRetrain
+from kerasprune.strategies.try_and_learn import TryAndLearn
+from kerasprune.strategies.width_search import WidthSearch
 
 __all__ = [
     "STRATEGIES",
@@ -27,7 +29,9 @@ __all__ = [
     "Thresholds",
     "Tickets",
     "TrainPruneRetrain",
+    "TryAndLearn",
     "Way",
+    "WidthSearch",
     "compress",
     "names",
     "register",

@@ -198,6 +198,6 @@ def _left_out(opened: Opened) -> dict[str, str]:
 
 def _result(of: str, criterion: str, tried: Trials | WeightScan, points, whole, curves, left_out) -> Sensitivity:
     samples = sum(batch.size for batch in tried.sampling.batches())
-    metric = tried.metric
+    metric, (loss, value) = tried.metric, whole
     better = more_is_better(metric.name, metric)
-    return Sensitivity(of, criterion, metric.name, better, tuple(points), samples, *whole, curves, left_out)
+    return Sensitivity(of, criterion, metric.name, better, tuple(points), samples, loss, value, curves, left_out)

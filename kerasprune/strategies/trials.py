@@ -54,8 +54,13 @@ class Trials:
 
     def one(self, keep: np.ndarray) -> tuple[float, float]:
         """Loss and metric of the model under any keep: bool (num_ids,)."""
+        value = self.value(keep)
+        return self._weighing.loss(), value
+
+    def value(self, keep: np.ndarray) -> float:
+        """The metric of the model under any keep: bool (num_ids,)."""
         self._switched.keep(keep)
-        return self._weighing.loss(), self._weighing.value(self.metric)
+        return self._weighing.value(self.metric)
 
     def of_groups(self, jobs: Sequence[tuple[int, np.ndarray]], progress: bool = False) -> list[Tried]:
         """Loss and metric under keeps that differ from the whole model in one group each.

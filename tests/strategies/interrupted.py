@@ -7,13 +7,14 @@ import sys
 import numpy as np
 
 import kerasprune as kp
-from kerasprune.strategies import LotteryTicket, TrainPruneRetrain
+from kerasprune.strategies import LotteryTicket, TrainPruneRetrain, TryAndLearn
 from tests.strategies.tasks import fit, network, points
 
 STRATEGIES = {
     "channels": lambda path: LotteryTicket(steps=2, path=path),
     "weights": lambda path: LotteryTicket(of="weights", steps=2, step=3, path=path),
     "retrain": lambda path: TrainPruneRetrain(steps=2, path=path),
+    "agents": lambda path: TryAndLearn(drop=2.0, steps=2, trials=2, start=0.5, path=path),
 }
 
 
