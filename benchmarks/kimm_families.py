@@ -20,5 +20,9 @@ LARGE = {"VGG11": (224, 224, 3)}  # the smallest that its head takes
 def kimm_family(kimm: Any, name: str):
     """The model without a softmax, behind which differences vanish."""
     return getattr(kimm.models, name)(
-        input_shape=LARGE.get(name, IMAGE), include_preprocessing=False, weights=None, classes=10, classifier_activation=None
+        input_shape=LARGE.get(name, IMAGE),
+        include_preprocessing=False,
+        weights=None,
+        classes=10,
+        classifier_activation=None,
     )

@@ -29,6 +29,11 @@ class Leeway:
     cuts: np.ndarray
     reason: str
 
+    @property
+    def widths(self) -> list[int]:
+        """How many channels may be left, falling."""
+        return [self.group.width - self.forced, *(self.group.width - int(cut) for cut in self.cuts)]
+
 
 @dataclass(frozen=True)
 class Constraints:
