@@ -1,7 +1,7 @@
 """From a model and a budget to a verified smaller model and the report on it."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.widths import width_notes
 from kerasprune.training import Distill
 from kerasprune.training.distill import resolve_distill
 
@@ -112,7 +113,8 @@ def compress(
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
             `channels_last(model)`: no channels stay because TensorFlow cannot do without them in channels first.
             Inputs, outputs and data are those of `model`.
-        **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
+        **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`. `round_to` is
+            "auto" here, widths that kernels compute in one go; 1 where a published strategy removes single channels.
 
     Returns:
         The model, what was kept, and the report.
@@ -137,6 +139,7 @@ def compress(
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
     check_names(criterion, strategy, effort)
     criterion = defaults(strategy).get("criterion", AUTO) if criterion == AUTO else criterion
+    selection = _rounded(selection, strategy)
     recover = _chosen(recover, strategy, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
     teaching = _teaching(distill, train)
@@ -163,8 +166,16 @@ def compress(
         ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
     )
     why = str(choice) if criterion == AUTO or choice.tried else ""
-    report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
+    report = Report.of(opened.graph, keep, settings, state.steps, why)
+    report = replace(report, notes=tuple(width_notes(opened.graph, keep, budget, selection)))
+    report = judge.after(state.opened, report)
     return Compression(state.model, keep, report, state.record, choice)
+
+
+def _rounded(selection: Mapping[str, Any], strategy: str | Callable) -> dict[str, Any]:
+    """The options of `select` with the widths rounded as suits the strategy, where nothing was said."""
+    usual = defaults(strategy).get("round_to", AUTO)
+    return dict(selection) if usual == 1 else {"round_to": usual, **selection}
 
 
 def _unusual(**settings: Any) -> dict[str, Any]:
