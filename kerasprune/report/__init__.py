@@ -2,6 +2,7 @@
 
 from kerasprune.report.change import Change, LayerChange, Measured
 from kerasprune.report.report import Report, Step
+from kerasprune.report.timed import Timed
 from kerasprune.report.trajectory import Removal, Trajectory, plot_gain_curves, plot_trajectories
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Removal",
     "Report",
     "Step",
+    "Timed",
     "Trajectory",
     "plot_gain_curves",
     "plot_trajectories",

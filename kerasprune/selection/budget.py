@@ -118,9 +118,9 @@ class Budget:
             for name, value in self.counted.items()
         }
 
-    def fractions(self, graph: ChannelGraph) -> dict[str, float]:
+    def fractions(self, graph: ChannelGraph) -> dict[str, Any]:
         """The limits as fractions kept of the model of this graph, by name; at most 1. That of a latency stays."""
-        found = {name: self.share(name, graph, graph.keep_all())[1] for name in self.counted}
+        found: dict[str, Any] = {name: self.share(name, graph, graph.keep_all())[1] for name in self.counted}
         return found if self.latency is None else {**found, LATENCY: self.latency}
 
     def share(self, name: str, graph: ChannelGraph, keep: np.ndarray) -> tuple[float, float]:

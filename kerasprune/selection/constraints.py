@@ -59,8 +59,7 @@ class Constraints:
     def __post_init__(self):
         if not (_is_count(self.round_to) or self.round_to == AUTO):
             raise BudgetError(
-                "`round_to` must be a whole number of at least 1, or 'auto'. "
-                f"Received: round_to={self.round_to!r}."
+                f"`round_to` must be a whole number of at least 1, or 'auto'. Received: round_to={self.round_to!r}."
             )
         if not (_is_count(self.min_width) or _is_fraction(self.min_width)):
             raise BudgetError(

@@ -60,7 +60,7 @@ def select(
     """
     require_budget(budget)
     order_by = RANKINGS[ranking]
-    scores = _checked(graph, scores)
+    scores = checked(graph, scores)
     leeways = Constraints(round_to, min_width, protect, overrides).leeways(graph, scores)
     saved = costs(graph, budget)
     queue = Queue.build(leeways, scores, saved, order_by)
@@ -84,7 +84,12 @@ def select(
     return keep_after(fewest)
 
 
-def _checked(graph: ChannelGraph, scores) -> np.ndarray:
+def checked(graph: ChannelGraph, scores) -> np.ndarray:
+    """The scores as float (num_ids,).
+
+    Raises:
+        BudgetError: They have another shape, or hold NaN for what may go.
+    """
     scores = np.asarray(scores, float)
     if scores.shape != (graph.num_ids,):
         raise BudgetError(

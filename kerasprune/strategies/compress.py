@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,8 +16,10 @@ from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
+from kerasprune.strategies.latency import LatencySearch, stopwatch_for
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.widths import width_notes
+from kerasprune.tflite import Timing, resolve_timing
 from kerasprune.training import Distill
 from kerasprune.training.distill import resolve_distill
 
@@ -75,6 +78,7 @@ def compress(
     effort: str = "normal",
     progress: bool = False,
     layout: str = "own",
+    latency: Timing | Callable[[Path], float] | str | None = None,
     **selection,
 ) -> Compression:
     """Make a smaller model that is within the budget.
@@ -113,6 +117,10 @@ def compress(
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
             `channels_last(model)`: no channels stay because TensorFlow cannot do without them in channels first.
             Inputs, outputs and data are those of `model`.
+        latency: How files are timed for a budget that limits the latency, and for the report where it does not: a
+            `Timing`; a function that gets the path of a `.tflite` file and returns milliseconds; or a command line with
+            `{model}` in the place of the path that prints them. None times float32 files on one thread of this machine,
+            where the budget asks for it.
         **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`. `round_to` is
             "auto" here, widths that kernels compute in one go; 1 where a published strategy removes single channels.
 
@@ -143,6 +151,7 @@ def compress(
     recover = _chosen(recover, strategy, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
     teaching = _teaching(distill, train)
+    timing = None if latency is None and budget.latency is None else resolve_timing(latency)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
     opened = Opened.of(_laid_out(model, layout))
     judge = Judgement.of(opened, sampling)
@@ -156,19 +165,24 @@ def compress(
         recover=recoveries,
         selection=selection,
     )
-    choice = choose(rounds, budget, strategy, effort)
-    run = choice.way.run
-    state = run(choice.way.applied(rounds), budget)
-    keep = np.zeros(opened.graph.num_ids, bool)
-    keep[state.origin] = True
+    with stopwatch_for(opened, timing, seed) as stopwatch:
+        goal = budget if stopwatch is None else budget.with_latency(stopwatch.whole)
+        search = None if stopwatch is None else LatencySearch(stopwatch, stopwatch.costs(), goal, progress)
+        rounds = replace(rounds, latency=search)
+        choice = choose(rounds, goal, strategy, effort)
+        run = choice.way.run
+        state = run(choice.way.applied(rounds), goal)
+        keep = np.zeros(opened.graph.num_ids, bool)
+        keep[state.origin] = True
+        timed = None if search is None else search.measured(state.model, keep)
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     settings |= _unusual(
         ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
     )
     why = str(choice) if criterion == AUTO or choice.tried else ""
     report = Report.of(opened.graph, keep, settings, state.steps, why)
-    report = replace(report, notes=tuple(width_notes(opened.graph, keep, budget, selection)))
-    report = judge.after(state.opened, report)
+    notes = width_notes(opened.graph, keep, budget, selection)
+    report = judge.after(state.opened, replace(report, latency=timed, notes=tuple(notes)))
     return Compression(state.model, keep, report, state.record, choice)
 
 
