@@ -63,8 +63,7 @@ class Budget:
             if name == LATENCY and isinstance(value, str):
                 milliseconds(value)
                 continue
-            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or value <= 0:
+            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
                 raise BudgetError(
                     f"`{name}` must be in (0, 1] (the fraction kept) or above 1 (absolute). "
                     f"Received: {name}={value!r}. To keep 50 % use {name}=0.5."
