@@ -4,6 +4,7 @@ from kerasprune.report.change import Change, LayerChange, Measured
 from kerasprune.report.learning import GroupLearned, Learning
 from kerasprune.report.report import Report, Step
 from kerasprune.report.sensitivity_curves import Curve, Sensitivity
+from kerasprune.report.timed import Timed
 from kerasprune.report.trajectory import Removal, Trajectory, plot_gain_curves, plot_trajectories
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Report",
     "Sensitivity",
     "Step",
+    "Timed",
     "Trajectory",
     "plot_gain_curves",
     "plot_trajectories",

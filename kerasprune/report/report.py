@@ -13,6 +13,7 @@ from kerasprune.core import MEASURES, ChannelGraph, Whole, table, write_text
 from kerasprune.graph import Opened
 from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, Measured, layer_changes
+from kerasprune.report.timed import Timed
 from kerasprune.slimming import verify
 from kerasprune.slimming.opening import with_masks
 from kerasprune.slimming.slim import shrink
@@ -83,6 +84,7 @@ class Report:
         samples: How many samples these were measured on.
         notes: What else the user should know, such as a loss that was inferred.
         choice: What was chosen where nothing was given, and why; empty where everything was given.
+        latency: How long the model took and takes once it is exported; None where it was not timed.
 
     Example:
 
@@ -104,6 +106,7 @@ class Report:
     samples: int = 0
     notes: tuple[str, ...] = ()
     choice: str = ""
+    latency: Timed | None = None
 
     @classmethod
     def of(
@@ -199,6 +202,8 @@ class Report:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
         if self.quality:
             lines.append(f"on {self.samples:,} samples: {', '.join(map(str, self.quality))}")
+        if self.latency is not None:
+            lines += self.latency.remarks() + self.latency.why_not_faster(self.macs.kept)
         lines += self.notes
         for repair in self.steps[-1].repairs if self.steps else ():
             lines.append(f"recovery: {repair}")

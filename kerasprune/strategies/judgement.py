@@ -63,7 +63,7 @@ class Judgement:
         """
         found = self.measured(opened)
         samples = 0 if self.quality is None else self.quality.samples
-        return replace(report, quality=found, samples=samples, notes=(*self.notes, *_advice(found)))
+        return replace(report, quality=found, samples=samples, notes=(*self.notes, *report.notes, *_advice(found)))
 
     def measured(self, opened: Opened) -> tuple[Measured, ...]:
         """What was measured before, and now of the smaller model; empty where nothing can be measured."""

@@ -15,7 +15,7 @@ _TRANSLATORS = ("DEQUANTIZE", "QUANTIZE")
 
 
 @functools.cache
-def _schema() -> ModuleType:
+def schema() -> ModuleType:
     """The classes of the file format."""
     return needed("ai_edge_litert.schema_py_generated")
 
@@ -23,13 +23,13 @@ def _schema() -> ModuleType:
 @functools.cache
 def _op_names() -> dict[int, str]:
     """The built-in ops: code to name."""
-    return {code: name for name, code in vars(_schema().BuiltinOperator).items() if isinstance(code, int)}
+    return {code: name for name, code in vars(schema().BuiltinOperator).items() if isinstance(code, int)}
 
 
 @functools.cache
 def _floats() -> tuple[int, ...]:
     """The codes of the floating types."""
-    types = _schema().TensorType
+    types = schema().TensorType
     return types.FLOAT16, types.FLOAT32, types.FLOAT64
 
 
@@ -59,9 +59,9 @@ def parse(content: bytes, origin: str = "the TFLite model") -> Any:
     """
     if content[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{origin} is no TFLite model: it lacks the identifier 'TFL3' ({len(content)} bytes).")
-    schema = _schema()  # before `try`: that it is missing is no damage of the file
+    root = schema().ModelT  # before `try`: that it is missing is no damage of the file
     try:
-        model = schema.ModelT.InitFromPackedBuf(content)
+        model = root.InitFromPackedBuf(content)
     except (struct.error, IndexError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"{origin} is a damaged TFLite model ({len(content)} bytes): {error}.") from error
     if not model.subgraphs or not model.operatorCodes:
@@ -79,12 +79,22 @@ def with_signature(content: bytes, inputs: Sequence[str], outputs: Sequence[str]
     """
     model = parse(content)
     graph = model.subgraphs[0]
-    signature = _schema().SignatureDefT()
+    signature = schema().SignatureDefT()
     signature.signatureKey = "serving_default"
     signature.inputs = _rename(graph, graph.inputs, inputs)
     signature.outputs = _rename(graph, graph.outputs, outputs)
     model.signatureDefs = [signature]
-    builder = _aligned_builder()(len(content) + 4096)
+    return packed(model, len(content))
+
+
+def packed(model: Any, size: int = 0) -> bytes:
+    """A tree of `schema` objects as the bytes of a file.
+
+    Args:
+        model: The root of the tree.
+        size: About how many bytes it will be.
+    """
+    builder = _aligned_builder()(size + 4096)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
 
@@ -146,7 +156,7 @@ def output_steps(model: Any) -> dict[str, float]:
 def _op_name(model, operator) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill the deprecated field only
-    if builtin == _schema().BuiltinOperator.CUSTOM:
+    if builtin == schema().BuiltinOperator.CUSTOM:
         return _text(code.customCode)
     return _op_names().get(builtin, f"BUILTIN_{builtin}")
 
@@ -160,7 +170,7 @@ def _rename(graph, indices, names) -> list:
     entries = []
     for index, name in zip(indices, names, strict=True):
         graph.tensors[index].name = name
-        entry = _schema().TensorMapT()
+        entry = schema().TensorMapT()
         entry.name, entry.tensorIndex = name, int(index)
         entries.append(entry)
     return entries
