@@ -3,7 +3,7 @@
 import functools
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -99,6 +99,24 @@ def packed(model: Any, size: int = 0) -> bytes:
     return bytes(builder.Output())
 
 
+def with_integer_inputs(content: bytes, types: Mapping[int, str]) -> bytes:
+    """The same model, which takes integers as they are at some of its inputs that take their values as float32.
+
+    Args:
+        content: A model whose graph quantizes these inputs first.
+        types: Place of an input to the name of the integer type.
+    """
+    model = parse(content)
+    graph, schema = model.subgraphs[0], _schema()
+    for place, name in types.items():
+        tensor = graph.tensors[graph.inputs[place]]
+        if tensor.type == schema.TensorType.FLOAT32:
+            tensor.type = getattr(schema.TensorType, name.upper())
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [1.0], [0]
+    return packed(model, len(content))
+
+
 def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
     """Each op of a parsed model, all graphs included.
 
@@ -131,14 +149,18 @@ def signature_tensors(model: Any) -> tuple[dict[str, int], dict[str, int]]:
     graph = model.subgraphs[0]
     if model.signatureDefs:
         signature = model.signatureDefs[0]
-        names = {entry.tensorIndex: _text(entry.name) for entry in (*signature.inputs, *signature.outputs)}
-    else:
-        names = {}
+        return _in_order(signature.inputs, graph.inputs), _in_order(signature.outputs, graph.outputs)
     inputs, outputs = (
-        {names.get(int(i), _text(graph.tensors[i].name)): int(i) for i in indices}
-        for indices in (graph.inputs, graph.outputs)
+        {_text(graph.tensors[i].name): int(i) for i in indices} for indices in (graph.inputs, graph.outputs)
     )
     return inputs, outputs
+
+
+def _in_order(entries: Sequence[Any], indices: Sequence[int]) -> dict[str, int]:
+    """Name to tensor of the entries of a signature, in the order of the graph; two names may share a tensor."""
+    places = {int(index): place for place, index in enumerate(indices)}
+    ordered = sorted(entries, key=lambda entry: places[int(entry.tensorIndex)])
+    return {_text(entry.name): int(entry.tensorIndex) for entry in ordered}
 
 
 def output_steps(model: Any) -> dict[str, float]:
