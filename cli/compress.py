@@ -25,7 +25,7 @@ from kerasprune_cli.options import (
 from kerasprune_cli.training import require_loss, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
 
-REPORT = ".report.json"
+REPORTS = (".report.json", ".report.html")  # for machines, and for people
 AUTO = "auto"
 NONE = "none"  # of --recover
 
@@ -33,7 +33,10 @@ NONE = "none"  # of --recover
 @click.command("compress")
 @model_argument
 @click.option(
-    "-o", "--output", type=OutputFile(".keras", beside=REPORT), help="The smaller model; its report goes beside it."
+    "-o",
+    "--output",
+    type=OutputFile(".keras", beside=REPORTS),
+    help="The smaller model; its report goes beside it, as JSON and as a page.",
 )
 @overwrite_option
 @budget_options
@@ -78,7 +81,7 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
     """Remove channels from MODEL until it is within the budget, and write a smaller model of stock Keras layers.
 
     The smaller model is checked against the model with the removed channels masked. A report on every layer is written
-    beside it, as NAME.report.json.
+    beside it, as NAME.report.json, and as NAME.report.html for a browser.
     """
     if output is None and not dry_run:
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
@@ -112,7 +115,11 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
     click.echo(result.report)
     if tested:
         click.echo(f"on {data.test.size} samples of the test part: {', '.join(map(str, tested))}")
-    say("Nothing was written (--dry-run)." if dry_run else f"Wrote {output} and {report_path(output)}.")
+    say(
+        "Nothing was written (--dry-run)."
+        if dry_run
+        else f"Wrote {', '.join(map(str, (output, *report_paths(output))))}."
+    )
 
 
 def _require_sense(source: str | None, budget: dict, options: dict) -> None:
@@ -124,9 +131,9 @@ def _require_sense(source: str | None, budget: dict, options: dict) -> None:
         raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
 
 
-def report_path(output: Path) -> Path:
-    """Where the report on a model goes: small.keras has small.report.json."""
-    return output.with_suffix(REPORT)
+def report_paths(output: Path) -> list[Path]:
+    """Where the reports on a model go: small.keras has small.report.json and small.report.html."""
+    return [output.with_suffix(suffix) for suffix in REPORTS]
 
 
 def _ways(options: dict, dry_run: bool) -> dict:
@@ -202,17 +209,19 @@ def _tested(before, after, samples: Samples | None, loss: str | None) -> tuple:
 
 
 def _write(result, output: Path) -> None:
-    """The model and its report, both or none."""
-    with core.atomic_paths(output, report_path(output)) as (model, report):
+    """The model and its reports, all or none."""
+    with core.atomic_paths(output, *report_paths(output)) as (model, *reports):
         kp.save_model(result.model, model)
-        report.write_text(result.report.to_json(), encoding="utf-8")
+        for report in reports:
+            result.report.save(report)
 
 
 def _as_data(result, output: Path | None, samples: Samples | None, tested: tuple) -> dict:
     quality = [dataclasses.asdict(each) for each in tested]
+    paths = [None] * len(REPORTS) if output is None else map(str, report_paths(output))
     return {
         "output": None if output is None else str(output),
-        "report_file": None if output is None else str(report_path(output)),
+        **dict(zip(("report_file", "report_page"), paths, strict=True)),
         "tested": {"samples": samples.size, "quality": quality} if tested else None,
         "report": json.loads(result.report.to_json()),
     }

@@ -17,9 +17,10 @@ from kerasprune.core import (
     ModelFileError,
     OptionError,
     VerificationError,
+    plot,
 )
 from kerasprune.criteria import score
-from kerasprune.explanation import Explanation, explain, plot
+from kerasprune.explanation import Explanation, explain
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll

@@ -29,6 +29,7 @@ from kerasprune.core.graph import (
 from kerasprune.core.measure import MEASURES, Measure, measure
 from kerasprune.core.names import Names, name_of
 from kerasprune.core.options import accepted, option_names
+from kerasprune.core.plot import PLOTS, plot, plots_of
 from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
 from kerasprune.core.table import table
@@ -36,6 +37,7 @@ from kerasprune.core.temporary import temporary_folder
 
 __all__ = [
     "MEASURES",
+    "PLOTS",
     "Batch",
     "BudgetError",
     "CallLabels",
@@ -73,6 +75,8 @@ __all__ = [
     "measure",
     "name_of",
     "option_names",
+    "plot",
+    "plots_of",
     "quiet",
     "require_limit",
     "require_writable",

@@ -1,7 +1,7 @@
 """From a model and a budget to a verified smaller model and the report on it."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -152,6 +152,7 @@ def compress(
         verify=verify,
         recover=recoveries,
         selection=selection,
+        judge=judge,
     )
     choice = choose(rounds, budget, strategy, effort)
     run = choice.way.run
@@ -164,6 +165,9 @@ def compress(
     )
     why = str(choice) if criterion == AUTO or choice.tried else ""
     report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
+    report = replace(
+        report, name=model.name, limits=budget.limits(opened.graph), tried=choice.tried, failed=choice.failed
+    )
     return Compression(state.model, keep, report, state.record, choice)
 
 

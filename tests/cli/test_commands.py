@@ -51,7 +51,7 @@ def test_compress_writes_a_stock_model_within_the_budget_and_its_report(run, fil
     assert report["macs"]["before"] == 3480 and report["macs"]["after"] <= 1740
     assert small.count_params() == report["params"]["after"] < 723
     assert small.loss == "sparse_categorical_crossentropy"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.keras", "small.report.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.keras", "small.report.html", "small.report.json"]
 
 
 def test_compress_with_labels_scores_trains_and_measures(run, files, tmp_path):
