@@ -16,6 +16,7 @@ from kerasprune.core import (
     KeraspruneError,
     ModelFileError,
     OptionError,
+    PlanError,
     VerificationError,
     plot,
 )
@@ -24,6 +25,7 @@ from kerasprune.explanation import Explanation, explain
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll
+from kerasprune.plans import Plan
 from kerasprune.recoveries import recalibrate, reconstruct
 from kerasprune.report import Report
 from kerasprune.selection import Budget, select
@@ -51,6 +53,8 @@ __all__ = [
     "KeraspruneError",
     "ModelFileError",
     "OptionError",
+    "Plan",
+    "PlanError",
     "Report",
     "Rerank",
     "VerificationError",

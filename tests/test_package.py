@@ -22,11 +22,13 @@ HEAVY = {
     "click",
     "flatbuffers",
     "matplotlib",
+    "pydantic",
     "rich",
     "scipy",
     "tensorflow",
     "tensorflow_model_optimization",
     "tf_keras",
+    "yaml",
 }
 
 

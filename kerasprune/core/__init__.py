@@ -13,6 +13,7 @@ from kerasprune.core.errors import (
     KeraspruneError,
     ModelFileError,
     OptionError,
+    PlanError,
     VerificationError,
 )
 from kerasprune.core.files import atomic_path, atomic_paths, require_writable, write_text
@@ -56,6 +57,7 @@ __all__ = [
     "Names",
     "OptionError",
     "Pick",
+    "PlanError",
     "Registry",
     "Share",
     "Term",

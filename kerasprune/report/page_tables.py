@@ -34,7 +34,7 @@ def layers(report: "Report") -> Markup | None:
         shown.append(
             tag("details", tag("summary", title), _table(report, same, title), open=None if changed else "open")
         )
-    about = "In the order in which they run; MACs are multiply-accumulates for one sample. The largest layer fills its bar."
+    about = "In the order in which they run; MACs are multiply-accumulates of one sample. The largest fills its bar."
     return section("Layer by layer", about, key, *shown, anchor="layers")
 
 

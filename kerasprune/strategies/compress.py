@@ -15,6 +15,7 @@ from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
+from kerasprune.strategies.made_by import made_by
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.training import Distill
 from kerasprune.training.distill import resolve_distill
@@ -156,7 +157,8 @@ def compress(
     )
     choice = choose(rounds, budget, strategy, effort)
     run = choice.way.run
-    state = run(choice.way.applied(rounds), budget)
+    rounds = choice.way.applied(rounds)
+    state = run(rounds, budget)
     keep = np.zeros(opened.graph.num_ids, bool)
     keep[state.origin] = True
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
@@ -166,7 +168,12 @@ def compress(
     why = str(choice) if criterion == AUTO or choice.tried else ""
     report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
     report = replace(
-        report, name=model.name, limits=budget.limits(opened.graph), tried=choice.tried, failed=choice.failed
+        report,
+        name=model.name,
+        limits=budget.limits(opened.graph),
+        tried=choice.tried,
+        failed=choice.failed,
+        plan=made_by(rounds, choice.way, budget, sampling, layout),
     )
     return Compression(state.model, keep, report, state.record, choice)
 
