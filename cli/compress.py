@@ -191,11 +191,14 @@ def _recover(names: tuple[str, ...]):
 
 def _teaching(options: dict):
     """How the model teaches the smaller one; False where it does not."""
-    if options["distill_settings"] and not options["distill"]:
-        raise BadInput("--distill-option says how the model teaches: add --distill.")
-    if options["distill"] and not options["finetune_epochs"]:
-        raise BadInput("--distill is for the fine-tuning: say how long, for example --finetune-epochs 2.")
-    if not options["distill"]:
+    wanted = options["distill"] or (options["distill"] is None and bool(options["distill_settings"]))
+    if wanted and not options["finetune_epochs"]:
+        raise BadInput(
+            "--distill and --distill-option are for the fine-tuning: say how long, as in --finetune-epochs 2."
+        )
+    if options["distill_settings"] and options["distill"] is False:
+        raise BadInput("--distill-option says how the model teaches, and --no-distill that it does not.")
+    if options["distill"] is False or not options["finetune_epochs"]:
         return False
     return build({"distill": kp.Distill}, "distill", options["distill_settings"])
 

@@ -188,7 +188,9 @@ finetune_options = _together(
         help="Share of the labelled data that is not trained on; the weights of the epoch that is best on it are kept.",
     ),
     click.option(
-        "--distill", is_flag=True, help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation)."
+        "--distill/--no-distill",
+        default=None,
+        help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation).  [default: with epochs]",
     ),
     click.option(
         "--distill-option",

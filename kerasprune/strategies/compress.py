@@ -17,6 +17,7 @@ from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defa
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.made_by import made_by
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.training import standard_training
 from kerasprune.training import Distill
 from kerasprune.training.distill import resolve_distill
 
@@ -63,9 +64,9 @@ def compress(
     criterion: str | Callable = "auto",
     strategy: str | Callable[[Rounds, Budget], State] = "auto",
     data: Any = None,
-    train: Callable[..., keras.Model | None] | None = None,
+    train: str | Callable[..., keras.Model | None] | None = None,
     *,
-    distill: bool | Distill = False,
+    distill: bool | Distill | None = None,
     loss: Any = None,
     batch_size: int = 32,
     limit: int | None = None,
@@ -92,9 +93,12 @@ def compress(
             is compiled with, else what outputs and labels ask for.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
             trained model, of the same architecture. A `LotteryTicket(step=k)` calls it once with `stop=k`, to train
-            that many steps, and then with `start=k`, to train from there to the end.
+            that many steps, and then with `start=k`, to train from there to the end. "auto" is `finetune` on the data,
+            for 1, 3 or 10 epochs as the effort says, of which a tenth of the samples chooses the best where there are
+            500 with labels.
         distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so,
-            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
+            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options. None lets it teach where
+            `train` is "auto".
         loss: As in `score`.
         batch_size: As in `score`.
         limit: As in `score`.
@@ -107,7 +111,7 @@ def compress(
             `Reconstruct(damping=1e-3)`, or several of these; needs `data`. "auto" is "reconstruct" where there is data,
             () is nothing.
         effort: How much is tried where something is "auto": "quick" tries nothing, "normal" some criteria, "thorough"
-            these in one round and in several.
+            these in one round and in several; and how long `train="auto"` trains.
         progress: Whether to show progress bars.
         layout: "own" gives a model in the layout that `model` has; where the backend cannot run it, all that has to
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
@@ -140,7 +144,7 @@ def compress(
     criterion = defaults(strategy).get("criterion", AUTO) if criterion == AUTO else criterion
     recover = _chosen(recover, strategy, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
-    teaching = _teaching(distill, train)
+    teaching = _teaching(train == AUTO if distill is None else distill, train)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
     opened = Opened.of(_laid_out(model, layout))
     judge = Judgement.of(opened, sampling)
@@ -148,7 +152,7 @@ def compress(
         opened=opened,
         criterion=criterion,
         sampling=judge.sampling,
-        trainer=train,
+        trainer=_trainer(train, judge.sampling, effort),
         distill=teaching,
         verify=verify,
         recover=recoveries,
@@ -178,6 +182,17 @@ def compress(
     return Compression(state.model, keep, report, state.record, choice)
 
 
+def _trainer(train: Any, sampling: Sampling, effort: str) -> Callable | None:
+    """What trains a model after every cut."""
+    if train is None or callable(train):
+        return train
+    if train != AUTO:
+        raise OptionError(f"`train` must be a function of a model, {AUTO!r} or None. Received: train={train!r}.")
+    if sampling.data is None:
+        raise DataError("`train='auto'` needs data. Pass data=(x, y), or x alone: then the model itself teaches.")
+    return standard_training(sampling, effort)
+
+
 def _unusual(**settings: Any) -> dict[str, Any]:
     """The settings that are not what they are for most, and so are worth a word in the report."""
     usual = {"ranking": "global", "layout": "own", "recover": "", "distill": None}
@@ -190,7 +205,7 @@ def _laid_out(model: keras.Model, layout: str) -> keras.Model:
     return channels_last(unroll(model)) if layout == "channels_last" else model
 
 
-def _teaching(distill: bool | Distill, train: Callable | None) -> Distill | None:
+def _teaching(distill: bool | Distill, train: str | Callable | None) -> Distill | None:
     teaching = resolve_distill(distill)
     if teaching is not None and train is None:
         raise OptionError(
