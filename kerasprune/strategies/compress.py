@@ -17,6 +17,7 @@ from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.latency import LatencySearch, stopwatch_for
+from kerasprune.strategies.made_by import made_by
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.training import standard_training
 from kerasprune.strategies.widths import width_notes
@@ -169,6 +170,7 @@ def compress(
         verify=verify,
         recover=recoveries,
         selection=selection,
+        judge=judge,
     )
     with stopwatch_for(opened, timing, seed) as stopwatch:
         goal = budget if stopwatch is None else budget.with_latency(stopwatch.whole)
@@ -176,7 +178,8 @@ def compress(
         rounds = replace(rounds, latency=search)
         choice = choose(rounds, goal, strategy, effort)
         run = choice.way.run
-        state = run(choice.way.applied(rounds), goal)
+        rounds = choice.way.applied(rounds)
+        state = run(rounds, goal)
         keep = np.zeros(opened.graph.num_ids, bool)
         keep[state.origin] = True
         timed = None if search is None else search.measured(state.model, keep)
@@ -185,9 +188,17 @@ def compress(
         ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
     )
     why = str(choice) if criterion == AUTO or choice.tried else ""
-    report = Report.of(opened.graph, keep, settings, state.steps, why)
-    notes = width_notes(opened.graph, keep, budget, selection)
-    report = judge.after(state.opened, replace(report, latency=timed, notes=tuple(notes)))
+    report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
+    report = replace(
+        report,
+        name=model.name,
+        limits=goal.limits(opened.graph),
+        tried=choice.tried,
+        failed=choice.failed,
+        latency=timed,
+        notes=(*width_notes(opened.graph, keep, budget, selection), *report.notes),
+        plan=made_by(rounds, choice.way, budget, sampling, layout),
+    )
     return Compression(state.model, keep, report, state.record, choice)
 
 

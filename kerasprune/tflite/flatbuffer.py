@@ -107,12 +107,12 @@ def with_integer_inputs(content: bytes, types: Mapping[int, str]) -> bytes:
         types: Place of an input to the name of the integer type.
     """
     model = parse(content)
-    graph, schema = model.subgraphs[0], _schema()
+    graph, types_of = model.subgraphs[0], schema()
     for place, name in types.items():
         tensor = graph.tensors[graph.inputs[place]]
-        if tensor.type == schema.TensorType.FLOAT32:
-            tensor.type = getattr(schema.TensorType, name.upper())
-            tensor.quantization = schema.QuantizationParametersT()
+        if tensor.type == types_of.TensorType.FLOAT32:
+            tensor.type = getattr(types_of.TensorType, name.upper())
+            tensor.quantization = types_of.QuantizationParametersT()
             tensor.quantization.scale, tensor.quantization.zeroPoint = [1.0], [0]
     return packed(model, len(content))
 
