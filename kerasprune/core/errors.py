@@ -25,6 +25,10 @@ class OptionError(KeraspruneError, ValueError):
     """An argument is out of its range, or of another kind, or a name is not known; the text says what is expected."""
 
 
+class PlanError(KeraspruneError, ValueError):
+    """A plan is no YAML or JSON, or something in it is wrong; one line for every mistake, with its line and key."""
+
+
 class ModelFileError(KeraspruneError, ValueError):
     """A file is missing, damaged, or holds no model."""
 
