@@ -29,7 +29,7 @@ from kerasprune.selection import Budget, select
 from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
 from kerasprune.strategies import Compression, compress
-from kerasprune.tflite import benchmark, export
+from kerasprune.tflite import Timing, adb, benchmark, export
 from kerasprune.training import Distill, Finetuned, finetune
 
 __all__ = [
@@ -52,7 +52,9 @@ __all__ = [
     "OptionError",
     "Report",
     "Rerank",
+    "Timing",
     "VerificationError",
+    "adb",
     "benchmark",
     "channels_last",
     "compress",

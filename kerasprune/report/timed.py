@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _NAMED = 4  # layers in a sentence
+_CLOSE = 0.05  # of what was allowed: a result that is further away says so
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Timed:
     def remarks(self) -> list[str]:
         """Sentences for a report."""
         allowed = "" if self.allowed is None else f" where {self.allowed:.1%} was allowed"
+        if self.allowed is not None and abs(self.kept / self.allowed - 1) > _CLOSE:
+            allowed += ", which is no nearer with the widths that there are"
         lines = [f"latency: {self.before:.4g} ms -> {self.after:.4g} ms, {self.kept:.1%} kept{allowed} ({self.how})"]
         costly = self._costly()
         if costly:
@@ -43,7 +46,7 @@ class Timed:
         Args:
             macs_kept: The fraction of the multiply-accumulates that is left.
         """
-        if self.kept <= 1.15 * macs_kept:
+        if self.kept <= (1.15 * macs_kept if self.allowed is None else (1 + _CLOSE) * self.allowed):
             return []
         what = "is smaller but not faster" if self.kept > 0.97 else "lost more of its size than of its time"
         found = f"the model {what}: {macs_kept:.1%} of the MACs are left and {self.kept:.1%} of the time"

@@ -174,14 +174,14 @@ def compress(
         state = run(choice.way.applied(rounds), goal)
         keep = np.zeros(opened.graph.num_ids, bool)
         keep[state.origin] = True
-        timed = None if search is None else search.measured(state.model, keep)
+        timed = None if search is None else search.measured(keep)
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     settings |= _unusual(
         ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
     )
     why = str(choice) if criterion == AUTO or choice.tried else ""
     report = Report.of(opened.graph, keep, settings, state.steps, why)
-    notes = width_notes(opened.graph, keep, budget, selection)
+    notes = width_notes(opened.graph, keep, budget, selection, by_table=timed is not None)
     report = judge.after(state.opened, replace(report, latency=timed, notes=tuple(notes)))
     return Compression(state.model, keep, report, state.record, choice)
 
