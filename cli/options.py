@@ -56,7 +56,7 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-class Latency(click.ParamType):
+class LatencyLimit(click.ParamType):
     """A fraction, a percentage, milliseconds above 1, or a time with its unit: "0.2ms"."""
 
     name = "fraction|time"
@@ -137,7 +137,7 @@ def budget_options(command):
         given = {name: options.pop(name) for name in (*known, "latency")}
         return command(budget={name: value for name, value in given.items() if value is not None}, **options)
 
-    wrapped = click.option("--latency", type=Latency(), metavar="LIMIT", help=timed)(wrapped)
+    wrapped = click.option("--latency", type=LatencyLimit(), metavar="LIMIT", help=timed)(wrapped)
     for name, what in reversed(known.items()):
         kept = f"What is left of this, a fraction in (0, 1] or a percentage, or an absolute number above 1: {what}"
         wrapped = click.option(f"--{name}", type=Number(), metavar="LIMIT", help=kept)(wrapped)

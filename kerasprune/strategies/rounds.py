@@ -17,7 +17,7 @@ from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.selection.tiles import AUTO
 from kerasprune.slimming.verify import check_opened, compare, samples_for
-from kerasprune.strategies.latency import LatencySearch
+from kerasprune.strategies.latency_search import LatencySearch
 from kerasprune.strategies.training import trained_by
 from kerasprune.training import Distill, Lesson, lesson
 

@@ -141,7 +141,7 @@ class LatencySearch:
         target = float(budget.latency)
         timed = self._stopwatch is not None and target <= float(self._goal.latency or 0) * (1 + 1e-9)
         with countdown("timing candidates", self._progress and timed) as advance:
-            walk = _Walk(way, self._measured if timed else self._foretold, self._foretold, first, target)
+            walk = _Approach(way, self._measured if timed else self._foretold, self._foretold, first, target)
             for tries in range(1, (_TRIES if timed else len(way.ends)) + 1):
                 if walk.done():
                     break
@@ -181,7 +181,7 @@ class LatencySearch:
         foretold, found = np.array(sorted(self._seen.items())).T
         return float(np.interp(self._by_table(keep), foretold, np.maximum.accumulate(found)))
 
-    def _unreachable(self, way: Removals, walk: "_Walk", budget: Budget) -> str:
+    def _unreachable(self, way: Removals, walk: "_Approach", budget: Budget) -> str:
         keep = way.keep(walk.place)
         reasons = {leeway.group.name: leeway.reason for leeway in way.leeways}
         reasons |= {maker: reasons[g.name] for g in way.graph.free_groups for maker in g.makers if g.name in reasons}
@@ -199,7 +199,7 @@ class LatencySearch:
         )
 
 
-class _Walk:
+class _Approach:
     """Looks for the place on a way where the share of the time is the target.
 
     Args:
