@@ -17,6 +17,7 @@ class Timed:
         kept: The fraction that is left: a ratio of times taken in one run, so it need not be that of the two above.
         how: What was timed where, in words.
         allowed: The fraction that the budget allowed; None where it said nothing about it.
+        in_float32: Milliseconds of the smaller one as a float32 file, where it was timed in integers on this machine.
         layers: Layer to its milliseconds before and after, as a table of such layers tells; "all else" is what has no
             weights, and the runtime itself. Empty where there is no table.
     """
@@ -26,6 +27,7 @@ class Timed:
     kept: float
     how: str
     allowed: float | None = None
+    in_float32: float | None = None
     layers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def remarks(self) -> list[str]:
@@ -34,6 +36,11 @@ class Timed:
         if self.allowed is not None and abs(self.kept / self.allowed - 1) > _CLOSE:
             allowed += ", which is no nearer with the widths that there are"
         lines = [f"latency: {self.before:.4g} ms -> {self.after:.4g} ms, {self.kept:.1%} kept{allowed} ({self.how})"]
+        if self.in_float32 is not None and self.in_float32 < self.after:
+            lines.append(
+                f"the {self.how.split()[0]} file is slower than float32 here: {self.after:.4g} ms where the float32 file takes "
+                f"{self.in_float32:.4g} ms; int8 pays on processors with instructions for it"
+            )
         costly = self._costly()
         if costly:
             words = (f"{name} {before:.3g} -> {after:.3g} ms" for name, (before, after) in costly)
@@ -54,7 +61,7 @@ class Timed:
         if slow:
             words = (f"{name} takes {after / self.after:.0%}" for name, after in slow)
             found += f"; of what is left, {', '.join(words)}"
-        return [f"{found}. Budget(latency=...) cuts where time goes"] if self.allowed is None else [found]
+        return [f"{found}. A budget that limits the latency cuts where time goes"] if self.allowed is None else [found]
 
     def _costly(self) -> list[tuple[str, tuple[float, float]]]:
         return sorted(self.layers.items(), key=lambda item: -item[1][1])[:_NAMED]

@@ -65,6 +65,13 @@ class Stopwatch:
         before, after = (usual(times) for times in self.timing.times([self._dense, small]).T)
         return Timed(before, after, after / before, str(self.timing))
 
+    def in_float32(self, keep: np.ndarray) -> float | None:
+        """Milliseconds of what is left as a float32 file; None where no other is timed, or not on this machine."""
+        if self.timing.measure is not None or self.timing.chosen_recipe.name == "float32":
+            return None
+        path = Timing().export(self.opened.cut(keep).flat, self._folder / "float32.tflite", self._seed)
+        return usual(self.timing.times([path])[:, 0])
+
     def _file(self, keep: np.ndarray, name: str) -> Path:
         model = self.opened.cut(keep).flat
         if self.timing.chosen_recipe.needs_data:
@@ -159,7 +166,8 @@ class LatencySearch:
         if self._stopwatch is None:
             return None
         allowed = None if self._goal.latency is None else float(self._goal.latency)
-        return replace(self._stopwatch.compare(keep), allowed=allowed, layers=self.layers(keep))
+        other = self._stopwatch.in_float32(keep)
+        return replace(self._stopwatch.compare(keep), allowed=allowed, in_float32=other, layers=self.layers(keep))
 
     def layers(self, keep: np.ndarray) -> dict[str, tuple[float, float]]:
         """Layer to its milliseconds before and after, by the table."""

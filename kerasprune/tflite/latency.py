@@ -14,7 +14,8 @@ from kerasprune.tflite.interleaved import interleaved
 from kerasprune.tflite.processor import Processor, this_processor
 
 _BUSY = 1.3  # p90 over median: above this, the machine did other things, too
-_SMALLER, _FASTER = 0.9, 1.05  # of the bytes; of the time
+_SMALLER, _FASTER = 1.1, 1.05  # times: a file that is no more than this is neither
+_IN_STEP = 0.8  # of how much smaller a file is, it should be faster
 _SHORT = 0.02  # milliseconds: below this the runtime itself counts
 
 
@@ -107,13 +108,18 @@ class BenchmarkResult:
 
     def _why_not_faster(self, latency: Latency, first: Latency) -> list[str]:
         """What is to be said about a file that is not faster than the first one, and should be."""
-        if self.speedup_of(latency) >= _FASTER or latency.size > _SMALLER * first.size:
+        speed, shrunk = self.speedup_of(latency), first.size / latency.size
+        if shrunk < _SMALLER:
             return []
-        reasons = [
-            *_int8_is_slow(latency, first, self.processor),
-            *latency.widths.odd(),
-            *([f"a call of {latency.median_ms:.3g} ms is mostly the runtime itself"] * (latency.median_ms < _SHORT)),
-        ]
+        reasons = latency.widths.odd()
+        if speed >= _FASTER:
+            return [
+                f"{latency.path} is {shrunk:.2f} times smaller than {first.path} and {speed:.2f} times as fast: {why}"
+                for why in reasons
+                if speed < _IN_STEP * shrunk
+            ]
+        reasons = [*_int8_is_slow(latency, first, self.processor), *reasons]
+        reasons += [f"a call of {latency.median_ms:.3g} ms is mostly the runtime itself"] * (latency.median_ms < _SHORT)
         why = "; ".join(reasons) or "its time goes to layers that did not get narrower, which --profile shows"
         return [f"{latency.path} is smaller than {first.path} but not faster: {why}"]
 
