@@ -34,11 +34,11 @@ class Timed:
         """Sentences for a report."""
         allowed = "" if self.allowed is None else f" where {self.allowed:.1%} was allowed"
         if self.allowed is not None and abs(self.kept / self.allowed - 1) > _CLOSE:
-            allowed += ", which is no nearer with the widths that there are"
+            allowed += ", the nearest that was found"
         lines = [f"latency: {self.before:.4g} ms -> {self.after:.4g} ms, {self.kept:.1%} kept{allowed} ({self.how})"]
         if self.in_float32 is not None and self.in_float32 < self.after:
             lines.append(
-                f"the {self.how.split()[0]} file is slower than float32 here: {self.after:.4g} ms where the float32 file takes "
+                f"the {self.how.split()[0]} file takes longer than float32 here, {self.after:.4g} ms where that takes "
                 f"{self.in_float32:.4g} ms; int8 pays on processors with instructions for it"
             )
         costly = self._costly()
