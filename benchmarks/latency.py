@@ -91,7 +91,7 @@ class Files:
 
     def added(self, variant: str, model) -> dict:
         """Export a model in every recipe; returns a row with the sizes."""
-        from kerasprune.strategies.latency_search import make_calm
+        from kerasprune.strategies.stopwatch import make_calm
 
         row: dict = {"variant": variant}
         for recipe in RECIPES:
@@ -149,8 +149,8 @@ def verdicts(rows: list[dict]) -> list[str]:
         close = "within" if abs(again / 0.5 - 1) <= CLOSE else "more than"
         found.append(
             f"- {name}: half the MACs by table {half['float32_speed']:.2f} times as fast (goal {GOALS[name]}); the "
-            f"latency budget landed at {timed['landed']:.1%} in `compress`, {again:.1%} timed again ({close} {CLOSE:.0%} "
-            f"of the target), with {timed['macs_kept']:.1%} of the MACs."
+            f"latency budget landed at {timed['landed']:.1%} in `compress`, {again:.1%} timed again ({close} "
+            f"{CLOSE:.0%} of the target), with {timed['macs_kept']:.1%} of the MACs."
         )
     return found
 

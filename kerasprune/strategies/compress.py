@@ -16,8 +16,9 @@ from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
-from kerasprune.strategies.latency_search import LatencySearch, stopwatch_for
+from kerasprune.strategies.latency_search import LatencySearch
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.stopwatch import stopwatch_for
 from kerasprune.strategies.widths import width_notes
 from kerasprune.tflite import Timing, resolve_timing
 from kerasprune.training import Distill
