@@ -17,7 +17,7 @@ _PAYS = 0.6  # of what it would save in proportion, a narrower width must save a
 _STILL_PAYS = 0.1  # where the budget asks for more than such widths save
 
 
-class Price(Protocol):
+class Pricing(Protocol):
     """What a model costs, where that is no sum over channels."""
 
     def total(self, keep: np.ndarray) -> float:
@@ -49,7 +49,7 @@ class Removals:
         Shen et al., Structural Pruning via Latency-Saliency Knapsack (HALP), arXiv 2210.06659.
     """
 
-    def __init__(self, graph: ChannelGraph, scores: np.ndarray, price: Price, options: Mapping[str, object]):
+    def __init__(self, graph: ChannelGraph, scores: np.ndarray, price: Pricing, options: Mapping[str, object]):
         self.graph, self._price = graph, price
         self._scores = checked(graph, scores)
         given = dict(options)
