@@ -17,6 +17,7 @@ from kerasprune.tflite import LayerCosts
 TOLERANCE = 0.05  # of the target: a search that ends further from it says so
 _CLOSE = 0.02  # of the target: a search ends here
 _TRIES = 9  # models that one search builds and times, at most
+_ASSURED = 3  # measurements of a model that may be the one
 _NAMED = 4  # parts in a sentence
 
 
@@ -99,6 +100,8 @@ class LatencySearch:
 
     def _measured(self, keep: np.ndarray) -> float:
         found = self._stopwatch.share(keep)
+        if abs(found / float(self._goal.latency) - 1) <= TOLERANCE:  # near enough to be taken: by chance?
+            found = self._stopwatch.share(keep, _ASSURED)
         self._seen[self._by_table(keep)] = found
         return found
 

@@ -34,7 +34,8 @@ class Stopwatch:
     def __init__(self, opened: Opened, timing: Timing, folder: Path, seed: int = 0):
         self.opened, self.timing = opened, timing
         self._folder, self._seed = folder, seed
-        self._shares: dict[bytes, float] = {}
+        self._shares: dict[bytes, list[float]] = {}
+        self._written: dict[str, bytes] = {}  # name of a file to what it was cut by
         self._dense = self._file(opened.graph.keep_all(), "dense.tflite")
         self.whole = usual(timing.times([self._dense])[:, 0])
 
@@ -45,18 +46,20 @@ class Stopwatch:
         table = LatencyTable(self.timing.chosen_recipe.name == "int8", self.timing.threads)
         return LayerCosts(self.opened.flat, self.opened.graph, table, whole)
 
-    def share(self, keep: np.ndarray) -> float:
-        """The fraction of the time that is left of the model when it is cut."""
-        key = np.packbits(keep).tobytes()
-        if key not in self._shares:
-            self._shares[key] = 1.0 if keep.all() else self.compare(keep).kept
-        return self._shares[key]
+    def share(self, keep: np.ndarray, times: int = 1) -> float:
+        """The fraction of the time that is left of the model when it is cut: the middle of so many measurements."""
+        if keep.all():
+            return 1.0
+        found = self._shares.setdefault(np.packbits(keep).tobytes(), [])
+        while len(found) < times:
+            found.append(self.compare(keep).kept)
+        return float(np.median(found))
 
     def confirm(self, keep: np.ndarray) -> Timed:
         """As `compare`; where it contradicts what was found for this cut before, the middle of three."""
         found = [self.compare(keep)]
-        before = self._shares.get(np.packbits(keep).tobytes(), found[0].kept)
-        if abs(found[0].kept / before - 1) > _CONTRADICTS:
+        before = self._shares.get(np.packbits(keep).tobytes())
+        if before and abs(found[0].kept / np.median(before) - 1) > _CONTRADICTS:
             found += [self.compare(keep), self.compare(keep)]
         return sorted(found, key=lambda timed: timed.kept)[len(found) // 2]
 
@@ -74,15 +77,19 @@ class Stopwatch:
         return usual(self.timing.times([path])[:, 0])
 
     def _file(self, keep: np.ndarray, name: str) -> Path:
-        model = self.opened.cut(keep).flat
-        if self.timing.chosen_recipe.needs_data:
-            make_calm(model)
-        return self.timing.export(model, self._folder / name, self._seed)
+        path, key = self._folder / name, np.packbits(keep).tobytes()
+        if self._written.get(name) != key:
+            model = self.opened.cut(keep).flat
+            if self.timing.chosen_recipe.needs_data:
+                make_calm(model)
+            self.timing.export(model, path, self._seed)
+            self._written[name] = key
+        return path
 
 
 def usual(times: np.ndarray) -> float:
-    """What a call takes on a machine that does little else: the first quarter of the times is not above it."""
-    return float(np.percentile(times, 25))
+    """What a call takes on a machine that does little else: a tenth of the times is not above it."""
+    return float(np.percentile(times, 10))
 
 
 def make_calm(model: keras.Model) -> None:
