@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "Write MODEL as a TFLite file and check it against Keras.",
     "benchmark": "Measure the latency of a TFLite FILE on this machine.",
     "explain": "Show which inputs a sparse MODEL uses, and what is connected with what.",
+    "run": "Compress, train and export as a PLAN file says.",
     "demo": "Compress and export the shipped network on the shipped images, offline.",
 }
 

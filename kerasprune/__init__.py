@@ -16,13 +16,16 @@ from kerasprune.core import (
     KeraspruneError,
     ModelFileError,
     OptionError,
+    PlanError,
     VerificationError,
+    plot,
 )
 from kerasprune.criteria import score
-from kerasprune.explanation import Explanation, explain, plot
+from kerasprune.explanation import Explanation, explain
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll
+from kerasprune.plans import Plan
 from kerasprune.recoveries import recalibrate, reconstruct
 from kerasprune.report import Curve, Report, Sensitivity
 from kerasprune.selection import Budget, select
@@ -51,6 +54,8 @@ __all__ = [
     "KeraspruneError",
     "ModelFileError",
     "OptionError",
+    "Plan",
+    "PlanError",
     "Report",
     "Rerank",
     "Sensitivity",

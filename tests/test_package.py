@@ -23,11 +23,13 @@ HEAVY = {
     "flatbuffers",
     "matplotlib",
     "optuna",
+    "pydantic",
     "rich",
     "scipy",
     "tensorflow",
     "tensorflow_model_optimization",
     "tf_keras",
+    "yaml",
 }
 
 

@@ -2,10 +2,13 @@
 
 from kerasprune.strategies.choice import Choice, Way
 from kerasprune.strategies.compress import Compression, compress
+from kerasprune.strategies.group_lasso import GroupLasso
+from kerasprune.strategies.growing_regularization import GrowingRegularization
 from kerasprune.strategies.iterative import Iterative
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.lottery_ticket import LotteryTicket
 from kerasprune.strategies.one_shot import OneShot
+from kerasprune.strategies.phases import Pressed
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.sensitivity import sensitivity
 from kerasprune.strategies.serial import Serial
@@ -19,10 +22,13 @@ __all__ = [
     "STRATEGIES",
     "Choice",
     "Compression",
+    "GroupLasso",
+    "GrowingRegularization",
     "Iterative",
     "Judgement",
     "LotteryTicket",
     "OneShot",
+    "Pressed",
     "Rounds",
     "Serial",
     "State",

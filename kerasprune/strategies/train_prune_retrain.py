@@ -83,7 +83,7 @@ class TrainPruneRetrain:
     l2: float = 0.0
     path: str | os.PathLike | None = None
 
-    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": (), "round_to": 1}
 
     def __post_init__(self):
         SCHEDULES[self.schedule]

@@ -101,7 +101,8 @@ def normalization(pick, pool, tensor):
         return normalized_by_hand(pick, tensor)
     if kind == "rms":
         return layers.RMSNormalization(axis=pick((-1, tuple(range(1, len(tensor.shape))))))(tensor)
-    return layers.LayerNormalization(axis=pick((-1, -1, 1, (1, -1))))(tensor)
+    other = () if keras.backend.backend() == "torch" else (1, (1, -1))  # torch normalizes the last axes only
+    return layers.LayerNormalization(axis=pick((-1, -1, *other)))(tensor)
 
 
 def normalized_by_hand(pick, tensor):

@@ -11,7 +11,7 @@ from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.output_masks import OutputMasks
 from kerasprune.evidence.sample_loss import SampleLoss, separable
 from kerasprune.evidence.sampling import Sampling, repeated
-from kerasprune.graph import align, functional, layers_inside
+from kerasprune.graph import align_inputs, functional, layers_inside
 
 
 class LabelledBatches:
@@ -64,7 +64,7 @@ class LabelledBatches:
 
     def inputs(self, number: int, model: keras.Model) -> list[np.ndarray]:
         """The inputs of a batch, in the order of those of `model`."""
-        return align(self.batches[number].x, [tensor.name for tensor in model.inputs])
+        return align_inputs(self.batches[number].x, model.inputs)
 
 
 def adds_losses(model: keras.Model) -> bool:
