@@ -158,7 +158,7 @@ def lines(rows: list[dict]) -> list[str]:
         f"Trained on {first['images']} images for two epochs; {first['steps']} steps of 8 trials for each group.",
         "For `agents`, `l1` and `random` the share of each group is given; with `drop` the agents choose the widths,",
         "with an allowed drop of so much on the rewarded images, before the training that follows. The accuracies of a",
-        "network that was cut and not trained, in %, are those after each group. These are all runs that were made.",
+        "network that was cut and not trained, in %, are those after each group.",
         measured_on(rows),
         "",
         *table(titles, cells),
