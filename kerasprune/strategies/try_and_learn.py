@@ -218,7 +218,7 @@ class _Lesson:
         if widths == [width]:
             everything = np.ones(width, bool)
             value = self._outcomes(everything[None])[1][0]
-            return GroupLearned(self.group.name, width, width, (), 0.0, value, value), everything
+            return GroupLearned(self.group.name, width, width, (), 0.0, float(value), float(value)), everything
         fix_seeds(self.lessons.rounds.sampling.seed, self.number, 1)
         model = self.state.opened.runs
         agent = Agent(filters_of(model.flat, model.graph, self.here), options.start, options.rate)
@@ -237,6 +237,7 @@ class _Lesson:
         if best[0] <= 0 and width in widths:
             best = (0.0, self._outcomes(np.ones((1, width), bool))[1][0], np.ones(width, bool))
         reward, value, keep = best
+        value = float(value)
         return GroupLearned(self.group.name, width, int(keep.sum()), tuple(rewards), reward, value, value), keep
 
     def _outcomes(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -273,7 +274,14 @@ def tried(logits: np.ndarray, rng: np.random.Generator, widths: list[int]) -> np
         widths: The numbers that may be left, falling.
     """
     drawn = logits + rng.logistic(size=len(logits))  # above zero with the probability of each channel
-    count = min((width for width in widths if width >= (drawn > 0).sum()), default=widths[0])
+    count = allowed(int((drawn > 0).sum()), rng, widths)
     keep = np.zeros(len(logits), bool)
     keep[np.argsort(-drawn, kind="stable")[:count]] = True
     return keep
+
+
+def allowed(count: int, rng: np.random.Generator, widths: list[int]) -> int:
+    """A width that is allowed: of the next ones above and below, each the more often the nearer it is."""
+    above = min((width for width in widths if width >= count), default=widths[0])
+    below = max((width for width in widths if width <= count), default=above)
+    return above if above == below or rng.random() * (above - below) < count - below else below
