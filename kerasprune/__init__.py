@@ -32,7 +32,7 @@ from kerasprune.selection import Budget, select
 from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
 from kerasprune.strategies import Compression, compress, sensitivity
-from kerasprune.tflite import benchmark, export
+from kerasprune.tflite import Timing, adb, benchmark, export
 from kerasprune.training import Distill, Finetuned, finetune
 
 __all__ = [
@@ -59,7 +59,9 @@ __all__ = [
     "Report",
     "Rerank",
     "Sensitivity",
+    "Timing",
     "VerificationError",
+    "adb",
     "benchmark",
     "channels_last",
     "compress",

@@ -16,9 +16,10 @@ from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
-from kerasprune.strategies.latency import LatencySearch, stopwatch_for
+from kerasprune.strategies.latency_search import LatencySearch
 from kerasprune.strategies.made_by import made_by
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.stopwatch import stopwatch_for
 from kerasprune.strategies.training import standard_training
 from kerasprune.strategies.widths import width_notes
 from kerasprune.tflite import Timing, resolve_timing
@@ -182,7 +183,7 @@ def compress(
         state = run(rounds, goal)
         keep = np.zeros(opened.graph.num_ids, bool)
         keep[state.origin] = True
-        timed = None if search is None else search.measured(state.model, keep)
+        timed = None if search is None else search.measured(keep)
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     settings |= _unusual(
         ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
@@ -196,7 +197,7 @@ def compress(
         tried=choice.tried,
         failed=choice.failed,
         latency=timed,
-        notes=(*width_notes(opened.graph, keep, budget, selection), *report.notes),
+        notes=(*width_notes(opened.graph, keep, budget, selection, by_table=timed is not None), *report.notes),
         plan=made_by(rounds, choice.way, budget, sampling, layout),
     )
     return Compression(state.model, keep, report, state.record, choice)

@@ -4,6 +4,8 @@ from kerasprune.tflite.exporter import ExportResult, export
 from kerasprune.tflite.latency import BenchmarkResult, Latency, benchmark
 from kerasprune.tflite.latency_table import LatencyTable
 from kerasprune.tflite.layer_costs import LayerCosts
+from kerasprune.tflite.op_times import OpTime, profile
+from kerasprune.tflite.plot_latencies import plot_latencies
 from kerasprune.tflite.processor import Processor, this_processor
 from kerasprune.tflite.requirements import assert_installed
 from kerasprune.tflite.runner import Runner, run_tflite
@@ -15,6 +17,7 @@ __all__ = [
     "Latency",
     "LatencyTable",
     "LayerCosts",
+    "OpTime",
     "Processor",
     "Runner",
     "Timing",
@@ -22,6 +25,8 @@ __all__ = [
     "assert_installed",
     "benchmark",
     "export",
+    "plot_latencies",
+    "profile",
     "resolve_timing",
     "run_tflite",
     "this_processor",

@@ -128,7 +128,7 @@ def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
     for graph in model.subgraphs:
         for operator in graph.operators or ():
             tensor = graph.tensors[operator.outputs[0]] if len(operator.outputs) else None
-            name = _op_name(model, operator)
+            name = op_name(model, operator)
             floating = name not in _TRANSLATORS and tensor is not None and tensor.type in _floats()
             yield name, _text(tensor.name) if tensor else "", floating
 
@@ -169,13 +169,14 @@ def output_steps(model: Any) -> dict[str, float]:
     sources = {
         int(operator.outputs[0]): int(operator.inputs[0])
         for operator in graph.operators
-        if _op_name(model, operator) == "DEQUANTIZE"
+        if op_name(model, operator) == "DEQUANTIZE"
     }
     _, outputs = signature_tensors(model)
     return {name: _step(graph.tensors[sources.get(index, index)]) for name, index in outputs.items()}
 
 
-def _op_name(model, operator) -> str:
+def op_name(model: Any, operator: Any) -> str:
+    """The name of an op of a parsed model; the custom code of one that is not built in."""
     code = model.operatorCodes[operator.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill the deprecated field only
     if builtin == schema().BuiltinOperator.CUSTOM:
