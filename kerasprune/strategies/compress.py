@@ -177,7 +177,8 @@ def compress(
         limits=budget.limits(opened.graph),
         tried=choice.tried,
         failed=choice.failed,
-        plan=made_by(rounds, choice.way, budget, sampling, layout),
+        plan=made_by(rounds, choice.way, budget, sampling, layout, train)
+        | ({"effort": effort} if train == AUTO else {}),
     )
     return Compression(state.model, keep, report, state.record, choice)
 
