@@ -157,7 +157,8 @@ def _ways(options: dict, dry_run: bool) -> dict:
     if options["ranking"] is not None:
         selection.RANKINGS[options["ranking"]]  # an unknown one says so before the model is opened
     teaching = _teaching(options)
-    given = {"ranking": options["ranking"], "protect": options["protect"], "overrides": dict(options["override"])}
+    given = {name: options[name] for name in ("ranking", "round_to", "protect")}
+    given["overrides"] = dict(options["override"])
     return {
         "criterion": _built(criteria.CRITERIA, options["criterion"], options["criterion_settings"]),
         "strategy": _built(strategies.STRATEGIES, strategy, (*options["strategy_settings"], *steps)),
@@ -167,7 +168,6 @@ def _ways(options: dict, dry_run: bool) -> dict:
         "layout": options["layout"],
         "recover": () if dry_run else _recover(options["recover"]),
         "effort": options["effort"],
-        "round_to": options["round_to"],
         "min_width": options["min_width"],
         **{name: value for name, value in given.items() if value},
     }

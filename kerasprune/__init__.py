@@ -27,11 +27,11 @@ from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll
 from kerasprune.plans import Plan
 from kerasprune.recoveries import recalibrate, reconstruct
-from kerasprune.report import Report
+from kerasprune.report import Curve, Report, Sensitivity
 from kerasprune.selection import Budget, select
 from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
-from kerasprune.strategies import Compression, compress
+from kerasprune.strategies import Compression, compress, sensitivity
 from kerasprune.tflite import benchmark, export
 from kerasprune.training import Distill, Finetuned, finetune
 
@@ -41,6 +41,7 @@ __all__ = [
     "ChannelGraph",
     "ChannelGroup",
     "Compression",
+    "Curve",
     "DataError",
     "Distill",
     "Explanation",
@@ -57,6 +58,7 @@ __all__ = [
     "PlanError",
     "Report",
     "Rerank",
+    "Sensitivity",
     "VerificationError",
     "benchmark",
     "channels_last",
@@ -80,6 +82,7 @@ __all__ = [
     "save_model",
     "score",
     "select",
+    "sensitivity",
     "slim",
     "sparse",
     "sparsify",

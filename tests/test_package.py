@@ -22,6 +22,7 @@ HEAVY = {
     "click",
     "flatbuffers",
     "matplotlib",
+    "optuna",
     "pydantic",
     "rich",
     "scipy",

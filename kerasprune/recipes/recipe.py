@@ -41,8 +41,9 @@ class Recipe(ABC):
 
     A subclass is a frozen dataclass whose fields are plain numbers and strings: they travel as JSON when the conversion
     runs in a child process. As class attributes it states `needs_data`, whether it cannot do without data, and `loops`,
-    whether a recurrent layer may stay a loop (else it is unrolled, which takes a fixed number of steps), and `remedy`,
-    the advice that ends the error about `forbidden` ops.
+    whether a recurrent layer may stay a loop (else it is unrolled, which takes a fixed number of steps), `bits`, how
+    many bits the integers have that activations are (0: they are floating), and `remedy`, the advice that ends the
+    error about `forbidden` ops.
 
     Args:
         tolerance: The difference to Keras that `verify` accepts: root mean square of the difference over root mean
@@ -55,6 +56,7 @@ class Recipe(ABC):
     name: ClassVar[str]
     needs_data: ClassVar[bool] = False
     loops: ClassVar[bool] = True
+    bits: ClassVar[int] = 0
     remedy: ClassVar[str] = "Use another recipe."
 
     def __post_init__(self):

@@ -16,6 +16,7 @@ from kerasprune.report.change import Change, LayerChange, Measured, layer_change
 from kerasprune.report.exported_file import ExportedFile
 from kerasprune.report.page import page
 from kerasprune.report.step import Step
+from kerasprune.report.timed import Timed
 from kerasprune.slimming import verify
 from kerasprune.slimming.opening import with_masks
 from kerasprune.slimming.slim import shrink
@@ -44,6 +45,7 @@ class Report:
         samples: How many samples these were measured on.
         notes: What else the user should know, such as a loss that was inferred.
         choice: What was chosen where nothing was given, and why; empty where everything was given.
+        latency: How long the model took and takes once it is exported; None where it was not timed.
         name: Of the model.
         limits: The budget as absolute numbers, by the name of the measure.
         tried: What ways were tried to how each ended, lower being better, where something was chosen.
@@ -72,6 +74,7 @@ class Report:
     samples: int = 0
     notes: tuple[str, ...] = ()
     choice: str = ""
+    latency: Timed | None = None
     name: str = ""
     limits: Mapping[str, float] = field(default_factory=dict)
     tried: Mapping[str, float] = field(default_factory=dict)
@@ -190,6 +193,8 @@ class Report:
             lines.append(f"masked and slimmed outputs differ by at most {self.difference:.2g} of their scale")
         if self.quality:
             lines.append(f"on {self.samples:,} samples: {', '.join(map(str, self.quality))}")
+        if self.latency is not None:
+            lines += self.latency.remarks() + self.latency.why_not_faster(self.macs.kept)
         lines += self.notes
         for repair in self.steps[-1].repairs if self.steps else ():
             lines.append(f"recovery: {repair}")

@@ -1,13 +1,14 @@
 """From a model and a budget to a verified smaller model and the report on it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError, accepted
+from kerasprune.core import DataError, OptionError, accepted, quiet
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
@@ -15,9 +16,12 @@ from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
-from kerasprune.strategies.made_by import made_by
+from kerasprune.strategies.latency import LatencySearch, stopwatch_for
+from kerasprune.strategies.made_by import made_by, written_timing
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.training import standard_training
+from kerasprune.strategies.widths import width_notes
+from kerasprune.tflite import Timing, resolve_timing
 from kerasprune.training import Distill
 from kerasprune.training.distill import resolve_distill
 
@@ -58,6 +62,7 @@ class Compression:
         return self.record
 
 
+@quiet("tensorflow", "retracing")
 def compress(
     model: keras.Model,
     budget: Budget,
@@ -76,6 +81,7 @@ def compress(
     effort: str = "normal",
     progress: bool = False,
     layout: str = "own",
+    latency: Timing | Callable[[Path], float] | str | None = None,
     **selection,
 ) -> Compression:
     """Make a smaller model that is within the budget.
@@ -117,7 +123,12 @@ def compress(
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
             `channels_last(model)`: no channels stay because TensorFlow cannot do without them in channels first.
             Inputs, outputs and data are those of `model`.
-        **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
+        latency: How files are timed for a budget that limits the latency, and for the report where it does not: a
+            `Timing`; a function that gets the path of a `.tflite` file and returns milliseconds; or a command line with
+            `{model}` in the place of the path that prints them. None times float32 files on one thread of this machine,
+            where the budget asks for it.
+        **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`. `round_to` is
+            "auto" here, widths that kernels compute in one go; 1 where a published strategy removes single channels.
 
     Returns:
         The model, what was kept, and the report.
@@ -142,9 +153,11 @@ def compress(
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
     check_names(criterion, strategy, effort)
     criterion = defaults(strategy).get("criterion", AUTO) if criterion == AUTO else criterion
+    selection = _rounded(selection, strategy)
     recover = _chosen(recover, strategy, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
     teaching = _teaching(train == AUTO if distill is None else distill, train)
+    timing = None if latency is None and budget.latency is None else resolve_timing(latency)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
     opened = Opened.of(_laid_out(model, layout))
     judge = Judgement.of(opened, sampling)
@@ -159,12 +172,17 @@ def compress(
         selection=selection,
         judge=judge,
     )
-    choice = choose(rounds, budget, strategy, effort)
-    run = choice.way.run
-    rounds = choice.way.applied(rounds)
-    state = run(rounds, budget)
-    keep = np.zeros(opened.graph.num_ids, bool)
-    keep[state.origin] = True
+    with stopwatch_for(opened, timing, seed) as stopwatch:
+        goal = budget if stopwatch is None else budget.with_latency(stopwatch.whole)
+        search = None if stopwatch is None else LatencySearch(stopwatch, stopwatch.costs(), goal, progress)
+        rounds = replace(rounds, latency=search)
+        choice = choose(rounds, goal, strategy, effort)
+        run = choice.way.run
+        rounds = choice.way.applied(rounds)
+        state = run(rounds, goal)
+        keep = np.zeros(opened.graph.num_ids, bool)
+        keep[state.origin] = True
+        timed = None if search is None else search.measured(state.model, keep)
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     settings |= _unusual(
         ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
@@ -174,11 +192,14 @@ def compress(
     report = replace(
         report,
         name=model.name,
-        limits=budget.limits(opened.graph),
+        limits=goal.counted_limits(opened.graph),
         tried=choice.tried,
         failed=choice.failed,
+        latency=timed,
+        notes=(*width_notes(opened.graph, keep, budget, selection), *report.notes),
         plan=made_by(rounds, choice.way, budget, sampling, layout, train)
-        | ({"effort": effort} if train == AUTO else {}),
+        | ({"effort": effort} if train == AUTO else {})
+        | ({"latency": written_timing(latency)} if latency is not None else {}),
     )
     return Compression(state.model, keep, report, state.record, choice)
 
@@ -192,6 +213,12 @@ def _trainer(train: Any, sampling: Sampling, effort: str) -> Callable | None:
     if sampling.data is None:
         raise DataError("`train='auto'` needs data. Pass data=(x, y), or x alone: then the model itself teaches.")
     return standard_training(sampling, effort)
+
+
+def _rounded(selection: Mapping[str, Any], strategy: str | Callable) -> dict[str, Any]:
+    """The options of `select` with the widths rounded as suits the strategy, where nothing was said."""
+    usual = defaults(strategy).get("round_to", AUTO)
+    return dict(selection) if usual == 1 else {"round_to": usual, **selection}
 
 
 def _unusual(**settings: Any) -> dict[str, Any]:

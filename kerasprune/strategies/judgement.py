@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from kerasprune.core import DataError
+from kerasprune.core import DataError, LabelError
 from kerasprune.evidence import Sampling
 from kerasprune.evidence.quality import Quality
 from kerasprune.graph import Opened
@@ -36,12 +36,17 @@ class Judgement:
         Args:
             opened: The model.
             sampling: The data, and the loss where one is given.
+
+        Raises:
+            LabelError: The labels are of no use for any model.
         """
         if sampling.data is None or next(sampling.batches()).y is None:
             return cls(sampling)
         try:
             quality = Quality(opened.runs.flat, sampling)
             before = quality(opened.runs.copy())
+        except LabelError:
+            raise
         except DataError as error:  # a criterion that needs labels says so itself
             return cls(sampling, notes=(f"not measured before and after: {error}",))
         if not quality.chosen.remark:
@@ -59,7 +64,7 @@ class Judgement:
         """
         found = self.measured(opened)
         samples = 0 if self.quality is None else self.quality.samples
-        return replace(report, quality=found, samples=samples, notes=(*self.notes, *_advice(found)))
+        return replace(report, quality=found, samples=samples, notes=(*self.notes, *report.notes, *_advice(found)))
 
     def measured(self, opened: Opened) -> tuple[Measured, ...]:
         """What was measured before, and now of the smaller model; empty where nothing can be measured."""

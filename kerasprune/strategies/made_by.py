@@ -13,6 +13,7 @@ from kerasprune.selection import Budget
 from kerasprune.strategies.choice import Way
 from kerasprune.strategies.rounds import Rounds
 from kerasprune.strategies.strategy import STRATEGIES
+from kerasprune.tflite.timing import Timing
 
 
 def made_by(
@@ -48,6 +49,11 @@ def made_by(
         "versions": versions(),
     }
     return {name: value for name, value in plan.items() if value is not None}
+
+
+def written_timing(latency: Any) -> Any:
+    """The argument `latency` of `compress` as a plan has it."""
+    return changed(latency) if isinstance(latency, Timing) else written(latency)
 
 
 def versions() -> dict[str, str]:

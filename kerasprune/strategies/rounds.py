@@ -17,6 +17,7 @@ from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
 from kerasprune.strategies.judgement import Judgement
+from kerasprune.strategies.latency import LatencySearch
 from kerasprune.strategies.training import trained_by
 from kerasprune.training import Distill, Lesson, lesson
 
@@ -68,6 +69,7 @@ class Rounds:
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
+    latency: LatencySearch | None = None
     judge: Judgement = Judgement()
 
     @property
@@ -112,7 +114,14 @@ class Rounds:
 
     def select(self, scores: np.ndarray, budget: Budget) -> np.ndarray:
         """What stays of the original model: bool (num_ids,)."""
+        if self.latency is not None and budget.latency is not None:
+            return self.latency.select(scores, budget, self.selection)
         return select(self.graph, scores, budget, **self.selection)
+
+    def target(self, budget: Budget) -> dict[str, float]:
+        """What a step is to reach, for the report: absolute numbers, and of the latency a fraction."""
+        timed = {} if budget.latency is None else {"latency": float(budget.latency)}
+        return {**budget.counted_limits(self.graph), **timed}
 
     def shrink(self, state: State, budget: Budget) -> State:
         """Rank anew, remove until the budget is met, and train if that is wanted.
@@ -126,7 +135,7 @@ class Rounds:
             VerificationError: The slimmed model is not the masked one.
         """
         keep = self.select(self.scores(state), budget)
-        return self.remove(state, keep, budget.limits(self.graph))
+        return self.remove(state, keep, self.target(budget))
 
     def remove(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
         """Cut, check, repair and train; see these."""

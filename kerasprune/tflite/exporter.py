@@ -1,13 +1,12 @@
 """`export`: from a Keras model to a checked TFLite file."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasprune.core.errors import DataError, ExportError
 from kerasprune.core.files import atomic_path, require_writable
@@ -16,17 +15,9 @@ from kerasprune.recipes import RECIPES, Recipe
 from kerasprune.tflite.child import convert_in_child
 from kerasprune.tflite.convert import convert
 from kerasprune.tflite.flatbuffer import count_operators, parse, with_signature
-from kerasprune.tflite.in_float32 import in_float32, unrolled
-from kerasprune.tflite.layout import laid_out
 from kerasprune.tflite.parity import check_parity
-from kerasprune.tflite.products import with_products
 from kerasprune.tflite.requirements import assert_installed
-from kerasprune.tflite.samples import draw_samples, random_samples
-from kerasprune.tflite.signature import input_names, input_specs, output_names
-
-_CHECKED_SAMPLES = 16
-# Numbers in all samples of the check: Keras holds every activation of them at once.
-_CHECKED_ENTRIES = 2**21
+from kerasprune.tflite.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -105,17 +96,11 @@ def export(
     """
     chosen = RECIPES[recipe]() if isinstance(recipe, str) else recipe
     _check(model, path, chosen, data, batch_size)
-    model = with_products(in_float32(model) if chosen.loops else unrolled(in_float32(model)))
-    samples = None if data is None else draw_samples(model, data, max(chosen.samples, batch_size or 1), seed)
-    specs = input_specs(model, batch_size, input_shapes, samples)
-    if samples is None:
-        samples = random_samples(model, specs, _CHECKED_SAMPLES, seed)
-    laid = laid_out(model, layout)
-    model, specs, samples = laid.model, laid.specs(specs), laid.samples(samples)
-    checked = _first(samples)
+    subject = Subject.of(model, chosen, data, layout, batch_size, input_shapes, seed)
     run = convert if keras.backend.backend() == "tensorflow" else convert_in_child
-    content = with_signature(run(model, specs, chosen, samples), input_names(model), output_names(model))
-    parity = check_parity(model, content, chosen, checked) if verify else None
+    content = run(subject.model, subject.specs, chosen, subject.samples)
+    content = with_signature(content, subject.input_names, subject.output_names)
+    parity = check_parity(subject, content, chosen) if verify else None
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
     difference, max_difference = (parity.difference, parity.max_difference) if parity else (None, None)
@@ -126,16 +111,9 @@ def export(
         difference=difference,
         max_difference=max_difference,
         ops=count_operators(parse(content)),
-        layout=laid.name,
-        inputs={spec.name: spec.shape for spec in specs},
+        layout=subject.layout,
+        inputs={spec.name: spec.shape for spec in subject.specs},
     )
-
-
-def _first(samples: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The first 16 samples, or fewer where they are large."""
-    entries = sum(array[0].size for array in samples)
-    count = min(_CHECKED_SAMPLES, max(1, _CHECKED_ENTRIES // max(entries, 1)))
-    return [array[:count] for array in samples]
 
 
 def _check(model, path, recipe: Recipe, data, batch_size) -> None:

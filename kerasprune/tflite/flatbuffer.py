@@ -3,7 +3,7 @@
 import functools
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +15,7 @@ _TRANSLATORS = ("DEQUANTIZE", "QUANTIZE")
 
 
 @functools.cache
-def _schema() -> ModuleType:
+def schema() -> ModuleType:
     """The classes of the file format."""
     return needed("ai_edge_litert.schema_py_generated")
 
@@ -23,13 +23,13 @@ def _schema() -> ModuleType:
 @functools.cache
 def _op_names() -> dict[int, str]:
     """The built-in ops: code to name."""
-    return {code: name for name, code in vars(_schema().BuiltinOperator).items() if isinstance(code, int)}
+    return {code: name for name, code in vars(schema().BuiltinOperator).items() if isinstance(code, int)}
 
 
 @functools.cache
 def _floats() -> tuple[int, ...]:
     """The codes of the floating types."""
-    types = _schema().TensorType
+    types = schema().TensorType
     return types.FLOAT16, types.FLOAT32, types.FLOAT64
 
 
@@ -59,9 +59,9 @@ def parse(content: bytes, origin: str = "the TFLite model") -> Any:
     """
     if content[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{origin} is no TFLite model: it lacks the identifier 'TFL3' ({len(content)} bytes).")
-    schema = _schema()  # before `try`: that it is missing is no damage of the file
+    root = schema().ModelT  # before `try`: that it is missing is no damage of the file
     try:
-        model = schema.ModelT.InitFromPackedBuf(content)
+        model = root.InitFromPackedBuf(content)
     except (struct.error, IndexError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"{origin} is a damaged TFLite model ({len(content)} bytes): {error}.") from error
     if not model.subgraphs or not model.operatorCodes:
@@ -79,14 +79,42 @@ def with_signature(content: bytes, inputs: Sequence[str], outputs: Sequence[str]
     """
     model = parse(content)
     graph = model.subgraphs[0]
-    signature = _schema().SignatureDefT()
+    signature = schema().SignatureDefT()
     signature.signatureKey = "serving_default"
     signature.inputs = _rename(graph, graph.inputs, inputs)
     signature.outputs = _rename(graph, graph.outputs, outputs)
     model.signatureDefs = [signature]
-    builder = _aligned_builder()(len(content) + 4096)
+    return packed(model, len(content))
+
+
+def packed(model: Any, size: int = 0) -> bytes:
+    """A tree of `schema` objects as the bytes of a file.
+
+    Args:
+        model: The root of the tree.
+        size: About how many bytes it will be.
+    """
+    builder = _aligned_builder()(size + 4096)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
+
+
+def with_integer_inputs(content: bytes, types: Mapping[int, str]) -> bytes:
+    """The same model, which takes integers as they are at some of its inputs that take their values as float32.
+
+    Args:
+        content: A model whose graph quantizes these inputs first.
+        types: Place of an input to the name of the integer type.
+    """
+    model = parse(content)
+    graph, types_of = model.subgraphs[0], schema()
+    for place, name in types.items():
+        tensor = graph.tensors[graph.inputs[place]]
+        if tensor.type == types_of.TensorType.FLOAT32:
+            tensor.type = getattr(types_of.TensorType, name.upper())
+            tensor.quantization = types_of.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [1.0], [0]
+    return packed(model, len(content))
 
 
 def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
@@ -121,14 +149,18 @@ def signature_tensors(model: Any) -> tuple[dict[str, int], dict[str, int]]:
     graph = model.subgraphs[0]
     if model.signatureDefs:
         signature = model.signatureDefs[0]
-        names = {entry.tensorIndex: _text(entry.name) for entry in (*signature.inputs, *signature.outputs)}
-    else:
-        names = {}
+        return _in_order(signature.inputs, graph.inputs), _in_order(signature.outputs, graph.outputs)
     inputs, outputs = (
-        {names.get(int(i), _text(graph.tensors[i].name)): int(i) for i in indices}
-        for indices in (graph.inputs, graph.outputs)
+        {_text(graph.tensors[i].name): int(i) for i in indices} for indices in (graph.inputs, graph.outputs)
     )
     return inputs, outputs
+
+
+def _in_order(entries: Sequence[Any], indices: Sequence[int]) -> dict[str, int]:
+    """Name to tensor of the entries of a signature, in the order of the graph; two names may share a tensor."""
+    places = {int(index): place for place, index in enumerate(indices)}
+    ordered = sorted(entries, key=lambda entry: places[int(entry.tensorIndex)])
+    return {_text(entry.name): int(entry.tensorIndex) for entry in ordered}
 
 
 def output_steps(model: Any) -> dict[str, float]:
@@ -146,7 +178,7 @@ def output_steps(model: Any) -> dict[str, float]:
 def _op_name(model, operator) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill the deprecated field only
-    if builtin == _schema().BuiltinOperator.CUSTOM:
+    if builtin == schema().BuiltinOperator.CUSTOM:
         return _text(code.customCode)
     return _op_names().get(builtin, f"BUILTIN_{builtin}")
 
@@ -160,7 +192,7 @@ def _rename(graph, indices, names) -> list:
     entries = []
     for index, name in zip(indices, names, strict=True):
         graph.tensors[index].name = name
-        entry = _schema().TensorMapT()
+        entry = schema().TensorMapT()
         entry.name, entry.tensorIndex = name, int(index)
         entries.append(entry)
     return entries

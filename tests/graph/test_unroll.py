@@ -270,3 +270,34 @@ def test_a_layer_that_is_called_inside_a_nested_model_and_outside_of_it_lays_tha
     x = np.arange(6).reshape(2, 3)
     found = keras.saving.load_model(tmp_path / "flat.keras")(x)
     np.testing.assert_allclose(numbers(found), numbers(model(x)), atol=1e-6)
+
+
+class TwoBranches(layers.Layer):
+    """Adds two convolutions by a layer that every call makes anew; one is built for the size behind a padding."""
+
+    def __init__(self, filters, **options):
+        super().__init__(**options)
+        self.filters = filters
+        self.pad = layers.ZeroPadding2D(1)
+        self.wide = layers.Conv2D(filters, 3, 2)
+        self.narrow = keras.Sequential([layers.Conv2D(filters, 1, 2), layers.BatchNormalization()])
+
+    def build(self, shape):
+        padded = self.pad.compute_output_shape(shape)
+        self.wide.build(padded)
+        self.narrow.build(padded)
+        super().build(shape)
+
+    def call(self, x, training=None):
+        return layers.Add()([self.wide(self.pad(x)), self.narrow(x, training=training)])
+
+
+def test_a_call_may_make_layers_without_weights_and_call_a_nested_model_on_another_size():
+    image = keras.Input((6, 6, 2))
+    model = keras.Model(image, layers.Conv2D(2, 1)(TwoBranches(5, name="both")(image)))
+    flat = kp.unroll(model)
+    assert not any(isinstance(layer, TwoBranches) for layer in flat.layers)
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 2)).astype("float32")
+    np.testing.assert_allclose(numbers(flat(x)), numbers(model(x)), atol=1e-5)
+    graph = kp.trace(model)
+    assert sum(group.width for group in graph.free_groups) == 5
