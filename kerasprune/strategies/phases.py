@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasprune.core import OptionError
 from kerasprune.gates.penalized_channels import penalized
-from kerasprune.graph import plainly
+from kerasprune.graph import compile_like, plainly
 from kerasprune.selection import Budget
 from kerasprune.strategies.channel_units import ChannelUnits
 from kerasprune.strategies.journal import Journal, identity
@@ -79,8 +79,10 @@ class Phases:
         if not groups:
             return state
         model = penalized(state.opened, groups, kind, factor, seed=self.rounds.sampling.seed)
-        trained = plainly(self.rounds.trained(model, self.units.kept(state))).model
-        return replace(state, opened=state.opened.changed(state.opened.back(trained)))
+        trained = self.rounds.trained(model, self.units.kept(state))
+        plain = plainly(trained).model
+        compile_like(plain, trained)
+        return replace(state, opened=state.opened.changed(state.opened.back(plain)))
 
     def _begin(self) -> tuple[int, State]:
         read = self.journal.read()
