@@ -101,3 +101,12 @@ def _without_network() -> dict[str, str]:
     import os
 
     return {**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+
+
+def test_messages_of_the_troubleshooting_are_what_we_say():
+    rooms = [PROJECT / "kerasprune", PROJECT / "cli"]
+    code = "".join(path.read_text(encoding="utf-8") for room in rooms for path in sorted(room.rglob("*.py")))
+    said = re.sub(r"\s+", " ", re.sub(r'"\s*\n\s*f?"', "", code))  # sentences go over several lines
+    quoted = re.findall(r'\*\*"(.+?)"\*\*', (DOCS / "troubleshooting.md").read_text(encoding="utf-8"))
+    parts = [part.strip(" .,") for message in quoted for part in message.split("...")]
+    assert len(quoted) > 15 and [part for part in parts if part not in said] == []
