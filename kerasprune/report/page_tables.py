@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from kerasprune.report.bars import counts, grid, number, pair, row
 from kerasprune.report.change import Change, LayerChange
 from kerasprune.report.markup import Markup, figure, joined, tag
+from kerasprune.report.round_step import Step
 from kerasprune.report.section import section
-from kerasprune.report.step import Step
 
 if TYPE_CHECKING:
     from kerasprune.report.report import Report
