@@ -17,7 +17,7 @@ from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.latency_search import LatencySearch
-from kerasprune.strategies.made_by import made_by
+from kerasprune.strategies.made_by import made_by, written_timing
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.stopwatch import stopwatch_for
 from kerasprune.strategies.training import standard_training
@@ -193,12 +193,14 @@ def compress(
     report = replace(
         report,
         name=model.name,
-        limits=goal.limits(opened.graph),
+        limits=goal.counted_limits(opened.graph),
         tried=choice.tried,
         failed=choice.failed,
         latency=timed,
         notes=(*width_notes(opened.graph, keep, budget, selection, by_table=timed is not None), *report.notes),
-        plan=made_by(rounds, choice.way, budget, sampling, layout),
+        plan=made_by(rounds, choice.way, budget, sampling, layout, train)
+        | ({"effort": effort} if train == AUTO else {})
+        | ({"latency": written_timing(latency)} if latency is not None else {}),
     )
     return Compression(state.model, keep, report, state.record, choice)
 
