@@ -11,10 +11,10 @@ from kerasprune.core.errors import (
     FolderError,
     GraphError,
     KeraspruneError,
-    LabelError,
     ModelFileError,
     OptionError,
     PlanError,
+    ValuesError,
     VerificationError,
 )
 from kerasprune.core.files import atomic_path, atomic_paths, require_writable, write_text
@@ -52,7 +52,6 @@ __all__ = [
     "FolderError",
     "GraphError",
     "KeraspruneError",
-    "LabelError",
     "Labels",
     "Measure",
     "ModelFileError",
@@ -63,6 +62,7 @@ __all__ = [
     "Registry",
     "Share",
     "Term",
+    "ValuesError",
     "VerificationError",
     "WeightLabels",
     "Whole",

@@ -17,8 +17,8 @@ class DataError(KeraspruneError, ValueError):
     """Data is missing, empty, or does not fit the model."""
 
 
-class LabelError(DataError):
-    """Labels are no numbers, or not finite: nothing can be trained or judged by them."""
+class ValuesError(DataError):
+    """Data holds what nothing can be made of: NaN, infinity, or words where numbers must be."""
 
 
 class OptionError(KeraspruneError, ValueError):

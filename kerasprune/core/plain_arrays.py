@@ -87,6 +87,7 @@ def _array(leaf: Any) -> np.ndarray:
         )
     if hasattr(leaf, "detach"):  # a tensor of torch
         leaf = leaf.detach().cpu()
+        leaf = leaf.float() if "bfloat16" in str(leaf.dtype) else leaf  # which numpy does not have
     try:
         array = leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)
     except (ValueError, TypeError) as error:
@@ -105,7 +106,8 @@ def _typed(array: np.ndarray) -> np.ndarray:
     try:
         return array.astype("float32")
     except (ValueError, TypeError) as error:
+        found = next(value for value in array.flat if not isinstance(value, (bool, int, float, np.number)))
         raise DataError(
-            f"Data must be numbers, or words for inputs that take such. Received Python objects of shape {array.shape}"
-            f": {error}. Give every column a type of its own."
+            f"Data must be numbers, or words for inputs that take such. Received {found!r} ({type(found).__name__}) in "
+            f"an array of shape {array.shape}. Encode what is no number, for example with pandas.get_dummies(frame)."
         ) from error

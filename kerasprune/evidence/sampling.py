@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from kerasprune.core import Batch, DataError, batches, require_limit, rereadable
+from kerasprune.core import Batch, DataError, ValuesError, batches, require_limit, rereadable
 from kerasprune.evidence.progress import batch_count, tracked
 from kerasprune.graph import align_inputs, as_inputs, functional
 
@@ -124,7 +124,9 @@ def _checked_inputs(model, x) -> list[np.ndarray]:
         if (array.dtype.kind in "OSU") != (tensor.dtype == "string"):
             raise DataError(f"Input {tensor.name!r} of the model takes {tensor.dtype}. Received data of {array.dtype}.")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DataError(f"The data for input {tensor.name!r} holds NaN or infinity.")
+            raise ValuesError(
+                f"The data for input {tensor.name!r} holds NaN or infinity. Leave these samples out, or fill them in."
+            )
     return arrays
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasprune.core import DataError, OptionError, accepted, quiet
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened, channels_last, unroll
+from kerasprune.graph import Opened, channels_last, compile_like, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
 from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
@@ -181,6 +181,7 @@ def compress(
         run = choice.way.run
         rounds = choice.way.applied(rounds)
         state = run(rounds, goal)
+        compile_like(state.model, state.model)  # what the optimizer has gathered in `train` is no part of a small model
         keep = np.zeros(opened.graph.num_ids, bool)
         keep[state.origin] = True
         timed = None if search is None else search.measured(keep)

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from kerasprune.core import DataError, LabelError
+from kerasprune.core import DataError, ValuesError
 from kerasprune.evidence import Sampling
 from kerasprune.evidence.quality import Quality
 from kerasprune.graph import Opened
@@ -38,14 +38,14 @@ class Judgement:
             sampling: The data, and the loss where one is given.
 
         Raises:
-            LabelError: The labels are of no use for any model.
+            ValuesError: The data holds NaN, or its labels are no numbers.
         """
         if sampling.data is None or next(sampling.batches()).y is None:
             return cls(sampling)
         try:
             quality = Quality(opened.runs.flat, sampling)
             before = quality(opened.runs.copy())
-        except LabelError:
+        except ValuesError:
             raise
         except DataError as error:  # a criterion that needs labels says so itself
             return cls(sampling, notes=(f"not measured before and after: {error}",))

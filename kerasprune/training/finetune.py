@@ -128,7 +128,7 @@ def finetune(
     optimizer = optimizer_for(shell, steps, learning_rate, warmup, weight_decay)
     shell.compile(optimizer, smoothed(losses, label_smoothing), loss_weights=weights)
     choice = _choice(trained, losses, weights, given, batch_size)
-    told = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "shuffle": False, "verbose": 0}
+    told = {"epochs": epochs, "steps_per_epoch": given.told, "shuffle": False, "verbose": 0}
     with countdown("fine-tuning", progress) as advance, following(trained, given.steps):
         history = shell.fit(given.data, callbacks=[*choice, _Rate(), _Bar(advance, steps), *callbacks], **told).history
     result = trained if precision is None else _like(source, trained)

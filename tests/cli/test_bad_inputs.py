@@ -69,7 +69,9 @@ def assert_refused(call):
         assert answer.exit_code == 2, (answer.output, answer.exception)
         assert answer.stdout == ""
         *before, sentence = answer.stderr.splitlines()
-        assert all(line.startswith(("Warning: ", "epoch ")) or re.search(r" \.\.\. \d+ s$", line) for line in before)
+        assert all(
+            line.startswith(("Warning: ", "epoch ")) or re.search(r"( \.\.\.|, after) \d+ s$", line) for line in before
+        )
         assert sentence.startswith("Error: ") and sentence[-1] in ".?", sentence
         assert not any(word in sentence for word in ("Traceback", ".kerasprune-")) and len(sentence) < 700
         assert any(each in sentence for each in (word if isinstance(word, tuple) else (word,))), sentence

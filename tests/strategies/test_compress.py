@@ -1,6 +1,7 @@
 """From a model and a budget to a verified smaller model: what comes back, and what is refused."""
 
 import dataclasses
+import logging
 
 import keras
 import numpy as np
@@ -195,6 +196,32 @@ def test_train_that_leaves_what_is_no_number_is_told_so(model, value):
 
     with pytest.raises(kp.DataError, match="After `train` the weight .*kernel' holds NaN or infinity.*learning rate"):
         compress(model, kp.Budget(flops=0.5), train=train)
+
+
+def test_what_the_optimizer_has_gathered_is_no_part_of_the_result(model):
+    def train(small):
+        small.compile(keras.optimizers.Adam(0.02), LOSS)
+        small.fit(*images(), verbose=0)
+
+    found = compress(model, kp.Budget(flops=0.5), "magnitude", train=train).model
+    assert len(found.optimizer.variables) == 2 and found.loss == LOSS  # its steps and its rate
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found.optimizer.learning_rate), 0.02)
+
+
+def test_nothing_that_tensorflow_says_about_tracing_is_heard(model, caplog):
+    def told(*_):
+        logging.getLogger("tensorflow").warning("5 out of the last 5 calls triggered tf.function retracing.")
+
+    def rank(evidence):
+        told()
+        return np.arange(evidence.graph.num_ids, dtype=float)
+
+    compress(model, kp.Budget(flops=0.9), rank, train=told)
+    kp.score(model, kp.trace(model), rank)
+    kp.finetune(model, images(), callbacks=[keras.callbacks.LambdaCallback(on_train_begin=told)])
+    assert not caplog.records
+    told()
+    assert len(caplog.records) == 1
 
 
 def test_an_unreachable_budget_fails_before_any_training(model):
