@@ -1,10 +1,11 @@
 """`kerasprune export`: a Keras model as a checked TFLite file."""
 
+import dataclasses
 from pathlib import Path
 
 import click
 
-from kerasprune_cli.console import alive, print_json, say
+from kerasprune_cli.console import alive, print_json, print_table, say
 from kerasprune_cli.data import read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile, overwrite_option, require_other
@@ -18,9 +19,9 @@ from kerasprune_cli.variants import build, list_option, variant_options
 @model_argument
 @click.option("-o", "--output", type=OutputFile(".tflite"), help="The file to write.")
 @overwrite_option
-@variant_options("recipe", "float32", "samples=500")
+@variant_options("recipe", "float32", "samples=500", several="the first whose file holds its accuracy")
 @list_option(recipes="RECIPES")
-@data_options("Representative inputs to calibrate int8 on and to compare with Keras on.")
+@data_options("Representative inputs to calibrate int8 on and to compare with Keras on; labels say what that costs.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Compare the file with Keras.")
 @click.option(
     "--batch-size", type=click.IntRange(0), default=1, show_default=True, help="Samples per call; 0 leaves it open."
@@ -32,6 +33,7 @@ from kerasprune_cli.variants import build, list_option, variant_options
     show_default=True,
     help="Of a model with channels first: where the file has the channels of its images, last or as the model does.",
 )
+@click.option("--layer-errors", is_flag=True, help="Print how far every layer is from a float32 file.")
 @click.option("--dry-run", is_flag=True, help="Convert and compare, but write nothing.")
 @seed_option
 @json_option
@@ -54,9 +56,9 @@ def command(
         raise BadInput("Name the file to write with -o FILE.tflite, or use --dry-run.")
     if not dry_run:
         require_other(output, model_file.path, overwrite)
-    recipe = build(recipes.RECIPES, recipe, recipe_settings)
+    recipe = [build(recipes.RECIPES, name.strip(), recipe_settings) for name in recipe.split(",")]
     model = open_model(model_file)
-    data = None if source is None else read_data(source, model, pixel_range).train.x
+    data = None if source is None else read_data(source, model, pixel_range).train.pair
     with core.temporary_folder() as folder:
         target = folder / "model.tflite" if dry_run else output
         with alive("Converting"):
@@ -68,6 +70,11 @@ def command(
     if result.max_difference is not None:
         compared = f"differs from Keras by at most {result.max_difference:.2g} of the output's range"
     click.echo(f"{result.recipe}: {result.size:,} bytes, {sum(result.ops.values())} ops, {compared}.")
+    if result.answers.said():
+        click.echo(f"Answers: {result.answers.said()}.")
+    if result.layer_errors:
+        rows = [(row.layer, row.op, f"{row.error:.2g}", f"{row.rise:.2g}") for row in result.layer_errors]
+        print_table(("layer", "op", "error", "of its own"), rows)
     if result.layout == "channels_last":
         takes = ", ".join(f"{name} {shape}" for name, shape in result.inputs.items())
         click.echo(f"The file takes channels last: {takes}. --layout own makes one that takes what the model does.")
@@ -84,4 +91,7 @@ def as_data(result, output: Path | None) -> dict:
         "ops": dict(result.ops),
         "layout": result.layout,
         "inputs": {name: list(shape) for name, shape in result.inputs.items()},
+        "answers": dataclasses.asdict(result.answers),
+        "remarks": list(result.remarks),
+        "layer_errors": [dataclasses.asdict(row) for row in result.layer_errors],
     }

@@ -19,6 +19,7 @@ COMMANDS = {
     "compress": "Remove channels from MODEL under a budget and write a smaller model.",
     "export": "Write MODEL as a TFLite file and check it against Keras.",
     "benchmark": "Measure the latency of a TFLite FILE on this machine.",
+    "evaluate": "Measure MODEL, or a .tflite file, on labelled data.",
     "explain": "Show which inputs a sparse MODEL uses, and what is connected with what.",
     "demo": "Compress and export the shipped network on the shipped images, offline.",
 }

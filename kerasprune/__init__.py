@@ -19,6 +19,7 @@ from kerasprune.core import (
     VerificationError,
 )
 from kerasprune.criteria import score
+from kerasprune.evaluation import evaluate
 from kerasprune.explanation import Explanation, explain, plot
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
@@ -57,6 +58,7 @@ __all__ = [
     "channels_last",
     "compress",
     "criteria",
+    "evaluate",
     "explain",
     "export",
     "finetune",

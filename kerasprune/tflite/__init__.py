@@ -1,20 +1,26 @@
 """From a Keras model to a checked TFLite file, and what that file costs to run."""
 
+from kerasprune.tflite.answers import Answers
 from kerasprune.tflite.exporter import ExportResult, export
+from kerasprune.tflite.file_quality import quality_of
 from kerasprune.tflite.latency import BenchmarkResult, Latency, benchmark
+from kerasprune.tflite.layer_errors import LayerError
 from kerasprune.tflite.processor import Processor, this_processor
 from kerasprune.tflite.requirements import assert_installed
 from kerasprune.tflite.runner import Runner, run_tflite
 
 __all__ = [
+    "Answers",
     "BenchmarkResult",
     "ExportResult",
     "Latency",
+    "LayerError",
     "Processor",
     "Runner",
     "assert_installed",
     "benchmark",
     "export",
+    "quality_of",
     "run_tflite",
     "this_processor",
 ]

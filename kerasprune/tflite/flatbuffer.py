@@ -127,6 +127,14 @@ def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
             yield name, _text(tensor.name) if tensor else "", floating
 
 
+def operators_with_tensors(model: Any) -> Iterator[tuple[str, list[int], int, str]]:
+    """Each op of the main graph: its name, the tensors it reads, the first that it makes, and the name of that."""
+    graph = model.subgraphs[0]
+    for operator in graph.operators or ():
+        output = int(operator.outputs[0])
+        yield _op_name(model, operator), list(map(int, operator.inputs)), output, _text(graph.tensors[output].name)
+
+
 def count_operators(model: Any) -> dict[str, int]:
     """How often each op occurs in a parsed model, by name."""
     return dict(sorted(Counter(name for name, *_ in operators(model)).items()))
