@@ -30,7 +30,7 @@ from kerasprune.selection import Budget, select
 from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
 from kerasprune.strategies import Compression, compress
-from kerasprune.tflite import benchmark, export
+from kerasprune.tflite import benchmark, c_source, export, file_metadata
 from kerasprune.training import Distill, Finetuned, finetune
 
 __all__ = [
@@ -55,12 +55,14 @@ __all__ = [
     "Rerank",
     "VerificationError",
     "benchmark",
+    "c_source",
     "channels_last",
     "compress",
     "criteria",
     "evaluate",
     "explain",
     "export",
+    "file_metadata",
     "finetune",
     "gate",
     "gates",

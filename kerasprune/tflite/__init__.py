@@ -1,7 +1,9 @@
 """From a Keras model to a checked TFLite file, and what that file costs to run."""
 
 from kerasprune.tflite.answers import Answers
+from kerasprune.tflite.c_source import CSource, c_source
 from kerasprune.tflite.exporter import ExportResult, export
+from kerasprune.tflite.file_metadata import file_metadata
 from kerasprune.tflite.file_quality import quality_of
 from kerasprune.tflite.latency import BenchmarkResult, Latency, benchmark
 from kerasprune.tflite.layer_errors import LayerError
@@ -12,6 +14,7 @@ from kerasprune.tflite.runner import Runner, run_tflite
 __all__ = [
     "Answers",
     "BenchmarkResult",
+    "CSource",
     "ExportResult",
     "Latency",
     "LayerError",
@@ -19,7 +22,9 @@ __all__ = [
     "Runner",
     "assert_installed",
     "benchmark",
+    "c_source",
     "export",
+    "file_metadata",
     "quality_of",
     "run_tflite",
     "this_processor",

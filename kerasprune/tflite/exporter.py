@@ -4,7 +4,7 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from kerasprune.recipes import RECIPES, Float32, Recipe
 from kerasprune.tflite.answers import Answers
 from kerasprune.tflite.child import convert_in_child
 from kerasprune.tflite.convert import convert
+from kerasprune.tflite.file_metadata import described
 from kerasprune.tflite.flatbuffer import count_operators, parse, with_signature
 from kerasprune.tflite.latency import benchmark
 from kerasprune.tflite.layer_errors import LayerError, find_layer_errors
@@ -71,6 +72,7 @@ def export(
     batch_size: int | None = 1,
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     layer_errors: bool = False,
+    metadata: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> ExportResult:
     """Write a model as a TFLite file of built-in ops, and check that the file computes the same.
@@ -95,6 +97,8 @@ def export(
         input_shapes: Shape without the batch axis by input name, for inputs with open dimensions. What stays open is
             taken from the data.
         layer_errors: Whether to measure how far every layer of the file is from a float32 file.
+        metadata: What the file shall say about itself, such as {"labels": [...]}: text, numbers, lists and dicts, which
+            `file_metadata` reads.
         seed: Chooses the samples of the data, or makes the random ones.
 
     Returns:
@@ -126,6 +130,8 @@ def export(
     for each in chosen:
         try:
             made = _made(request, each, verify, layer_errors)
+            if metadata is not None:
+                made = replace(made, content=described(made.content, {"recipe": each.name, **metadata}))
         except (ExportError, VerificationError) as error:
             if len(chosen) == 1:
                 raise

@@ -37,7 +37,7 @@ class Runner:
     """
 
     def __init__(self, model: str | os.PathLike | bytes, threads: int = 1, keep_all: bool = False):
-        content, origin = _read(model)
+        content, origin = read_model(model)
         parsed = parse(content, origin)
         foreign = sorted({name for name, _ in custom_operators(parsed)})
         if foreign:
@@ -135,7 +135,7 @@ def run_tflite(model: str | os.PathLike | bytes, x: Any, threads: int = 1) -> di
     return Runner(model, threads)(x)
 
 
-def _read(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
+def read_model(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
     """The bytes of a model and what to call it in errors."""
     if isinstance(model, bytes):
         return model, "The TFLite model"

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasprune.tflite import run_tflite, this_processor
+from kerasprune.tflite import file_metadata, run_tflite, this_processor
 
 
 def answer_of(run, *arguments):
@@ -154,6 +154,17 @@ def test_export_tells_what_the_file_is_worth_and_which_layer_errs(run, files, tm
     assert [row["layer"] for row in told["layer_errors"]][-1] == "classes"
     shown = run(*arguments, "--overwrite", "--layer-errors").stdout
     assert "Answers: top class as in Keras on 100.0 %" in shown and "of its own" in shown
+
+
+def test_export_writes_source_and_metadata(run, files, tmp_path):
+    (tmp_path / "about.json").write_text('{"labels": ["a", "b", "c"]}')
+    answer = run(
+        "export", files / "model.keras", "-o", tmp_path / "m.tflite", "--c-source", tmp_path / "m.cc",
+        "--metadata", tmp_path / "about.json",
+    )  # fmt: skip
+    assert "needs an arena of" in answer.stdout
+    assert file_metadata(tmp_path / "m.tflite") == {"labels": ["a", "b", "c"], "recipe": "float32"}
+    assert (tmp_path / "m.cc").exists() and (tmp_path / "m.h").exists()
 
 
 def test_evaluate_judges_a_model_and_its_file_alike(run, files, dense):
