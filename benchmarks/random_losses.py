@@ -60,6 +60,7 @@ def compile_nothing(backend: str) -> None:
         import jax
 
         jax.config.update("jax_disable_jit", True)
+        jax.config.update("jax_disable_most_optimizations", True)  # single operations are compiled still
 
 
 if __name__ == "__main__":

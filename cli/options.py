@@ -37,6 +37,15 @@ class Number(click.ParamType):
             raise BadInput(f"{param.opts[0]} takes a number, such as 0.5 or 50%. Received: {value!r}.") from error
 
 
+class Rounding(click.ParamType):
+    """A whole number of at least 1, or "auto"."""
+
+    name = "number|auto"
+
+    def convert(self, value, param, ctx):
+        return value if value == "auto" else click.IntRange(1).convert(value, param, ctx)
+
+
 class FiniteRange(click.FloatRange):
     """A range of numbers without NaN, which is in none, and without infinity."""
 
@@ -66,13 +75,7 @@ def model_argument(command):
     def wrapped(model_file, custom, trust, **options):
         return command(model_file=ModelFile(model_file, custom, trust), **options)
 
-    custom = "Import this module first: it registers the classes of the layers of MODEL; repeatable."
-    trust = "Run the Python code that MODEL holds, as in a Lambda layer: only for files of your own."
-    return _together(
-        click.argument("model_file", metavar="MODEL", type=InputFile()),
-        click.option("--custom", multiple=True, metavar="MODULE", help=custom),
-        click.option("--trust", is_flag=True, help=trust),
-    )(wrapped)
+    return _together(click.argument("model_file", metavar="MODEL", type=InputFile()), custom_options)(wrapped)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
@@ -137,6 +140,20 @@ def _together(*options):
     return decorate
 
 
+custom_options = _together(
+    click.option(
+        "--custom",
+        multiple=True,
+        metavar="MODULE",
+        help="Import this module first: it registers the classes of the layers of MODEL; repeatable.",
+    ),
+    click.option(
+        "--trust",
+        is_flag=True,
+        help="Run the Python code that MODEL holds, as in a Lambda layer: only for files of your own.",
+    ),
+)
+
 selection_options = _together(
     click.option(
         "--ranking",
@@ -144,7 +161,10 @@ selection_options = _together(
         help="Where channels compete, over the whole model or per_layer; see --list; else as suits the criterion.",
     ),
     click.option(
-        "--round-to", type=click.IntRange(1), default=1, show_default=True, help="Widths become multiples of this."
+        "--round-to",
+        type=Rounding(),
+        help="Widths become multiples of this; auto, the default, is what kernels compute in one go: 8, 4 in narrow "
+        "groups, and less where the budget asks for it.",
     ),
     click.option(
         "--min-width", type=Number(), default=1, show_default=True, help="Least width: channels, or a fraction."
@@ -180,7 +200,9 @@ finetune_options = _together(
         help="Share of the labelled data that is not trained on; the weights of the epoch that is best on it are kept.",
     ),
     click.option(
-        "--distill", is_flag=True, help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation)."
+        "--distill/--no-distill",
+        default=None,
+        help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation).  [default: with epochs]",
     ),
     click.option(
         "--distill-option",

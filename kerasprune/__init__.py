@@ -16,20 +16,23 @@ from kerasprune.core import (
     KeraspruneError,
     ModelFileError,
     OptionError,
+    PlanError,
     VerificationError,
+    plot,
 )
 from kerasprune.criteria import score
 from kerasprune.evaluation import evaluate
-from kerasprune.explanation import Explanation, explain, plot
+from kerasprune.explanation import Explanation, explain
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll
+from kerasprune.plans import Plan
 from kerasprune.recoveries import recalibrate, reconstruct
-from kerasprune.report import Report
+from kerasprune.report import Curve, Report, Sensitivity
 from kerasprune.selection import Budget, select
 from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
-from kerasprune.strategies import Compression, compress
+from kerasprune.strategies import Compression, compress, sensitivity
 from kerasprune.tflite import benchmark, c_source, export, file_metadata
 from kerasprune.training import Distill, Finetuned, finetune
 
@@ -39,6 +42,7 @@ __all__ = [
     "ChannelGraph",
     "ChannelGroup",
     "Compression",
+    "Curve",
     "DataError",
     "Distill",
     "Explanation",
@@ -51,8 +55,11 @@ __all__ = [
     "KeraspruneError",
     "ModelFileError",
     "OptionError",
+    "Plan",
+    "PlanError",
     "Report",
     "Rerank",
+    "Sensitivity",
     "VerificationError",
     "benchmark",
     "c_source",
@@ -79,6 +86,7 @@ __all__ = [
     "save_model",
     "score",
     "select",
+    "sensitivity",
     "slim",
     "sparse",
     "sparsify",

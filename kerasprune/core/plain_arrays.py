@@ -100,6 +100,8 @@ def _typed(array: np.ndarray) -> np.ndarray:
     """An array of Python objects as numbers, or as it is where they are words."""
     if all(isinstance(value, (str, bytes)) for value in array.flat):
         return array
+    if any(type(value).__name__ == "NAType" for value in array.flat):  # what pandas has for a value that is missing
+        raise DataError("The data holds missing values. Leave these samples out, or fill them in: frame.fillna(0).")
     try:
         return array.astype("float32")
     except (ValueError, TypeError) as error:

@@ -4,11 +4,12 @@ import fnmatch
 import math
 import numbers
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kerasprune.core import BudgetError, ChannelGraph, ChannelGroup
+from kerasprune.selection.tiles import AUTO, tile
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,7 @@ class Leeway:
         forced: The first so many of `order` go whatever the budget.
         cuts: int, increasing; the numbers of `order` that may be gone in total, above `forced`.
         reason: What keeps the group from shrinking further.
+        last: The last of them that the budget may ask for when no other will do.
     """
 
     group: ChannelGroup
@@ -28,20 +30,42 @@ class Leeway:
     forced: int
     cuts: np.ndarray
     reason: str
+    last: int = 0
+
+    @property
+    def widths(self) -> list[int]:
+        """How many channels may be left, falling."""
+        return [self.group.width - self.forced, *(self.group.width - int(cut) for cut in self.cuts)]
+
+    def beyond(self) -> "Leeway":
+        """What may go one by one when all cuts of all groups are made."""
+        done = int(self.cuts[-1]) if len(self.cuts) else 0
+        cuts = np.arange(1, self.last - done + 1)
+        return replace(self, order=self.order[done:], cuts=cuts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rounded:
+    """A group, and what its widths are multiples of."""
+
+    group: ChannelGroup
+    step: int
 
 
 @dataclass(frozen=True)
 class Constraints:
     """What the user demands of the widths, whatever the scores say; see `select` for the fields."""
 
-    round_to: int = 1
+    round_to: int | str = 1
     min_width: float = 1
     protect: Collection[str] = ()
     overrides: Mapping[str, float] | None = None
 
     def __post_init__(self):
-        if not _is_count(self.round_to):
-            raise BudgetError(f"`round_to` must be a whole number of at least 1. Received: round_to={self.round_to!r}.")
+        if not (_is_count(self.round_to) or self.round_to == AUTO):
+            raise BudgetError(
+                f"`round_to` must be a whole number of at least 1, or 'auto'. Received: round_to={self.round_to!r}."
+            )
         if not (_is_count(self.min_width) or _is_fraction(self.min_width)):
             raise BudgetError(
                 "`min_width` must be a whole number of at least 1, or a fraction in (0, 1) of every group. "
@@ -63,21 +87,27 @@ class Constraints:
         protected = _match(graph, "protect", self.protect)
         overrides = _match(graph, "overrides", self.overrides or {}, free=True)
         return [
-            self._leeway(group, scores[group.ids], protected.get(group.name), overrides.get(group.name))
+            self._leeway(
+                _Rounded(group, tile(graph, group) if self.round_to == AUTO else int(self.round_to)),
+                scores[group.ids],
+                protected.get(group.name),
+                overrides.get(group.name),
+            )
             for group in graph.free_groups
         ]
 
-    def _leeway(self, group: ChannelGroup, scores: np.ndarray, protected: str | None, override: str | None) -> Leeway:
+    def _leeway(self, rounded: "_Rounded", scores: np.ndarray, protected: str | None, override: str | None) -> Leeway:
+        group, step = rounded.group, rounded.step
         order = group.ids[np.argsort(scores, kind="stable")]
         locked = int(np.isposinf(scores).sum())
         if protected is not None:
             return Leeway(group, order, 0, np.zeros(0, int), f"protected by {protected!r}")
         if override is not None:
-            width = self._overridden(group, override, locked)
+            width = self._overridden(rounded, override, locked)
             return Leeway(group, order, group.width - width, np.zeros(0, int), f"set to {width} by {override!r}")
         least, reason = self._least(group, locked)
-        cuts = np.arange(group.width % self.round_to or self.round_to, group.width - least + 1, self.round_to)
-        return Leeway(group, order, 0, cuts, reason)
+        cuts = np.arange(group.width % step or step, group.width - least + 1, step)
+        return Leeway(group, order, 0, cuts, reason, group.width - least if self.round_to == AUTO else 0)
 
     def _least(self, group: ChannelGroup, locked: int) -> tuple[int, str]:
         """The smallest width of a group, before rounding, and what sets it."""
@@ -86,14 +116,14 @@ class Constraints:
             return locked, f"{locked} channels have a score of +inf"
         if floor > 1:
             return floor, f"min_width={self.min_width:g}"
-        return 1, "one channel must stay" if self.round_to == 1 else f"round_to={self.round_to}"
+        return 1, "one channel must stay" if self.round_to in (1, AUTO) else f"round_to={self.round_to}"
 
-    def _overridden(self, group: ChannelGroup, pattern: str, locked: int) -> int:
+    def _overridden(self, rounded: "_Rounded", pattern: str, locked: int) -> int:
         """The width that an override sets: a fraction is rounded up to `round_to`, a number is taken as it is."""
-        value = self.overrides[pattern]
+        value, group = self.overrides[pattern], rounded.group
         width = math.ceil(value * group.width - 1e-9) if value <= 1 else int(value)
         if value <= 1:
-            width = min(group.width, -(-width // self.round_to) * self.round_to)
+            width = min(group.width, -(-width // rounded.step) * rounded.step)
         if not locked <= width <= group.width:
             raise BudgetError(
                 f"The override {pattern!r}: {value!r} sets {group.name!r} to {width} channels, but it has "

@@ -42,6 +42,10 @@ class Queue:
         chosen = [removals[i] for i in order]
         return cls(np.concatenate(chosen), np.cumsum([0, *map(len, chosen)]))
 
+    def then(self, other: "Queue") -> "Queue":
+        """These removals, and others after all of them."""
+        return Queue(np.concatenate([self.ids, other.ids]), np.concatenate([self.ends, self.ends[-1] + other.ends[1:]]))
+
 
 @RANKINGS.register("global")
 def by_score(leeway: Leeway, scores: np.ndarray, costs: np.ndarray) -> np.ndarray:

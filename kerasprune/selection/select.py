@@ -19,7 +19,7 @@ def select(
     budget: Budget,
     *,
     ranking: str = "global",
-    round_to: int = 1,
+    round_to: int | str = 1,
     min_width: float = 1,
     protect: Collection[str] = (),
     overrides: Mapping[str, float] | None = None,
@@ -37,7 +37,9 @@ def select(
             "per_cost" divides them by what a removal saves of the budget first, which suits scores that foretell a
             change of the loss; "per_layer" compares only within a group, and takes the same share of every group.
         round_to: Widths become multiples of this number; a group that is not cut keeps the width it has. A
-            removal then takes several channels and counts with their mean score.
+            removal then takes several channels and counts with their mean score. "auto" is what common kernels compute
+            in one go, 8 channels, and 4 in groups of fewer than 32; if the budget asks for less than that leaves,
+            widths end below it, too.
         min_width: No group gets narrower: a number of channels, or a fraction in (0, 1) of each group.
         protect: Patterns (`fnmatch`) over the names of groups and of the layers that make their channels; what
             matches is not touched.
@@ -58,9 +60,11 @@ def select(
     """
     require_budget(budget)
     order_by = RANKINGS[ranking]
-    scores = _checked(graph, scores)
+    scores = checked(graph, scores)
     leeways = Constraints(round_to, min_width, protect, overrides).leeways(graph, scores)
-    queue = Queue.build(leeways, scores, costs(graph, budget), order_by)
+    saved = costs(graph, budget)
+    queue = Queue.build(leeways, scores, saved, order_by)
+    queue = queue.then(Queue.build([leeway.beyond() for leeway in leeways], scores, saved, order_by))
     start = graph.keep_all()
     for leeway in leeways:
         start[leeway.order[: leeway.forced]] = False
@@ -80,7 +84,12 @@ def select(
     return keep_after(fewest)
 
 
-def _checked(graph: ChannelGraph, scores) -> np.ndarray:
+def checked(graph: ChannelGraph, scores) -> np.ndarray:
+    """The scores as float (num_ids,).
+
+    Raises:
+        BudgetError: They have another shape, or hold NaN for what may go.
+    """
     scores = np.asarray(scores, float)
     if scores.shape != (graph.num_ids,):
         raise BudgetError(

@@ -36,7 +36,7 @@ class ChannelUnits(RemovableUnits):
         return self.rounds.select(self.rounds.scores(state), self._budget(step))
 
     def cut(self, state: State, keep: np.ndarray) -> State:
-        target = self._budget(len(state.steps) + 1).limits(self.rounds.graph)
+        target = self.rounds.target(self._budget(len(state.steps) + 1))
         return self.rounds.repair(self.rounds.check(state, self.rounds.cut(state, keep, target)))
 
     def at(self, state: State, keep: np.ndarray, source: Opened) -> State:

@@ -1,13 +1,14 @@
 """From a model and a budget to a verified smaller model and the report on it."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError, accepted
+from kerasprune.core import DataError, OptionError, accepted, quiet
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, channels_last, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
@@ -15,7 +16,12 @@ from kerasprune.report import Report, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
+from kerasprune.strategies.latency import LatencySearch, stopwatch_for
+from kerasprune.strategies.made_by import made_by
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.training import standard_training
+from kerasprune.strategies.widths import width_notes
+from kerasprune.tflite import Timing, resolve_timing
 from kerasprune.training import Distill
 from kerasprune.training.distill import resolve_distill
 
@@ -56,15 +62,16 @@ class Compression:
         return self.record
 
 
+@quiet("tensorflow", "retracing")
 def compress(
     model: keras.Model,
     budget: Budget,
     criterion: str | Callable = "auto",
     strategy: str | Callable[[Rounds, Budget], State] = "auto",
     data: Any = None,
-    train: Callable[..., keras.Model | None] | None = None,
+    train: str | Callable[..., keras.Model | None] | None = None,
     *,
-    distill: bool | Distill = False,
+    distill: bool | Distill | None = None,
     loss: Any = None,
     batch_size: int = 32,
     limit: int | None = None,
@@ -74,6 +81,7 @@ def compress(
     effort: str = "normal",
     progress: bool = False,
     layout: str = "own",
+    latency: Timing | Callable[[Path], float] | str | None = None,
     **selection,
 ) -> Compression:
     """Make a smaller model that is within the budget.
@@ -91,9 +99,12 @@ def compress(
             is compiled with, else what outputs and labels ask for.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
             trained model, of the same architecture. A `LotteryTicket(step=k)` calls it once with `stop=k`, to train
-            that many steps, and then with `start=k`, to train from there to the end.
+            that many steps, and then with `start=k`, to train from there to the end. "auto" is `finetune` on the data,
+            for 1, 3 or 10 epochs as the effort says, of which a tenth of the samples chooses the best where there are
+            500 with labels.
         distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so,
-            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
+            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options. None lets it teach where
+            `train` is "auto".
         loss: As in `score`.
         batch_size: As in `score`.
         limit: As in `score`.
@@ -106,13 +117,18 @@ def compress(
             `Reconstruct(damping=1e-3)`, or several of these; needs `data`. "auto" is "reconstruct" where there is data,
             () is nothing.
         effort: How much is tried where something is "auto": "quick" tries nothing, "normal" some criteria, "thorough"
-            these in one round and in several.
+            these in one round and in several; and how long `train="auto"` trains.
         progress: Whether to show progress bars.
         layout: "own" gives a model in the layout that `model` has; where the backend cannot run it, all that has to
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
             `channels_last(model)`: no channels stay because TensorFlow cannot do without them in channels first.
             Inputs, outputs and data are those of `model`.
-        **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`.
+        latency: How files are timed for a budget that limits the latency, and for the report where it does not: a
+            `Timing`; a function that gets the path of a `.tflite` file and returns milliseconds; or a command line with
+            `{model}` in the place of the path that prints them. None times float32 files on one thread of this machine,
+            where the budget asks for it.
+        **selection: The options of `select`: `ranking`, `round_to`, `min_width`, `protect`, `overrides`. `round_to` is
+            "auto" here, widths that kernels compute in one go; 1 where a published strategy removes single channels.
 
     Returns:
         The model, what was kept, and the report.
@@ -137,9 +153,11 @@ def compress(
     accepted(selection, select, "`select`", taken=("graph", "scores", "budget"))  # fails before any work
     check_names(criterion, strategy, effort)
     criterion = defaults(strategy).get("criterion", AUTO) if criterion == AUTO else criterion
+    selection = _rounded(selection, strategy)
     recover = _chosen(recover, strategy, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
-    teaching = _teaching(distill, train)
+    teaching = _teaching(train == AUTO if distill is None else distill, train)
+    timing = None if latency is None and budget.latency is None else resolve_timing(latency)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
     opened = Opened.of(_laid_out(model, layout))
     judge = Judgement.of(opened, sampling)
@@ -147,24 +165,58 @@ def compress(
         opened=opened,
         criterion=criterion,
         sampling=judge.sampling,
-        trainer=train,
+        trainer=_trainer(train, judge.sampling, effort),
         distill=teaching,
         verify=verify,
         recover=recoveries,
         selection=selection,
+        judge=judge,
     )
-    choice = choose(rounds, budget, strategy, effort)
-    run = choice.way.run
-    state = run(choice.way.applied(rounds), budget)
-    keep = np.zeros(opened.graph.num_ids, bool)
-    keep[state.origin] = True
+    with stopwatch_for(opened, timing, seed) as stopwatch:
+        goal = budget if stopwatch is None else budget.with_latency(stopwatch.whole)
+        search = None if stopwatch is None else LatencySearch(stopwatch, stopwatch.costs(), goal, progress)
+        rounds = replace(rounds, latency=search)
+        choice = choose(rounds, goal, strategy, effort)
+        run = choice.way.run
+        rounds = choice.way.applied(rounds)
+        state = run(rounds, goal)
+        keep = np.zeros(opened.graph.num_ids, bool)
+        keep[state.origin] = True
+        timed = None if search is None else search.measured(state.model, keep)
     settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
     settings |= _unusual(
         ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
     )
     why = str(choice) if criterion == AUTO or choice.tried else ""
     report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
+    report = replace(
+        report,
+        name=model.name,
+        limits=goal.limits(opened.graph),
+        tried=choice.tried,
+        failed=choice.failed,
+        latency=timed,
+        notes=(*width_notes(opened.graph, keep, budget, selection), *report.notes),
+        plan=made_by(rounds, choice.way, budget, sampling, layout),
+    )
     return Compression(state.model, keep, report, state.record, choice)
+
+
+def _trainer(train: Any, sampling: Sampling, effort: str) -> Callable | None:
+    """What trains a model after every cut."""
+    if train is None or callable(train):
+        return train
+    if train != AUTO:
+        raise OptionError(f"`train` must be a function of a model, {AUTO!r} or None. Received: train={train!r}.")
+    if sampling.data is None:
+        raise DataError("`train='auto'` needs data. Pass data=(x, y), or x alone: then the model itself teaches.")
+    return standard_training(sampling, effort)
+
+
+def _rounded(selection: Mapping[str, Any], strategy: str | Callable) -> dict[str, Any]:
+    """The options of `select` with the widths rounded as suits the strategy, where nothing was said."""
+    usual = defaults(strategy).get("round_to", AUTO)
+    return dict(selection) if usual == 1 else {"round_to": usual, **selection}
 
 
 def _unusual(**settings: Any) -> dict[str, Any]:
@@ -179,7 +231,7 @@ def _laid_out(model: keras.Model, layout: str) -> keras.Model:
     return channels_last(unroll(model)) if layout == "channels_last" else model
 
 
-def _teaching(distill: bool | Distill, train: Callable | None) -> Distill | None:
+def _teaching(distill: bool | Distill, train: str | Callable | None) -> Distill | None:
     teaching = resolve_distill(distill)
     if teaching is not None and train is None:
         raise OptionError(

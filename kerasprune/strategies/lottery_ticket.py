@@ -66,7 +66,7 @@ class LotteryTicket:
     validation: Any = None
     path: str | os.PathLike | None = None
 
-    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": (), "round_to": 1}
 
     def __post_init__(self):
         UNITS[self.of], REWINDINGS[self.rewind], CONTROLS[self.control or next(iter(CONTROLS))]

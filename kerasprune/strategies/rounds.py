@@ -16,6 +16,8 @@ from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.slimming.verify import check_opened, compare, samples_for
+from kerasprune.strategies.judgement import Judgement
+from kerasprune.strategies.latency import LatencySearch
 from kerasprune.strategies.training import trained_by
 from kerasprune.training import Distill, Lesson, lesson
 
@@ -56,7 +58,7 @@ class Rounds:
     """The steps of a round of pruning, for a strategy to put together; see `compress` for the fields.
 
     Every step takes a `State` and returns the next one: `cut`, `check`, `repair`, `train`. `remove` is one of each,
-    `shrink` ranks and selects before.
+    `shrink` ranks and selects before. With a `judge`, the model is measured after each of the four that does something.
     """
 
     opened: Opened
@@ -67,6 +69,8 @@ class Rounds:
     verify: bool = True
     recover: tuple[Recovery, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
+    latency: LatencySearch | None = None
+    judge: Judgement = Judgement()
 
     @property
     def model(self) -> keras.Model:
@@ -110,7 +114,14 @@ class Rounds:
 
     def select(self, scores: np.ndarray, budget: Budget) -> np.ndarray:
         """What stays of the original model: bool (num_ids,)."""
+        if self.latency is not None and budget.latency is not None:
+            return self.latency.select(scores, budget, self.selection)
         return select(self.graph, scores, budget, **self.selection)
+
+    def target(self, budget: Budget) -> dict[str, float]:
+        """What a step is to reach, for the report: absolute numbers, and of the latency a fraction."""
+        timed = {} if budget.latency is None else {"latency": float(budget.latency)}
+        return {**budget.counted_limits(self.graph), **timed}
 
     def shrink(self, state: State, budget: Budget) -> State:
         """Rank anew, remove until the budget is met, and train if that is wanted.
@@ -124,11 +135,19 @@ class Rounds:
             VerificationError: The slimmed model is not the masked one.
         """
         keep = self.select(self.scores(state), budget)
-        return self.remove(state, keep, budget.limits(self.graph))
+        return self.remove(state, keep, self.target(budget))
 
     def remove(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
         """Cut, check, repair and train; see these."""
-        return self.train(self.repair(self.check(state, self.cut(state, keep, target))))
+        state = self.measure(self.check(state, self.cut(state, keep, target)), "cut")
+        if self.recover:
+            state = self.measure(self.repair(state), "repaired")
+        return state if self.trainer is None else self.measure(self.train(state), "trained")
+
+    def measure(self, state: State, stage: str) -> State:
+        """Note how good the model is after a stage of the round, where that can be measured."""
+        found = self.judge.values(state.opened)
+        return state.noted(quality={**state.steps[-1].quality, stage: found}) if found else state
 
     def cut(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
         """Take channels out of the model.

@@ -62,7 +62,7 @@ class Serial:
     validation: Any = None
     path: str | os.PathLike | None = None
 
-    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": (), "round_to": 1}
 
     def __post_init__(self):
         for name in ("max_drop", "max_loss", "max_removals"):

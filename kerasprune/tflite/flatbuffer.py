@@ -17,7 +17,7 @@ _TRANSLATORS = ("DEQUANTIZE", "QUANTIZE")
 
 
 @functools.cache
-def _schema() -> ModuleType:
+def schema() -> ModuleType:
     """The classes of the file format."""
     return needed("ai_edge_litert.schema_py_generated")
 
@@ -25,20 +25,20 @@ def _schema() -> ModuleType:
 @functools.cache
 def _op_names() -> dict[int, str]:
     """The built-in ops: code to name."""
-    return {code: name for name, code in vars(_schema().BuiltinOperator).items() if isinstance(code, int)}
+    return {code: name for name, code in vars(schema().BuiltinOperator).items() if isinstance(code, int)}
 
 
 @functools.cache
 def _floats() -> tuple[int, ...]:
     """The codes of the floating types."""
-    types = _schema().TensorType
+    types = schema().TensorType
     return types.FLOAT16, types.FLOAT32, types.FLOAT64
 
 
 @functools.cache
 def _widths() -> dict[int, int]:
     """Bytes of one number by the codes of the types; of all others four."""
-    types = _schema().TensorType
+    types = schema().TensorType
     one, two, eight = (types.INT8, types.UINT8, types.BOOL), (types.INT16, types.FLOAT16), (types.INT64, types.FLOAT64)
     return {code: width for codes, width in ((one, 1), (two, 2), (eight, 8)) for code in codes}
 
@@ -69,9 +69,9 @@ def parse(content: bytes, origin: str = "the TFLite model") -> Any:
     """
     if content[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{origin} is no TFLite model: it lacks the identifier 'TFL3' ({len(content)} bytes).")
-    schema = _schema()  # before `try`: that it is missing is no damage of the file
+    root = schema().ModelT  # before `try`: that it is missing is no damage of the file
     try:
-        model = schema.ModelT.InitFromPackedBuf(content)
+        model = root.InitFromPackedBuf(content)
     except (struct.error, IndexError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"{origin} is a damaged TFLite model ({len(content)} bytes): {error}.") from error
     if not model.subgraphs or not model.operatorCodes:
@@ -89,15 +89,21 @@ def with_signature(content: bytes, inputs: Sequence[str], outputs: Sequence[str]
     """
     model = parse(content)
     graph = model.subgraphs[0]
-    signature = _schema().SignatureDefT()
+    signature = schema().SignatureDefT()
     signature.signatureKey = "serving_default"
     signature.inputs = _rename(graph, graph.inputs, inputs)
     signature.outputs = _rename(graph, graph.outputs, outputs)
     model.signatureDefs = [signature]
-    return _packed(model, len(content))
+    return packed(model, len(content))
 
 
-def _packed(model: Any, size: int) -> bytes:
+def packed(model: Any, size: int = 0) -> bytes:
+    """A tree of `schema` objects as the bytes of a file.
+
+    Args:
+        model: The root of the tree.
+        size: About how many bytes it will be.
+    """
     builder = _aligned_builder()(size + 4096)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
@@ -106,11 +112,11 @@ def _packed(model: Any, size: int) -> bytes:
 def with_metadata(content: bytes, name: str, data: bytes) -> bytes:
     """The same model, with some bytes under a name in its metadata; runtimes pass over them."""
     model = parse(content)
-    entry, buffer = _schema().MetadataT(), _schema().BufferT()
+    entry, buffer = schema().MetadataT(), schema().BufferT()
     entry.name, entry.buffer, buffer.data = name, len(model.buffers), np.frombuffer(data, "uint8")
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or ()), entry]
-    return _packed(model, len(content) + len(data))
+    return packed(model, len(content) + len(data))
 
 
 def metadata(model: Any, name: str) -> bytes | None:
@@ -127,14 +133,14 @@ def with_integer_inputs(content: bytes, types: Mapping[int, str]) -> bytes:
         types: Place of an input to the name of the integer type.
     """
     model = parse(content)
-    graph, schema = model.subgraphs[0], _schema()
+    graph, types_of = model.subgraphs[0], schema()
     for place, name in types.items():
         tensor = graph.tensors[graph.inputs[place]]
-        if tensor.type == schema.TensorType.FLOAT32:
-            tensor.type = getattr(schema.TensorType, name.upper())
-            tensor.quantization = schema.QuantizationParametersT()
+        if tensor.type == types_of.TensorType.FLOAT32:
+            tensor.type = getattr(types_of.TensorType, name.upper())
+            tensor.quantization = types_of.QuantizationParametersT()
             tensor.quantization.scale, tensor.quantization.zeroPoint = [1.0], [0]
-    return _packed(model, len(content))
+    return packed(model, len(content))
 
 
 def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
@@ -220,7 +226,7 @@ def output_steps(model: Any) -> dict[str, float]:
 def _op_name(model, operator) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill the deprecated field only
-    if builtin == _schema().BuiltinOperator.CUSTOM:
+    if builtin == schema().BuiltinOperator.CUSTOM:
         return _text(code.customCode)
     return _op_names().get(builtin, f"BUILTIN_{builtin}")
 
@@ -234,7 +240,7 @@ def _rename(graph, indices, names) -> list:
     entries = []
     for index, name in zip(indices, names, strict=True):
         graph.tensors[index].name = name
-        entry = _schema().TensorMapT()
+        entry = schema().TensorMapT()
         entry.name, entry.tensorIndex = name, int(index)
         entries.append(entry)
     return entries

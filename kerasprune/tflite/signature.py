@@ -118,6 +118,8 @@ def _fitting(name: str, tensor: Any, array: Any) -> np.ndarray:
     """The array with the input's type, if its shape fits."""
     array = np.asarray(array)
     declared = tuple(tensor.shape[1:])
+    if declared == (1,) and array.ndim == 1:  # one number for a sample, such as a Series of pandas
+        array = array[:, None]
     fits = array.ndim == len(declared) + 1 and all(
         want in (None, size) for want, size in zip(declared, array.shape[1:], strict=True)
     )

@@ -9,6 +9,8 @@ import numpy as np
 
 from kerasprune.core import Batch, DataError, arrays_of, batches, is_endless, length
 
+PART = 4096  # samples that are checked together
+
 
 @dataclass(frozen=True, eq=False)
 class Epochs:
@@ -18,13 +20,19 @@ class Epochs:
         data: For `fit`.
         steps: Batches of an epoch.
         validation: Data that is not trained on; None if there is none.
-        labelled: Whether it has labels.
+        known: What can be read before the training: all of arrays and lists of batches, in parts, the first batch of a
+            stream, nothing of a generator, of which no batch can be given back.
     """
 
     data: Any
     steps: int
     validation: Any
-    labelled: bool
+    known: Sequence[Batch]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it has labels; a generator is taken to have some."""
+        return not self.known or self.known[0].y is not None
 
 
 class Shuffled(keras.utils.PyDataset):
@@ -86,12 +94,14 @@ def epochs_of(data: Any, validation: Any, batch_size: int, seed: int, steps_per_
         arrays, validation = _held_out(arrays, validation, seed, data)
     if arrays is not None:
         shuffled = Shuffled(arrays, batch_size, seed)
-        return Epochs(shuffled, len(shuffled), _readable(validation), arrays.y is not None)
+        parts = [arrays.rows(slice(start, start + PART)) for start in range(0, arrays.size, PART)]
+        return Epochs(shuffled, len(shuffled), _readable(validation), parts)
     if isinstance(data, (list, tuple)):
         listed = list(batches(data))
-        return Epochs(Listed(listed), len(listed), _readable(validation), listed[0].y is not None)
+        return Epochs(Listed(listed), len(listed), _readable(validation), listed)
     steps = steps_per_epoch or _count(data)
-    return Epochs(data, steps, _readable(validation), _has_labels(data))
+    known = [] if isinstance(data, Iterator) else [next(batches(data, limit=PART))]
+    return Epochs(data, steps, _readable(validation), known)
 
 
 def _held_out(arrays: Batch | None, share: float, seed: int, data: Any) -> tuple[Batch, Batch]:
@@ -131,11 +141,6 @@ def _count(data: Any) -> int:
             f"{type(data).__name__} does not say how many batches an epoch has. Pass steps_per_epoch=..., a number."
         )
     return sum(1 for _ in data)
-
-
-def _has_labels(data: Any) -> bool:
-    """Whether batches have labels; a generator, of which no batch can be given back, is taken to have some."""
-    return isinstance(data, Iterator) or next(batches(data, limit=1)).y is not None
 
 
 def _as_tuple(batch: Batch) -> tuple:

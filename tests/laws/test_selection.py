@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kerasprune.core import BudgetError, ChannelGraph
-from kerasprune.selection import RANKINGS, Budget, select
+from kerasprune.selection import RANKINGS, Budget, select, tile
 from tests.hand_graphs import dense_chain
 
 graphs = st.lists(st.integers(1, 12), min_size=2, max_size=5).map(lambda widths: dense_chain(*widths))
@@ -109,3 +109,19 @@ def test_one_removal_less_would_miss_the_budget(graph, seed, fraction):
     last = removed[np.lexsort((removed, scores[removed]))][-1]
     keep[last] = True
     assert graph.params(keep) > fraction * graph.params()
+
+
+@pytest.mark.parametrize("ranking", RANKINGS)
+@settings(deadline=None, max_examples=30)
+@given(graph=st.lists(st.integers(1, 40), min_size=2, max_size=4).map(lambda w: dense_chain(*w)), seed=seeds,
+       pair=st.tuples(fractions, fractions))  # fmt: skip
+def test_automatic_rounding_reaches_what_single_channels_reach_and_is_monotone(ranking, graph, seed, pair):
+    scores = np.random.default_rng(seed).integers(0, 4, graph.num_ids).astype(float)
+    small, large = sorted(pair)
+    assume(attempt(graph, scores, Budget(params=small)) is not None)
+    keeps = [select(graph, scores, Budget(params=f), ranking=ranking, round_to="auto") for f in (small, large)]
+    assert graph.params(keeps[0]) <= small * graph.params() * (1 + 1e-9)
+    assert not (keeps[0] & ~keeps[1]).any()
+    widths = [(int(keeps[0][group.ids].sum()), group.width, tile(graph, group)) for group in graph.free_groups]
+    if any(left < width and left % step for left, width, step in widths):  # only where whole tiles are not enough
+        assert all(left <= step for left, _, step in widths)

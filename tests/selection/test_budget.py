@@ -28,7 +28,9 @@ def test_a_budget_reads_as_a_sentence():
 
 
 def test_a_misspelt_limit_is_refused_with_those_that_there_are():
-    with pytest.raises(BudgetError, match=r"no limit 'flop'; there are channels, flops, params. Received: flop=0.5"):
+    with pytest.raises(
+        BudgetError, match=r"no limit 'flop'; there are channels, flops, params, latency. Received: flop=0.5"
+    ):
         Budget(flop=0.5)
 
 
