@@ -26,7 +26,6 @@ from kerasprune.strategies.trials import Trials
 
 # From the graph of a model and a keep to what the model costs then, in any unit.
 Cost = Callable[[ChannelGraph, np.ndarray], float]
-GROUP = "group"
 
 
 @strategy("try_and_learn")
@@ -76,7 +75,7 @@ class TryAndLearn:
     trials: int = 8
     start: float = 0.9
     rate: float = 0.005
-    saving: str | Cost = GROUP
+    saving: str | Cost = "group"
     every_group: bool = False
     metric: str | keras.metrics.Metric | None = None
     validation: Any = None
@@ -86,7 +85,7 @@ class TryAndLearn:
     defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
     def __post_init__(self):
-        if isinstance(self.saving, str) and self.saving != GROUP:
+        if isinstance(self.saving, str) and self.saving != "group":
             MEASURES[self.saving]
         for name in ("steps", "trials"):
             value = getattr(self, name)
@@ -256,7 +255,7 @@ class _Lesson:
         return float((self.options.drop - drop) / self.options.drop * math.log(self._times_less(action)))
 
     def _times_less(self, action: np.ndarray) -> float:
-        if self.options.saving == GROUP:
+        if self.options.saving == "group":
             return len(action) / action.sum()
         graph, keep = self.state.graph, self.state.graph.keep_all()
         cost = MEASURES[self.options.saving].value if isinstance(self.options.saving, str) else self.options.saving
