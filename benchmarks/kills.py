@@ -6,27 +6,22 @@ and no file may be left over after it, beside the outputs or in the folder for t
 of this is not so. Processes are forked from one that has imported everything, so that the time is spent in the work.
 """
 
-import contextlib
-import hashlib
-import io
 import os
 import signal
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 
 import kerasprune as kp
 import kerasprune_cli.compress
 import kerasprune_cli.export  # noqa: F401  (what the runs import)
+from benchmarks.file_content import digest, is_record
 from benchmarks.harness import Results, about, arguments, measured_on, table
-from kerasprune.report import Trajectory
 from kerasprune_cli.main import cli
 
 COMPRESS = ("compress", "model.keras", "-o", "small.keras", "--flops", "0.5", "--data", "data.npz", "--json")
@@ -37,15 +32,35 @@ def _command(*words: str) -> Callable[[], None]:
     return lambda: cli([*words])
 
 
+def _samples() -> tuple[np.ndarray, np.ndarray]:
+    with np.load("data.npz") as data:
+        return data["x"], data["y"]
+
+
+def _fit(model: keras.Model, epochs: int = 1, **span: int) -> None:
+    adam = keras.optimizers.Adam(name="adam")  # without a name it would count the trainings of the process
+    model.compile(adam, "sparse_categorical_crossentropy")
+    model.fit(*_samples(), epochs=epochs, verbose=0)
+
+
 def _gate() -> None:
     """Gates learned in `fit`, read, cut out and saved."""
     keras.utils.set_random_seed(0)
-    with np.load("data.npz") as data:
-        x, y = data["x"], data["y"]
     gated = kp.gate(kp.load_model("model.keras"), "gumbel", budget=kp.Budget(flops=0.5))
-    gated.compile("adam", "sparse_categorical_crossentropy")
-    gated.fit(x, y, epochs=6, verbose=0)
+    _fit(gated, epochs=6)
     kp.save_model(kp.slim(gated), "small.keras")
+
+
+def _strategy(strategy: object) -> Callable[[], None]:
+    """A strategy that trains and cuts in turn, and goes on from its file."""
+
+    def work() -> None:
+        keras.utils.set_random_seed(0)
+        model = kp.load_model("model.keras")
+        kept = kp.compress(model, kp.Budget(params=0.5), strategy=strategy, data=_samples(), train=_fit)
+        kp.save_model(kept.model, "small.keras")
+
+    return work
 
 
 # By name: what is run, in a folder with model.keras and data.npz, and the files that it writes.
@@ -63,12 +78,20 @@ RUNS: dict[str, tuple[Callable[[], None], tuple[str, ...]]] = {
         ("small.keras", "small.report.json", "steps.json"),
     ),
     "gate": (_gate, ("small.keras",)),
+    "lottery": (
+        _strategy(kp.strategies.LotteryTicket(of="weights", steps=2, path="run.npz")),
+        ("small.keras", "run.npz"),
+    ),
+    "retrain": (
+        _strategy(kp.strategies.TrainPruneRetrain(steps=3, quality=1.0, path="run.npz")),
+        ("small.keras", "run.npz"),
+    ),
     "export": (
         _command("export", "model.keras", "-o", "m.tflite", "--recipe", "int8", "--data", "data.npz"),
         ("m.tflite",),
     ),
 }
-RESUMED = "steps.json"  # is there only once a run has begun, and grows
+RESUMED = {"steps.json", "run.npz"}  # are there only once a run has begun, and grow
 
 
 class Trial:
@@ -91,7 +114,7 @@ class Trial:
         if _waited(self._start(self.work)):
             raise RuntimeError(f"The undisturbed run {name!r} fails.")
         self.seconds = time.monotonic() - start
-        self.expected = {name: _digest(self.place / name) for name in self.outputs}
+        self.expected = {name: digest(self.place / name) for name in self.outputs}
 
     def row(self, kills: int) -> dict:
         """Kill so many runs, let a run come after each, and count."""
@@ -99,7 +122,7 @@ class Trial:
         for number in range(kills):
             for name in self.outputs:
                 (self.place / name).unlink(missing_ok=True)
-                if name != RESUMED:
+                if name not in RESUMED:
                     (self.place / name).write_bytes(b"old")
             while_writing = number % 3 == 2
             share = self._killed(while_writing)
@@ -122,7 +145,7 @@ class Trial:
         """Start a run and kill it; returns at which share of an undisturbed run, None where it was over by then."""
         start, child = time.monotonic(), self._start(self.work)
         moment = start + self.rng.uniform(0.02, 0.98) * self.seconds
-        seen = int(self.rng.integers(1, 6)) if RESUMED in self.outputs else 1  # which of several writings
+        seen = int(self.rng.integers(1, 6)) if RESUMED & {*self.outputs} else 1  # which of several writings
         while os.waitpid(child, os.WNOHANG) == (0, 0):
             if while_writing:
                 seen -= any(path.name.startswith(".kerasprune-") for path in self.place.iterdir())
@@ -136,11 +159,13 @@ class Trial:
     def _state(self, name: str) -> str:
         """What has become of an output: "old", "new" as of an undisturbed run, "begun" (to be resumed) or "broken"."""
         path = self.place / name
-        if name == RESUMED:
-            return "old" if not path.exists() else "new" if _digest(path) == self.expected[name] else _begun(path)
+        if name in RESUMED:
+            if not path.exists():
+                return "old"
+            return "new" if digest(path) == self.expected[name] else "begun" if is_record(path) else "broken"
         if path.read_bytes() == b"old":
             return "old"
-        return "new" if _digest(path) == self.expected[name] else "broken"
+        return "new" if digest(path) == self.expected[name] else "broken"
 
     def _left(self) -> list[str]:
         """What lies about beside inputs and outputs."""
@@ -188,34 +213,6 @@ def _inputs() -> None:
 
 def _waited(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _digest(path: Path) -> str:
-    """A checksum of what a file says; a `.keras` file is its config and its weights, without the date."""
-    content = path.read_bytes()
-    if path.suffix != ".keras":
-        return hashlib.sha256(content).hexdigest()
-    digest = hashlib.sha256()
-    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
-        digest.update(archive.read("config.json"))
-        with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
-            for name, values in _datasets(file):
-                digest.update(name.encode() + values.tobytes())
-    return digest.hexdigest()
-
-
-def _datasets(file: h5py.File) -> Iterator[tuple[str, np.ndarray]]:
-    names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return ((name, np.asarray(file[name])) for name in names)
-
-
-def _begun(path: Path) -> str:
-    try:
-        Trajectory.load(path)
-    except kp.DataError:
-        return "broken"
-    return "begun"
 
 
 def _markdown(rows: list[dict]) -> Iterator[str]:

@@ -51,15 +51,20 @@ def run(first: int, count: int, seconds: float, check: Callable[[int], bool]) ->
 
 
 def compile_nothing(backend: str) -> None:
-    """Let the backend run everything step by step."""
+    """Let the backend run everything step by step, and no function look for the frames of its errors."""
+    import keras
+
+    keras.config.disable_traceback_filtering()
     if backend == "tensorflow":
         import tensorflow as tf
 
         tf.config.run_functions_eagerly(True)
+        tf.debugging.disable_traceback_filtering()
     if backend == "jax":
         import jax
 
         jax.config.update("jax_disable_jit", True)
+        jax.config.update("jax_disable_most_optimizations", True)  # single operations are compiled still
 
 
 if __name__ == "__main__":

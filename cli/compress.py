@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,7 +29,7 @@ from kerasprune_cli.options import (
 from kerasprune_cli.training import require_loss, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
 
-REPORT = ".report.json"
+REPORTS = (".report.json", ".report.html")  # for machines, and for people
 AUTO = "auto"
 NONE = "none"  # of --recover
 
@@ -34,7 +37,10 @@ NONE = "none"  # of --recover
 @click.command("compress")
 @model_argument
 @click.option(
-    "-o", "--output", type=OutputFile(".keras", beside=REPORT), help="The smaller model; its report goes beside it."
+    "-o",
+    "--output",
+    type=OutputFile(".keras", beside=REPORTS),
+    help="The smaller model; its report goes beside it, as JSON and as a page.",
 )
 @overwrite_option
 @budget_options
@@ -80,7 +86,7 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
     """Remove channels from MODEL until it is within the budget, and write a smaller model of stock Keras layers.
 
     The smaller model is checked against the model with the removed channels masked. A report on every layer is written
-    beside it, as NAME.report.json.
+    beside it, as NAME.report.json, and as NAME.report.html for a browser.
     """
     if output is None and not dry_run:
         raise BadInput("Name the file to write with -o FILE.keras, or use --dry-run.")
@@ -105,16 +111,31 @@ def command(model_file, output, overwrite, source, pixel_range, dry_run, as_json
             **ways,
         )
     with alive("Measuring"):
-        tested = () if dry_run else _tested(model, result.model, data.test, options["loss"])
+        tested = () if dry_run else measured(model, result.model, data.test, options["loss"])
     if not dry_run:
-        _write(result, output)
+        plan = as_plan(model_file.path, source, pixel_range, output) | _finetuned(options)
+        result = with_plan(result, plan)
+        write(result, output)
     if as_json:
-        print_json(_as_data(result, None if dry_run else output, data.test, tested))
+        print_json(as_data(result, None if dry_run else output, data.test, tested))
         return
     click.echo(result.report)
     if tested:
         click.echo(f"on {data.test.size} samples of the test part: {', '.join(map(str, tested))}")
-    say("Nothing was written (--dry-run)." if dry_run else f"Wrote {output} and {report_path(output)}.")
+    say(
+        "Nothing was written (--dry-run)."
+        if dry_run
+        else f"Wrote {', '.join(map(str, (output, *report_paths(output))))}."
+    )
+
+
+def tell(result, output: Path | None, samples: Samples | None, tested: tuple, files: Sequence[Path] = ()) -> None:
+    """Print the report, and say what was written."""
+    click.echo(result.report)
+    if tested:
+        click.echo(f"on {samples.size} samples of the test part: {', '.join(map(str, tested))}")
+    paths = [] if output is None else [output, *report_paths(output), *(output.with_name(each.name) for each in files)]
+    say(f"Wrote {', '.join(map(str, paths))}." if paths else "Nothing was written (--dry-run).")
 
 
 def _require_sense(source: str | None, budget: dict, options: dict) -> None:
@@ -126,9 +147,9 @@ def _require_sense(source: str | None, budget: dict, options: dict) -> None:
         raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
 
 
-def report_path(output: Path) -> Path:
-    """Where the report on a model goes: small.keras has small.report.json."""
-    return output.with_suffix(REPORT)
+def report_paths(output: Path) -> list[Path]:
+    """Where the reports on a model go: small.keras has small.report.json and small.report.html."""
+    return [output.with_suffix(suffix) for suffix in REPORTS]
 
 
 def _ways(options: dict, dry_run: bool) -> dict:
@@ -182,11 +203,14 @@ def _recover(names: tuple[str, ...]):
 
 def _teaching(options: dict):
     """How the model teaches the smaller one; False where it does not."""
-    if options["distill_settings"] and not options["distill"]:
-        raise BadInput("--distill-option says how the model teaches: add --distill.")
-    if options["distill"] and not options["finetune_epochs"]:
-        raise BadInput("--distill is for the fine-tuning: say how long, for example --finetune-epochs 2.")
-    if not options["distill"]:
+    wanted = options["distill"] or (options["distill"] is None and bool(options["distill_settings"]))
+    if wanted and not options["finetune_epochs"]:
+        raise BadInput(
+            "--distill and --distill-option are for the fine-tuning: say how long, as in --finetune-epochs 2."
+        )
+    if options["distill_settings"] and options["distill"] is False:
+        raise BadInput("--distill-option says how the model teaches, and --no-distill that it does not.")
+    if options["distill"] is False or not options["finetune_epochs"]:
         return False
     return build({"distill": kp.Distill}, "distill", options["distill_settings"])
 
@@ -205,7 +229,7 @@ def _trainer(samples: Samples | None, options: dict, seed: int):
     )
 
 
-def _tested(before, after, samples: Samples | None, loss: str | None) -> tuple:
+def measured(before, after, samples: Samples | None, loss: str | None) -> tuple:
     """Loss and metrics of both models on samples that the compression has not seen; empty where there are none."""
     if samples is None or samples.y is None:
         return ()
@@ -213,18 +237,46 @@ def _tested(before, after, samples: Samples | None, loss: str | None) -> tuple:
     return strategies.Judgement.of(before, evidence.Sampling(samples.pair, loss)).measured(after)
 
 
-def _write(result, output: Path) -> None:
-    """The model and its report, both or none."""
-    with core.atomic_paths(output, report_path(output)) as (model, report):
+def as_plan(model: Path, source: str | None, pixel_range, output: Path) -> dict:
+    """The files as a plan beside the output names them: seen from there."""
+    folder = output.resolve().parent
+    data = os.path.relpath(source, folder) if source is not None and Path(source).exists() else source
+    plan = {"model": os.path.relpath(model, folder), "data": data, "pixel_range": pixel_range, "output": output.name}
+    return {name: list(value) if name == "pixel_range" else value for name, value in plan.items() if value is not None}
+
+
+def _finetuned(options: dict) -> dict:
+    """What a plan says of the fine-tuning; nothing where there was none."""
+    if not options["finetune_epochs"]:
+        return {}
+    settings = {"epochs": options["finetune_epochs"], "learning_rate": options["learning_rate"]}
+    share = options["validation_share"]
+    return {"finetune": settings | ({"validation": share} if share else {})}
+
+
+def with_plan(result, plan: dict):
+    """The result, whose report says how the command line makes it again."""
+    made = {name: value for name, value in result.report.plan.items() if name != "train"}
+    return dataclasses.replace(result, report=dataclasses.replace(result.report, plan={**plan, **made}))
+
+
+def write(result, output: Path, files: Sequence[Path] = ()) -> None:
+    """The model, its reports and files that were made of it beside them: all or none."""
+    exported = [output.with_name(file.name) for file in files]
+    with core.atomic_paths(output, *report_paths(output), *exported) as (model, *others):
         kp.save_model(result.model, model)
-        report.write_text(result.report.to_json(), encoding="utf-8")
+        for report in others[: len(REPORTS)]:
+            result.report.save(report)
+        for file, copy in zip(files, others[len(REPORTS) :], strict=True):
+            shutil.copyfile(file, copy)
 
 
-def _as_data(result, output: Path | None, samples: Samples | None, tested: tuple) -> dict:
+def as_data(result, output: Path | None, samples: Samples | None, tested: tuple) -> dict:
     quality = [dataclasses.asdict(each) for each in tested]
+    paths = [None] * len(REPORTS) if output is None else map(str, report_paths(output))
     return {
         "output": None if output is None else str(output),
-        "report_file": None if output is None else str(report_path(output)),
+        **dict(zip(("report_file", "report_page"), paths, strict=True)),
         "tested": {"samples": samples.size, "quality": quality} if tested else None,
         "report": json.loads(result.report.to_json()),
     }

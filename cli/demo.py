@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
+from kerasprune_cli.compress import report_paths
 from kerasprune_cli.console import print_json, print_table, say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.files import OutputFolder
-from kerasprune_cli.lazy import core, keras, kp, models, tflite
+from kerasprune_cli.lazy import core, keras, kp, models, report, tflite
 from kerasprune_cli.options import json_option, seed_option
 from kerasprune_cli.training import accuracy, tuner
 
@@ -92,7 +93,6 @@ def run(folder: Path, seed: int) -> dict:
     say(f"Fine-tuning on {train.size} images ...")
     tuned = tuner(train, epochs=EPOCHS, learning_rate=LEARNING_RATE, loss=None, seed=seed)(kp.slim(repaired))
     kp.save_model(tuned, folder / "small.keras")
-    compression.report.save(folder / "small.report.json")
     networks = (
         ("dense", dense, "float32"),
         ("slimmed, as cut", small, "float32"),
@@ -102,8 +102,12 @@ def run(folder: Path, seed: int) -> dict:
         ("slimmed, fine-tuned, int8", tuned, "int8"),
     )
     rows = measure(networks, train, test, folder, seed)
+    processor = tflite.this_processor()
+    told = dataclasses.replace(compression.report, files=tuple(_as_file(row, str(processor)) for row in rows))
+    for path in report_paths(folder / "small.keras"):
+        told.save(path)
     return {
-        "processor": dataclasses.asdict(tflite.this_processor()),
+        "processor": dataclasses.asdict(processor),
         "seed": seed,
         "masked_versus_slimmed": difference,
         "test_images": test.size,
@@ -157,6 +161,21 @@ def measure(networks: Iterable[tuple], train: Samples, test: Samples, folder: Pa
             )
         )
     return rows
+
+
+def _as_file(row: Row, processor: str):
+    """A network as the report lists it."""
+    return report.ExportedFile(
+        name=row.file,
+        recipe="int8" if row.name.endswith("int8") else "float32",
+        size=row.size,
+        difference=row.difference,
+        quality={"accuracy": row.accuracy},
+        median_ms=row.median_ms,
+        p90_ms=row.p90_ms,
+        speedup=row.speedup,
+        processor=processor,
+    )
 
 
 def keep_files(source: Path, target: Path) -> None:

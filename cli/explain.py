@@ -7,7 +7,7 @@ import click
 from kerasprune_cli.console import alive, print_json
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFolder
-from kerasprune_cli.lazy import core, explanation, kp
+from kerasprune_cli.lazy import core, kp
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import json_option, model_argument
 
@@ -39,8 +39,9 @@ def _write(found, folder, name: str) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         raise BadInput("Pictures need matplotlib; install it: pip install 'kerasprune[plot]'.")
     folder.mkdir(exist_ok=True)
-    names = (f"{name}.{end}" for end in ("explain.json", *(f"{kind}.png" for kind in explanation.PLOTS)))
+    kinds = core.plots_of(found)
+    names = (f"{name}.{end}" for end in ("explain.json", *(f"{kind}.png" for kind in kinds)))
     with core.atomic_paths(*(folder / name for name in names)) as (findings, *pictures):
         found.save(findings)
-        for kind, picture in zip(explanation.PLOTS, pictures, strict=True):
-            explanation.plot(found, kind, picture)
+        for kind, picture in zip(kinds, pictures, strict=True):
+            kp.plot(found, kind, picture)

@@ -1,6 +1,7 @@
 """Checks of paths before the work begins, so that a run does not fail at its end."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -35,12 +36,12 @@ class OutputFile(click.ParamType):
 
     Args:
         suffix: What the name must end with, for example ".tflite".
-        beside: What the name of a second file ends with instead, which is written beside it; None for none.
+        beside: What the names of other files end with instead, which are written beside it.
     """
 
     name = "file"
 
-    def __init__(self, suffix: str, beside: str | None = None):
+    def __init__(self, suffix: str, beside: Sequence[str] = ()):
         self.suffix = suffix
         self.beside = beside
 
@@ -50,8 +51,8 @@ class OutputFile(click.ParamType):
             example = path.with_suffix(self.suffix).name if path.name else f"small{self.suffix}"
             raise BadInput(f"The output {value!r} must end in {self.suffix}, as in {example[-60:]}.")
         _require_writable(path)
-        if self.beside is not None:
-            _require_writable(path.with_suffix(self.beside))
+        for suffix in self.beside:
+            _require_writable(path.with_suffix(suffix))
         return path
 
 

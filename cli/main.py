@@ -17,9 +17,12 @@ _SECONDS_TO_END = 5
 COMMANDS = {
     "inspect": "Show what can be removed from MODEL, what cannot, and why.",
     "compress": "Remove channels from MODEL under a budget and write a smaller model.",
+    "sensitivity": "Show what MODEL loses when each of its parts alone keeps less and less.",
     "export": "Write MODEL as a TFLite file and check it against Keras.",
     "benchmark": "Measure the latency of a TFLite FILE on this machine.",
+    "evaluate": "Measure MODEL, or a .tflite file, on labelled data.",
     "explain": "Show which inputs a sparse MODEL uses, and what is connected with what.",
+    "run": "Compress, train and export as a PLAN file says.",
     "demo": "Compress and export the shipped network on the shipped images, offline.",
 }
 

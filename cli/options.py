@@ -84,13 +84,7 @@ def model_argument(command):
     def wrapped(model_file, custom, trust, **options):
         return command(model_file=ModelFile(model_file, custom, trust), **options)
 
-    custom = "Import this module first: it registers the classes of the layers of MODEL; repeatable."
-    trust = "Run the Python code that MODEL holds, as in a Lambda layer: only for files of your own."
-    return _together(
-        click.argument("model_file", metavar="MODEL", type=InputFile()),
-        click.option("--custom", multiple=True, metavar="MODULE", help=custom),
-        click.option("--trust", is_flag=True, help=trust),
-    )(wrapped)
+    return _together(click.argument("model_file", metavar="MODEL", type=InputFile()), custom_options)(wrapped)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
@@ -160,6 +154,20 @@ def _together(*options):
     return decorate
 
 
+custom_options = _together(
+    click.option(
+        "--custom",
+        multiple=True,
+        metavar="MODULE",
+        help="Import this module first: it registers the classes of the layers of MODEL; repeatable.",
+    ),
+    click.option(
+        "--trust",
+        is_flag=True,
+        help="Run the Python code that MODEL holds, as in a Lambda layer: only for files of your own.",
+    ),
+)
+
 selection_options = _together(
     click.option(
         "--ranking",
@@ -228,7 +236,9 @@ finetune_options = _together(
         help="Share of the labelled data that is not trained on; the weights of the epoch that is best on it are kept.",
     ),
     click.option(
-        "--distill", is_flag=True, help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation)."
+        "--distill/--no-distill",
+        default=None,
+        help="Let MODEL teach the smaller one in the fine-tuning (knowledge distillation).  [default: with epochs]",
     ),
     click.option(
         "--distill-option",

@@ -7,7 +7,7 @@ import numpy as np
 from kerasprune_cli.console import say
 from kerasprune_cli.data import Samples
 from kerasprune_cli.errors import BadInput
-from kerasprune_cli.lazy import graph, keras, kp
+from kerasprune_cli.lazy import keras, kp
 
 
 def tuner(
@@ -31,7 +31,7 @@ def tuner(
 
     def tune(model):
         try:
-            tuned = kp.finetune(
+            return kp.finetune(
                 model,
                 samples.pair,
                 epochs,
@@ -42,15 +42,11 @@ def tuner(
                 seed=seed,
                 progress=True,
             ).model
+        except kp.KeraspruneError:
+            raise
         except ValueError as error:  # Keras has tried to put outputs and labels together
             reason = str(error).strip().splitlines()[0].rstrip(".")
             raise BadInput(f"The labels do not fit the loss: {reason}. Name another with --loss.") from error
-        if graph.first_not_finite(tuned) is not None:
-            raise BadInput(
-                f"The fine-tuning diverged: its weights are no numbers any more. Take a lower --learning-rate than "
-                f"{learning_rate:g}; nothing was written."
-            )
-        return tuned
 
     return tune
 

@@ -16,20 +16,24 @@ from kerasprune.core import (
     KeraspruneError,
     ModelFileError,
     OptionError,
+    PlanError,
     VerificationError,
+    plot,
 )
 from kerasprune.criteria import score
-from kerasprune.explanation import Explanation, explain, plot
+from kerasprune.evaluation import evaluate
+from kerasprune.explanation import Explanation, explain
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
 from kerasprune.graph import channels_last, rule, trace, unroll
+from kerasprune.plans import Plan
 from kerasprune.recoveries import recalibrate, reconstruct
-from kerasprune.report import Report
+from kerasprune.report import Curve, Report, Sensitivity
 from kerasprune.selection import Budget, select
 from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
-from kerasprune.strategies import Compression, compress
-from kerasprune.tflite import Timing, adb, benchmark, export
+from kerasprune.strategies import Compression, compress, sensitivity
+from kerasprune.tflite import Timing, adb, benchmark, c_source, export, file_metadata
 from kerasprune.training import Distill, Finetuned, finetune
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "ChannelGraph",
     "ChannelGroup",
     "Compression",
+    "Curve",
     "DataError",
     "Distill",
     "Explanation",
@@ -50,17 +55,23 @@ __all__ = [
     "KeraspruneError",
     "ModelFileError",
     "OptionError",
+    "Plan",
+    "PlanError",
     "Report",
     "Rerank",
+    "Sensitivity",
     "Timing",
     "VerificationError",
     "adb",
     "benchmark",
+    "c_source",
     "channels_last",
     "compress",
     "criteria",
+    "evaluate",
     "explain",
     "export",
+    "file_metadata",
     "finetune",
     "gate",
     "gates",
@@ -77,6 +88,7 @@ __all__ = [
     "save_model",
     "score",
     "select",
+    "sensitivity",
     "slim",
     "sparse",
     "sparsify",

@@ -22,11 +22,14 @@ HEAVY = {
     "click",
     "flatbuffers",
     "matplotlib",
+    "optuna",
+    "pydantic",
     "rich",
     "scipy",
     "tensorflow",
     "tensorflow_model_optimization",
     "tf_keras",
+    "yaml",
 }
 
 

@@ -13,6 +13,8 @@ from kerasprune.core.errors import (
     KeraspruneError,
     ModelFileError,
     OptionError,
+    PlanError,
+    ValuesError,
     VerificationError,
 )
 from kerasprune.core.files import atomic_path, atomic_paths, require_writable, write_text
@@ -29,6 +31,7 @@ from kerasprune.core.graph import (
 from kerasprune.core.measure import MEASURES, Measure, measure
 from kerasprune.core.names import Names, name_of
 from kerasprune.core.options import accepted, option_names
+from kerasprune.core.plot import PLOTS, plot, plots_of
 from kerasprune.core.quiet import quiet
 from kerasprune.core.registry import Registry, import_modules
 from kerasprune.core.table import table
@@ -36,6 +39,7 @@ from kerasprune.core.temporary import temporary_folder
 
 __all__ = [
     "MEASURES",
+    "PLOTS",
     "Batch",
     "BudgetError",
     "CallLabels",
@@ -54,9 +58,11 @@ __all__ = [
     "Names",
     "OptionError",
     "Pick",
+    "PlanError",
     "Registry",
     "Share",
     "Term",
+    "ValuesError",
     "VerificationError",
     "WeightLabels",
     "Whole",
@@ -73,6 +79,8 @@ __all__ = [
     "measure",
     "name_of",
     "option_names",
+    "plot",
+    "plots_of",
     "quiet",
     "require_limit",
     "require_writable",

@@ -143,7 +143,8 @@ def _raw_batches(data, batch_size, x_only) -> Iterator[Batch]:
         yield from (_unpack(item, False, of_batches=True) for item in data)
     else:
         raise DataError(
-            "Data must be arrays, a tf.data.Dataset, a keras.utils.PyDataset or an iterable of batches. "
+            "Data must be arrays, a tf.data.Dataset, a keras.utils.PyDataset, a torch DataLoader or an iterable of "
+            "batches. "
             f"Received: {type(data).__name__}."
         )
 

@@ -17,8 +17,16 @@ class DataError(KeraspruneError, ValueError):
     """Data is missing, empty, or does not fit the model."""
 
 
+class ValuesError(DataError):
+    """Data holds what nothing can be made of: NaN, infinity, or words where numbers must be."""
+
+
 class OptionError(KeraspruneError, ValueError):
     """An argument is out of its range, or of another kind, or a name is not known; the text says what is expected."""
+
+
+class PlanError(KeraspruneError, ValueError):
+    """A plan is no YAML or JSON, or something in it is wrong; one line for every mistake, with its line and key."""
 
 
 class ModelFileError(KeraspruneError, ValueError):

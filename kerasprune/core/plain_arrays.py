@@ -87,6 +87,7 @@ def _array(leaf: Any) -> np.ndarray:
         )
     if hasattr(leaf, "detach"):  # a tensor of torch
         leaf = leaf.detach().cpu()
+        leaf = leaf.float() if "bfloat16" in str(leaf.dtype) else leaf  # which numpy does not have
     try:
         array = leaf.to_numpy() if hasattr(leaf, "to_numpy") else np.asarray(leaf)
     except (ValueError, TypeError) as error:
@@ -100,10 +101,13 @@ def _typed(array: np.ndarray) -> np.ndarray:
     """An array of Python objects as numbers, or as it is where they are words."""
     if all(isinstance(value, (str, bytes)) for value in array.flat):
         return array
+    if any(type(value).__name__ == "NAType" for value in array.flat):  # what pandas has for a value that is missing
+        raise DataError("The data holds missing values. Leave these samples out, or fill them in: frame.fillna(0).")
     try:
         return array.astype("float32")
     except (ValueError, TypeError) as error:
+        found = next(value for value in array.flat if not isinstance(value, (bool, int, float, np.number)))
         raise DataError(
-            f"Data must be numbers, or words for inputs that take such. Received Python objects of shape {array.shape}"
-            f": {error}. Give every column a type of its own."
+            f"Data must be numbers, or words for inputs that take such. Received {found!r} ({type(found).__name__}) in "
+            f"an array of shape {array.shape}. Encode what is no number, for example with pandas.get_dummies(frame)."
         ) from error

@@ -1,9 +1,7 @@
 """The exact change of the loss, by trying."""
 
-import inspect
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 
 from kerasprune.core import OptionError
@@ -11,7 +9,6 @@ from kerasprune.criteria.criterion import Ranking, criterion
 from kerasprune.evidence import Ablation, Probe
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.progress import tracked
-from kerasprune.graph import layers_inside
 
 
 @criterion("oracle")
@@ -48,12 +45,11 @@ class Oracle:
         sampling = replace(evidence.sampling, data=list(evidence.sampling.batches()), limit=None)
         probe.require_finite(sampling.data)
         ablation = Ablation(evidence.model, graph, sampling, memory=self.memory, chosen=probe.chosen)
-        apart = ablation.separable and not adds_losses(evidence.model)
 
         def scores(gain: np.ndarray) -> np.ndarray:
             candidates = np.flatnonzero(~graph.frozen & ~probe.unseen & (gain > 0))
             values = np.full(graph.num_ids, np.inf)
-            if apart:
+            if ablation.separable:
                 values[candidates] = ablation(gain, candidates, evidence.progress)
             else:
                 values[candidates] = one_by_one(evidence, sampling.data, gain, candidates)
@@ -71,15 +67,3 @@ def one_by_one(evidence: Evidence, data: list, gain: np.ndarray, candidates: np.
         without[candidate] = 0.0
         changes.append(probe.mean_loss(data, without) - before)
     return np.array(changes)
-
-
-def adds_losses(model: keras.Model) -> bool:
-    """Whether layers add to the loss what they compute from activations."""
-    return any(
-        getattr(layer, "activity_regularizer", None) is not None
-        or "add_loss" in getattr(inspect.unwrap(type(layer).call), "__code__", _NO_CODE).co_names
-        for layer in layers_inside(model)
-    )
-
-
-_NO_CODE = (lambda: None).__code__

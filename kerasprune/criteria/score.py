@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, DataError, OptionError, accepted
+from kerasprune.core import ChannelGraph, DataError, OptionError, accepted, quiet
 from kerasprune.criteria.criterion import CRITERIA
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.sampling import Sampling
@@ -64,6 +64,7 @@ def score(
     return judged(Opened.of(model, graph), judge, sampling)
 
 
+@quiet("tensorflow", "retracing")
 def judged(opened: Opened, judge: Callable[[Evidence], np.ndarray], sampling: Sampling) -> np.ndarray:
     """As `score`, of a model that was opened before.
 

@@ -1,6 +1,6 @@
 """The only floor that runs models on data: what is read, what the loss feels, what happens without a channel."""
 
-from kerasprune.evidence.ablation import Ablation
+from kerasprune.evidence.ablation import Ablation, SideBySide
 from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.probe import Probe
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
@@ -12,6 +12,7 @@ __all__ = [
     "Evidence",
     "Probe",
     "Sampling",
+    "SideBySide",
     "Weighing",
     "first_samples",
     "random_inputs",

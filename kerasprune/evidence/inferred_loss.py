@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError
+from kerasprune.core import DataError, ValuesError
 from kerasprune.evidence.sampling import Sampling
 from kerasprune.graph import align, as_outputs, functional
 
@@ -46,7 +46,7 @@ def inferred_loss(model: keras.Model, sampling: Sampling) -> tuple[Any, str]:
 def loss_of_output(name: str, outputs: np.ndarray, labels: np.ndarray) -> keras.losses.Loss:
     """The loss of one output, by some of its values and the labels of the same samples."""
     if labels.dtype.kind not in "biuf":
-        raise DataError(words(name, labels))
+        raise ValuesError(words(name, labels))
     whole, classes = bool((labels == np.floor(labels)).all()), outputs.shape[-1] if outputs.ndim > 1 else 1
     probabilities = bool(outputs.min(initial=0) >= 0 and outputs.max(initial=0) <= 1 + 1e-3)
     sums_to_one = classes > 1 and probabilities and np.abs(outputs.sum(axis=-1) - 1).max(initial=0) < 1e-2

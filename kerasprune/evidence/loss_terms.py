@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.core import Batch, DataError
+from kerasprune.core import Batch, DataError, ValuesError
 from kerasprune.evidence.chosen_loss import ChosenLoss
 from kerasprune.evidence.inferred_loss import words
 from kerasprune.evidence.per_position import values_rank
@@ -147,9 +147,12 @@ def _check(name: str, expected: tuple, term: LossTerm) -> None:
     if label is None:
         raise DataError(f"The output {name!r} has a loss, and the data has no labels for it.")
     if label.dtype.kind not in "biuf":
-        raise DataError(words(name, label))
+        raise ValuesError(words(name, label))
     if label.dtype.kind == "f" and not np.isfinite(label).all():
-        raise DataError(f"The labels for output {name!r} are not finite: they hold NaN or infinity.")
+        raise ValuesError(
+            f"The labels for output {name!r} are not finite: they hold NaN or infinity. Leave these samples out, or "
+            "mend them."
+        )
     if weight is not None and len(expected) < 2 and np.size(weight) != len(label):
         raise DataError(f"Sample weights must be one number per sample. Received: shape {np.shape(weight)}.")
     function = getattr(term.loss, "fn", term.loss)  # the losses of Keras wrap a function

@@ -58,7 +58,7 @@ def countdown(title: str, shown: bool) -> Iterator[Callable[[float, str], None]]
         return
     if not sys.stderr.isatty():
         tell = _teller(title)
-        yield lambda share, words: tell(f"{share:.0%}, {words}")
+        yield lambda share, words: tell(", ".join(filter(None, (f"{share:.0%}", words))))
         return
     from rich.console import Console  # noqa: PLC0415  (only who wants a bar pays for it)
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from kerasprune.core import Batch, DataError, batches, require_limit, rereadable
+from kerasprune.core import Batch, DataError, ValuesError, batches, require_limit, rereadable
 from kerasprune.evidence.progress import batch_count, tracked
-from kerasprune.graph import align, functional
+from kerasprune.graph import align_inputs, as_inputs, functional
 
 
 class LabelCheck(Protocol):
@@ -59,7 +59,7 @@ class Sampling:
         """
         model = functional(model)
         for batch in self.batches():
-            _check_inputs(model, batch.x)
+            batch = batch._replace(x=as_inputs(model, _checked_inputs(model, batch.x)))
             if terms is None:
                 batch = Batch(batch.x)
             elif batch.y is None:
@@ -107,9 +107,10 @@ def class_numbers(labels: Any, outputs: Any) -> np.ndarray | None:
     return labels.reshape(-1).astype(int) if whole else None
 
 
-def _check_inputs(model, x) -> None:
+def _checked_inputs(model, x) -> list[np.ndarray]:
+    """The arrays in the order of the model's inputs."""
     names = [tensor.name for tensor in model.inputs]
-    arrays = align(x, names)
+    arrays = align_inputs(x, model.inputs)
     if len(arrays) != len(model.inputs):
         raise DataError(
             f"The model has {len(model.inputs)} inputs ({', '.join(names)}); the data has {len(arrays)}. "
@@ -123,7 +124,10 @@ def _check_inputs(model, x) -> None:
         if (array.dtype.kind in "OSU") != (tensor.dtype == "string"):
             raise DataError(f"Input {tensor.name!r} of the model takes {tensor.dtype}. Received data of {array.dtype}.")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DataError(f"The data for input {tensor.name!r} holds NaN or infinity.")
+            raise ValuesError(
+                f"The data for input {tensor.name!r} holds NaN or infinity. Leave these samples out, or fill them in."
+            )
+    return arrays
 
 
 def _fits(shape: tuple, expected: tuple) -> bool:

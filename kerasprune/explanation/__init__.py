@@ -1,13 +1,11 @@
 """What a sparse network has learned, in numbers, words and pictures."""
 
+from kerasprune.explanation import plots  # noqa: F401  (importing the plots registers them)
 from kerasprune.explanation.explain import Explanation, Pathway, Symmetry, explain
-from kerasprune.explanation.plots import PLOTS, plot
 
 __all__ = [
-    "PLOTS",
     "Explanation",
     "Pathway",
     "Symmetry",
     "explain",
-    "plot",
 ]

@@ -1,42 +1,11 @@
 """Pictures of an explanation: importance of the inputs, pathways, coloured weights."""
 
-import os
-from collections.abc import Callable
-
 import numpy as np
 
-from kerasprune.core import Registry, atomic_path
+from kerasprune.core import PLOTS
 from kerasprune.explanation.explain import Explanation
 
-# From an explanation and matplotlib axes to nothing: draws on the axes.
-PLOTS = Registry("plot")
-
 _NAMED = 60  # units up to which inputs and outputs get names
-
-
-def plot(explanation: Explanation, kind: str, path: str | os.PathLike) -> None:
-    """Draw one picture of an explanation into a file.
-
-    Args:
-        explanation: From `explain`.
-        kind: "importance" (an image where the inputs are one, else bars), "pathways" (the units that are alive and
-            the weights between them) or "weights" (the same, layer by layer, as matrices).
-        path: Where to write; the suffix says the format, for example `.png` or `.svg`.
-
-    Raises:
-        OptionError: There is no such picture.
-
-    Example:
-
-    >>> plot(explain(dense), "pathways", "pathways.png")
-    """
-    from matplotlib.figure import Figure  # noqa: PLC0415  (only who draws pays for it)
-
-    draw: Callable = PLOTS[kind]
-    figure = Figure(figsize=(6, 4), dpi=100, layout="constrained")
-    draw(explanation, figure)
-    with atomic_path(path) as target:
-        figure.savefig(target)
 
 
 @PLOTS.register("importance")

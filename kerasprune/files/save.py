@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from kerasprune.core.errors import ModelFileError
+from kerasprune.core.errors import ModelFileError, OptionError
 from kerasprune.core.files import atomic_path
 from kerasprune.core.quiet import quiet
 from kerasprune.graph import first_not_finite
@@ -23,6 +23,7 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
 
     Raises:
         ModelFileError: The suffix is unknown, a weight holds NaN or infinity, or Keras cannot serialize the model.
+        OptionError: It is no model.
         FolderError: The file cannot be written: the folder does not exist, the disk is full.
 
     Example:
@@ -30,6 +31,8 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
     >>> save_model(small, "small.keras")
     PosixPath('small.keras')
     """
+    if not isinstance(model, keras.Model):
+        raise OptionError(f"`model` must be a keras.Model. Received: {type(model).__name__}.")
     path = Path(path)
     weight = first_not_finite(model)
     if weight is not None:

@@ -23,6 +23,7 @@ from kerasprune.graph.trace import trace
 from kerasprune.graph.unroll import unroll, unrolled, unrolled_with_origins
 from kerasprune.graph.walk import (
     align,
+    align_inputs,
     as_inputs,
     as_outputs,
     calls_of,
@@ -55,6 +56,7 @@ __all__ = [
     "Windows",
     "accepted_by",
     "align",
+    "align_inputs",
     "as_inputs",
     "as_outputs",
     "build_inside",

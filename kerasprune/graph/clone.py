@@ -220,6 +220,10 @@ def _is_alike(layer: keras.layers.Layer, clone: keras.layers.Layer) -> bool:
             clone.build_from_config(layer.get_build_config())
         except Exception:  # the user's code may raise anything
             return False
+    if any(
+        isinstance(part, keras.layers.Layer) and getattr(clone, name, 0) is None for name, part in vars(layer).items()
+    ):
+        return False
     return [_describe(weight) for weight in layer.weights] == [_describe(weight) for weight in clone.weights]
 
 

@@ -183,7 +183,7 @@ def _factor(operation, x, weight, first: bool, options: dict) -> layers.Layer | 
     if len(x.shape) <= 3:
         return layers.EinsumDense("...c,c->...c", weight.shape, **options)
     letters = string.ascii_lowercase[: len(x.shape)]  # of several axes in an ellipsis Keras confuses the sizes
-    shape = (*(None,) * (len(x.shape) - 2), *weight.shape)
+    shape = (*x.shape[1:-1], *weight.shape)
     return layers.EinsumDense(f"{letters},{letters[-1]}->{letters}", shape, **options)
 
 

@@ -11,7 +11,7 @@ from kerasprune.core import CallLabels, ChannelGraph
 from kerasprune.graph.call import Call, Env, symbolic_leaves
 from kerasprune.graph.linear_layer import find_linear_layer
 from kerasprune.graph.rebuild import Rebuild
-from kerasprune.graph.walk import align
+from kerasprune.graph.walk import align_inputs
 
 
 class Read(NamedTuple):
@@ -66,7 +66,7 @@ class Program:
 
     def start(self, x: Any) -> Env:
         """What stands for the inputs on the backend, from data in the structure of the model's inputs."""
-        arrays = align(x, [tensor.name for tensor in self.inputs])
+        arrays = align_inputs(x, self.inputs)
         pairs = zip(self.inputs, arrays, strict=True)
         return {id(tensor): keras.ops.convert_to_tensor(array, tensor.dtype) for tensor, array in pairs}
 

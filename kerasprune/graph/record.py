@@ -25,7 +25,7 @@ from kerasprune.graph.open_sizes import (
 )
 from kerasprune.graph.recording import RecordError, Recording, UnheldWeightError, first_line
 from kerasprune.graph.symbolic_parts import symbolic_parts
-from kerasprune.graph.walk import calls_between
+from kerasprune.graph.walk import calls_between, layers_inside
 
 
 def record(layer: keras.layers.Layer, args: tuple, kwargs: dict, givers: Givers | None = None) -> Recording:
@@ -139,7 +139,8 @@ def _record_twice(layer, args, kwargs, givers, trial=None) -> Recording:
         in_training = _record(layer, args, {**kwargs, "training": True}, givers, trial)
     except RecordError as error:
         raise RecordError(f"it computes otherwise in training: {error}") from error
-    if _outline(recording) != _outline(in_training):
+    held = {id(part) for part in layers_inside(layer)}
+    if _outline(recording, held) != _outline(in_training, held):
         raise RecordError("it computes otherwise in training")
     return recording
 
@@ -291,19 +292,32 @@ class _ReadWeights(keras.StatelessScope):
         return super().get_current_value(variable)
 
 
-def _outline(recording: Recording) -> list:
-    """What two recordings have in common that make the same calls, but for the argument `training`."""
+def _outline(recording: Recording, held: set[int]) -> list:
+    """What two recordings have in common that make the same calls, but for the argument `training`.
+
+    Args:
+        recording: One of them.
+        held: The `id` of the layers that are the same ones in both; others are made anew in every call.
+    """
     number = {id(tensor): place for place, tensor in enumerate(recording.inputs)}
     lines = []
     for call in recording.calls:
         args, kwargs = call.arguments
         kwargs = {name: value for name, value in kwargs.items() if name != "training"}
         leaves = [number.get(id(leaf), repr(leaf)) for leaf in keras.tree.flatten((args, kwargs))]
-        is_layer = isinstance(call.operation, keras.layers.Layer)
-        lines.append((id(call.operation) if is_layer else type(call.operation).__name__, leaves))
+        lines.append((_identity(call.operation, held), leaves))
         for tensor in call.outputs:
             number[id(tensor)] = len(number)
     return [*lines, [number.get(id(tensor)) for tensor in keras.tree.flatten(recording.outputs)]]
+
+
+def _identity(operation: keras.Operation, held: set[int]) -> object:
+    """What tells an operation from others: which one it is, or how it is made."""
+    if not isinstance(operation, keras.layers.Layer):
+        return type(operation).__name__
+    if id(operation) in held or operation.weights:
+        return id(operation)
+    return type(operation).__name__, repr({**operation.get_config(), "name": None})
 
 
 def _sizes_are_known(arguments) -> bool:

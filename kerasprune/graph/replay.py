@@ -61,7 +61,7 @@ class Replay:
         """What stands for `old`, made at its first call."""
         if id(old) not in self.made:
             new = self.model(old, path, arguments) if is_graph(old) else self.make(path, old)
-            if not self.nested and "/" in path:
+            if not self.nested and "/" in path and new is not old:
                 new.name = name_of(path)
             self.made[id(old)] = new
         return self.made[id(old)]

@@ -35,6 +35,8 @@ def symbolic_parts(layer: keras.layers.Layer, inlined: set[int] | None = None) -
                 vars(part)["compute_output_spec"] = functools.partial(einsum_specification, part)
             elif part is not layer and id(part) in inlined:
                 object.__setattr__(part, "__class__", _inlined(type(part)))
+            elif part is not layer and is_graph(part):
+                vars(part)["compute_output_spec"] = functools.partial(_of_any_sizes, part)
             elif part is not layer and is_opaque(part):
                 vars(part)["compute_output_spec"] = functools.partial(_specification, inlined, part)
             if part is not layer and id(part) not in inlined and part.weights:
@@ -95,3 +97,15 @@ def _specification(inlined: set[int], part: keras.layers.Layer, *args, **kwargs)
         return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype, sparse=x.sparse), outputs)
     except Exception:  # it does more than to call Keras layers and operations
         return type(part).compute_output_spec(part, *args, **kwargs)
+
+
+def _of_any_sizes(part: keras.Model, *args, **kwargs):
+    """The shapes and dtypes of what a nested model returns, which may be called on other sizes than it was built for.
+
+    Outside of symbolic calls Keras does not check the sizes.
+    """
+    try:
+        return type(part).compute_output_spec(part, *args, **kwargs)
+    except ValueError:
+        outputs = part.call(*args, **accepted_by(part, kwargs))
+        return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, dtype=x.dtype), outputs)

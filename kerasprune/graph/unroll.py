@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasprune.core import GraphError, Names
+from kerasprune.core import GraphError, Names, name_of
 from kerasprune.graph.call import Call, Env, run, symbolic_leaves
 from kerasprune.graph.givers import Givers
 from kerasprune.graph.known_sizes import filled, with_known_sizes
@@ -79,7 +79,7 @@ class _Unroll(Replay):
 
     def __init__(self, model: keras.Model):
         self.clones = Clones(model)
-        super().__init__(self._make, self._in_parts, nested=True)
+        super().__init__(self._make, self._in_parts, nested=not _shares_with_nested(model))
         self.source = model
         self.reasons: dict[str, str] = {}
         self.recordings: dict[str, Recording] = {}
@@ -93,7 +93,8 @@ class _Unroll(Replay):
         with self.clones.building():
             new = self._graph(inputs) if is_graph(self.source) else self._subclassed(inputs)
         self.clones.carry()
-        return new, self.reasons
+        flat = {name_of(path): why for path, why in self.reasons.items()}
+        return new, self.reasons if self.nested else flat
 
     def _graph(self, inputs) -> keras.Model:
         """The model itself where nothing in it can be taken apart."""
@@ -177,7 +178,7 @@ class _Unroll(Replay):
 
     def _run_parts(self, recording: Recording, path: str, given: list):
         """Make the recorded calls with clones of the parts; returns the outputs in their structure."""
-        enclosing, _, box = path.rpartition("/")
+        enclosing, _, box = path.rpartition("/") if self.nested else ("", "", name_of(path))
         parts = []
         for number, call in enumerate(recording.calls):
             part = call.operation
@@ -225,6 +226,17 @@ class _Unroll(Replay):
     def _name(self, box: str, part: str) -> str:
         """A name for a part that no other operation has."""
         return self.taken.unused(f"{box}_{part}" if box else part)
+
+
+def _shares_with_nested(model: keras.Model) -> bool:
+    """Whether a layer is called inside a nested model and outside of it, which no file of Keras can hold."""
+    if not is_graph(model):
+        return False
+    callers: dict[int, set[str]] = {}
+    for call in all_calls(model):
+        if not is_graph(call.operation):
+            callers.setdefault(id(call.operation), set()).add(call.path.rpartition("/")[0])
+    return any(len(found) > 1 for found in callers.values())
 
 
 def _is_nameless(operation: keras.Operation) -> bool:

@@ -125,6 +125,25 @@ def align(structure, names: list[str]) -> list:
     return keras.tree.flatten(structure)
 
 
+def align_inputs(structure, tensors: list[keras.KerasTensor]) -> list:
+    """The parts of a user's structure of inputs in the order of a model's input tensors.
+
+    An array whose last axis of size 1 is missing or too many, as that of a Series of pandas, gets or loses it, as in
+    Keras itself.
+    """
+    arrays = align(structure, [tensor.name for tensor in tensors])
+    if len(arrays) != len(tensors):
+        return arrays
+    return [_with_rank(array, tensor.shape) for array, tensor in zip(arrays, tensors, strict=True)]
+
+
+def _with_rank(array, shape: tuple):
+    rank = len(array.shape)
+    if rank == len(shape) - 1 and shape[-1] == 1:
+        return array[..., None]
+    return array[..., 0] if rank == len(shape) + 1 and array.shape[-1] == 1 else array
+
+
 def calls_between(inputs: list[keras.KerasTensor], outputs: list[keras.KerasTensor]) -> list[Call]:
     """The calls that lead from `inputs`, tensors that no call made, to `outputs`, in the order of execution."""
     done = {id(tensor) for tensor in inputs}

@@ -6,7 +6,7 @@ import keras
 
 from kerasprune.core import DataError
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened, Rebuild, align, operations
+from kerasprune.graph import Opened, Rebuild, align_inputs, operations
 
 
 def recalibrate(model: keras.Model, data: Any, *, batch_size: int = 128, limit: int | None = 2048) -> keras.Model:
@@ -47,7 +47,7 @@ def recalibrated(opened: Opened, sampling: Sampling) -> keras.Model:
                 norm.momentum = count / (count + 1)
             try:
                 # `training=False` here would win over the `training=True` of the norms' own calls.
-                runner(align(batch.x, [tensor.name for tensor in runner.inputs]))
+                runner(align_inputs(batch.x, runner.inputs))
             except (ValueError, TypeError) as error:
                 raise DataError(f"The data does not fit the model {opened.model.name!r}: {error}") from error
         _copy_statistics(norms, new)

@@ -4,15 +4,18 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import MEASURES, ChannelGraph, Whole, table, write_text
+from kerasprune.core import MEASURES, ChannelGraph, OptionError, Whole, table, write_text
 from kerasprune.graph import Opened
-from kerasprune.recoveries import Repair
 from kerasprune.report.change import Change, LayerChange, Measured, layer_changes
+from kerasprune.report.exported_file import ExportedFile
+from kerasprune.report.page import page
+from kerasprune.report.round_step import Step
 from kerasprune.report.timed import Timed
 from kerasprune.slimming import verify
 from kerasprune.slimming.opening import with_masks
@@ -20,48 +23,6 @@ from kerasprune.slimming.slim import shrink
 
 COLUMNS = ("channels", "params", "flops")  # the measures that the table shows layer by layer
 HEADER = ("layer", "channels", "parameters", "MACs", "MACs kept")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One round of ranking and removing.
-
-    Attributes:
-        target: The limits of the step, by name, as absolute numbers.
-        channels: Channels that are left, those that cannot be removed included.
-        params: Parameters that are left.
-        macs: Multiply-accumulates that are left.
-        difference: Largest difference between the masked and the slimmed model, relative to the output; None if it was
-            not measured.
-        repairs: What the recoveries did, layer by layer.
-        weights: The weights of all kernels, and those that are left; None where whole channels go.
-    """
-
-    target: Mapping[str, float]
-    channels: int
-    params: int
-    macs: int
-    difference: float | None = None
-    repairs: tuple[Repair, ...] = ()
-    weights: Change | None = None
-
-    @classmethod
-    def of(cls, graph: ChannelGraph, target: Mapping[str, float], weights: Change | None = None) -> "Step":
-        """The step that has led to a model, as far as its graph tells.
-
-        Args:
-            graph: The graph of the model after the step.
-            target: The limits of the step.
-            weights: Single weights, before all steps and now.
-        """
-        return cls(target, graph.channels(), round(graph.params()), round(graph.macs()), weights=weights)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "Step":
-        """The step of which `dataclasses.asdict` made a dict."""
-        repairs = tuple(Repair(**repair) for repair in fields["repairs"])
-        weights = None if fields["weights"] is None else Change(**fields["weights"])
-        return cls(**{**fields, "repairs": repairs, "weights": weights})
 
 
 @dataclass(frozen=True)
@@ -85,11 +46,18 @@ class Report:
         notes: What else the user should know, such as a loss that was inferred.
         choice: What was chosen where nothing was given, and why; empty where everything was given.
         latency: How long the model took and takes once it is exported; None where it was not timed.
+        name: Of the model.
+        limits: The budget as absolute numbers, by the name of the measure.
+        tried: What ways were tried to how each ended, lower being better, where something was chosen.
+        failed: Ways that do not work on this model and data, to the reason.
+        files: What was exported of the result.
+        plan: What makes this result again: the mapping that `Plan` reads, with versions and seed.
 
     Example:
 
     >>> report = compress(model, Budget(flops=0.5)).report
     >>> report.save("small.report.json")
+    >>> report.save("small.report.html")  # one page to look at; it needs no network
     """
 
     settings: Mapping[str, str]
@@ -107,6 +75,12 @@ class Report:
     notes: tuple[str, ...] = ()
     choice: str = ""
     latency: Timed | None = None
+    name: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    tried: Mapping[str, float] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[ExportedFile, ...] = ()
+    plan: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -170,13 +144,30 @@ class Report:
         """The report as JSON text; equal reports give equal text."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
+    def to_html(self) -> str:
+        """The report as one HTML page that refers to nothing outside of it; equal reports give equal pages."""
+        return page(self)
+
     def save(self, path: str | os.PathLike) -> None:
-        """Write the JSON to a file, which is replaced whole or not at all.
+        """Write the report to a file, which is replaced whole or not at all.
+
+        Args:
+            path: Ends in `.json` or `.html`; `plot` draws parts of it as pictures.
 
         Raises:
             FolderError: The folder does not exist.
+            OptionError: The name ends in something else.
         """
-        write_text(path, self.to_json())
+        forms = {".json": self.to_json, ".html": self.to_html}
+        suffix = Path(path).suffix.lower()
+        if suffix not in forms:
+            raise OptionError(f"A report is written to a file in {' or '.join(forms)}. Received: {str(path)!r}.")
+        write_text(path, forms[suffix]())
+
+    def total(self, measure: str) -> Change:
+        """What a measure that a budget limits was of the model, and is of the smaller one."""
+        fields = {"channels": self.channels, "params": self.params, "flops": self.macs}
+        return fields[measure] if measure in fields else self.others[measure]
 
     def rows(self) -> list[tuple[str, ...]]:
         """The table as text: one row per layer, the total last."""

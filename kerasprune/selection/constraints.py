@@ -32,6 +32,11 @@ class Leeway:
     reason: str
     last: int = 0
 
+    @property
+    def widths(self) -> list[int]:
+        """How many channels may be left, falling."""
+        return [self.group.width - self.forced, *(self.group.width - int(cut) for cut in self.cuts)]
+
     def beyond(self) -> "Leeway":
         """What may go one by one when all cuts of all groups are made."""
         done = int(self.cuts[-1]) if len(self.cuts) else 0

@@ -6,11 +6,13 @@ from kerasprune.slimming.neuron_mask import NeuronMask
 from kerasprune.slimming.opening import stand_in
 from kerasprune.slimming.slim import masked, slim
 from kerasprune.slimming.strip import strip
+from kerasprune.slimming.switched import Switched
 from kerasprune.slimming.verify import measure_inexact, verify
 
 __all__ = [
     "Dead",
     "NeuronMask",
+    "Switched",
     "find_dead",
     "mask",
     "masked",

@@ -6,12 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import ChannelGraph, VerificationError, cut
+from kerasprune.core import ChannelGraph, VerificationError, cut, quiet
 from kerasprune.evidence.random_inputs import first_samples, random_inputs
 from kerasprune.graph import Execution, Opened, fresh_states, runnable, unroll
 from kerasprune.slimming.slim import run_masked, slim
 
 
+@quiet("tensorflow", "retracing")
 def verify(
     model: keras.Model,
     graph: ChannelGraph | None = None,

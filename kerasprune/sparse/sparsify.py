@@ -6,18 +6,8 @@ from collections.abc import Collection
 import keras
 
 from kerasprune.core import OptionError
-from kerasprune.graph import (
-    Rebuild,
-    as_inputs,
-    as_outputs,
-    functional,
-    in_class_of,
-    layers_inside,
-    runnable,
-    trace,
-    unrolled,
-)
-from kerasprune.scheduled import ScheduledModel
+from kerasprune.graph import Rebuild, in_class_of, layers_inside, runnable, trace, unrolled
+from kerasprune.scheduled import ScheduledModel, model_around
 from kerasprune.selection import Budget
 from kerasprune.sparse.kernels import kernel_positions
 from kerasprune.sparse.sparse import Sparse
@@ -86,7 +76,7 @@ def sparsify(
         weights = weights_left(budget, copy, size)
     target = {name: value for name, value in (("sparsity", sparsity), ("weights", weights)) if value is not None}
     layer = Sparse(copy, method, gated, name="sparse_weights", origin=opened.origin, seed=seed, **target, **options)
-    return in_class_of(_around(layer, model.name), model, ScheduledModel)
+    return in_class_of(model_around(layer, model.name), model, ScheduledModel)
 
 
 def weights_left(budget: Budget, model: keras.Model, size: int) -> int:
@@ -108,18 +98,3 @@ def weights_left(budget: Budget, model: keras.Model, size: int) -> int:
             "Allow more, or give `sparsity`."
         )
     return min(left, size)
-
-
-def _around(layer: Sparse, name: str) -> keras.Model:
-    """The functional model that consists of this one layer, with the names of the model inside."""
-    inner = functional(layer.layer)
-    inputs = [
-        keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name, sparse=tensor.sparse)
-        for tensor in inner.inputs
-    ]
-    structured = as_inputs(inner, inputs)
-    outputs = keras.tree.flatten(layer(structured))
-    named = [
-        keras.layers.Identity(name=title)(tensor) for title, tensor in zip(inner.output_names, outputs, strict=True)
-    ]
-    return keras.Model(structured, as_outputs(inner, named), name=name)

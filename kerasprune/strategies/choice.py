@@ -8,6 +8,7 @@ from kerasprune.core import DataError, Registry
 from kerasprune.criteria.score import resolve
 from kerasprune.selection import Budget
 from kerasprune.strategies.comparison import HELD_OUT, Comparison, has_labels, num_outputs, some
+from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.rounds import Rounds
 from kerasprune.strategies.strategy import STRATEGIES
 
@@ -126,7 +127,8 @@ def choose(rounds: Rounds, budget: Budget, strategy: str | Callable, effort: str
     if AUTO not in (given.criterion, given.strategy):
         return Choice(given, "as asked for")
     quickly = None if rounds.latency is None else rounds.latency.by_table()
-    choice = _choice(replace(rounds, trainer=None, verify=False, latency=quickly), budget, given, effort)
+    silent = replace(rounds, trainer=None, verify=False, judge=Judgement(), latency=quickly)
+    choice = _choice(silent, budget, given, effort)
     return choice if strategy == AUTO else replace(choice, way=replace(choice.way, strategy=strategy))
 
 

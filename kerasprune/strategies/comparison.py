@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasprune.core import Batch, DataError
 from kerasprune.evidence import Sampling, Weighing
-from kerasprune.graph import Opened, align, as_inputs, functional
+from kerasprune.graph import Opened, align_inputs, as_inputs, functional
 from kerasprune.selection import Budget
 from kerasprune.strategies.rounds import Rounds
 
@@ -57,9 +57,8 @@ class Comparison:
 
     def _outputs(self, opened: Opened) -> Iterator[np.ndarray]:
         model = functional(opened.runs.flat)
-        names = [tensor.name for tensor in model.inputs]
         for batch in self.held.batches():
-            found = model.predict_on_batch(as_inputs(model, align(batch.x, names)))
+            found = model.predict_on_batch(as_inputs(model, align_inputs(batch.x, model.inputs)))
             yield from map(np.asarray, keras.tree.flatten(found))
 
 

@@ -8,17 +8,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError, accepted
+from kerasprune.core import DataError, OptionError, accepted, quiet
 from kerasprune.evidence import Sampling
-from kerasprune.graph import Opened, channels_last, unroll
+from kerasprune.graph import Opened, channels_last, compile_like, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
-from kerasprune.report import Report, Trajectory
+from kerasprune.report import Report, Timed, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.latency_search import LatencySearch
+from kerasprune.strategies.made_by import made_by, written_timing
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.stopwatch import stopwatch_for
+from kerasprune.strategies.training import standard_training
 from kerasprune.strategies.widths import width_notes
 from kerasprune.tflite import Timing, resolve_timing
 from kerasprune.training import Distill
@@ -61,15 +63,16 @@ class Compression:
         return self.record
 
 
+@quiet("tensorflow", "retracing")
 def compress(
     model: keras.Model,
     budget: Budget,
     criterion: str | Callable = "auto",
     strategy: str | Callable[[Rounds, Budget], State] = "auto",
     data: Any = None,
-    train: Callable[..., keras.Model | None] | None = None,
+    train: str | Callable[..., keras.Model | None] | None = None,
     *,
-    distill: bool | Distill = False,
+    distill: bool | Distill | None = None,
     loss: Any = None,
     batch_size: int = 32,
     limit: int | None = None,
@@ -97,9 +100,12 @@ def compress(
             is compiled with, else what outputs and labels ask for.
         train: Called with the smaller model after every step; trains it in place and returns None, or returns the
             trained model, of the same architecture. A `LotteryTicket(step=k)` calls it once with `stop=k`, to train
-            that many steps, and then with `start=k`, to train from there to the end.
+            that many steps, and then with `start=k`, to train from there to the end. "auto" is `finetune` on the data,
+            for 1, 3 or 10 epochs as the effort says, of which a tenth of the samples chooses the best where there are
+            500 with labels.
         distill: Whether `model`, as it is, teaches the smaller one whenever `train` trains that: however it does so,
-            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options.
+            the loss gets a part for the teacher. `Distill(temperature=2.0)` brings options. None lets it teach where
+            `train` is "auto".
         loss: As in `score`.
         batch_size: As in `score`.
         limit: As in `score`.
@@ -112,7 +118,7 @@ def compress(
             `Reconstruct(damping=1e-3)`, or several of these; needs `data`. "auto" is "reconstruct" where there is data,
             () is nothing.
         effort: How much is tried where something is "auto": "quick" tries nothing, "normal" some criteria, "thorough"
-            these in one round and in several.
+            these in one round and in several; and how long `train="auto"` trains.
         progress: Whether to show progress bars.
         layout: "own" gives a model in the layout that `model` has; where the backend cannot run it, all that has to
             run, and `train`, gets a twin with channels last that takes and returns the same. "channels_last" compresses
@@ -151,7 +157,7 @@ def compress(
     selection = _rounded(selection, strategy)
     recover = _chosen(recover, strategy, data)
     recoveries = _recoveries(recover, data)  # a misspelt one, too
-    teaching = _teaching(distill, train)
+    teaching = _teaching(train == AUTO if distill is None else distill, train)
     timing = None if latency is None and budget.latency is None else resolve_timing(latency)
     sampling = Sampling(data, loss, batch_size, limit, seed, progress)  # data without an end says so before any work
     opened = Opened.of(_laid_out(model, layout))
@@ -160,31 +166,92 @@ def compress(
         opened=opened,
         criterion=criterion,
         sampling=judge.sampling,
-        trainer=train,
+        trainer=_trainer(train, judge.sampling, effort),
         distill=teaching,
         verify=verify,
         recover=recoveries,
         selection=selection,
+        judge=judge,
     )
-    with stopwatch_for(opened, timing, seed) as stopwatch:
+    done = _carried_out(rounds, budget, strategy, effort, timing)
+    way = done.choice.way
+    settings = {"criterion": way.criterion, "strategy": done.run, "budget": budget, "seed": seed, **selection}
+    settings |= _unusual(ranking=way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching)
+    plan = made_by(done.rounds, way, budget, sampling, layout, train)
+    plan |= {"effort": effort} if train == AUTO else {}
+    plan |= {"latency": written_timing(latency)} if latency is not None else {}
+    why = str(done.choice) if criterion == AUTO or done.choice.tried else ""
+    report = replace(_report(done, budget, settings, why), name=model.name, plan=plan)
+    return Compression(done.state.model, done.keep, report, done.state.record, done.choice)
+
+
+@dataclass(frozen=True, eq=False)
+class _CarriedOut:
+    """What a compression has come to.
+
+    Attributes:
+        rounds: The rounds as they were run.
+        goal: The budget, a latency in it as a fraction.
+        choice: What was chosen.
+        run: The strategy.
+        state: Where it ended.
+        keep: bool (num_ids,), what stayed.
+        timed: How long the model took and takes; None where nothing was timed.
+    """
+
+    rounds: Rounds
+    goal: Budget
+    choice: Choice
+    run: Callable[[Rounds, Budget], State]
+    state: State
+    keep: np.ndarray
+    timed: Timed | None
+
+
+def _carried_out(
+    rounds: Rounds, budget: Budget, strategy: str | Callable, effort: str, timing: Timing | None
+) -> _CarriedOut:
+    """Choose what is to be chosen, and run the strategy."""
+    with stopwatch_for(rounds.opened, timing, rounds.sampling.seed) as stopwatch:
         goal = budget if stopwatch is None else budget.with_latency(stopwatch.whole)
+        progress = rounds.sampling.progress
         search = None if stopwatch is None else LatencySearch(stopwatch, stopwatch.costs(), goal, progress)
         rounds = replace(rounds, latency=search)
         choice = choose(rounds, goal, strategy, effort)
         run = choice.way.run
-        state = run(choice.way.applied(rounds), goal)
-        keep = np.zeros(opened.graph.num_ids, bool)
+        rounds = choice.way.applied(rounds)
+        state = run(rounds, goal)
+        compile_like(state.model, state.model)  # what the optimizer has gathered in `train` is no part of a small model
+        keep = np.zeros(rounds.graph.num_ids, bool)
         keep[state.origin] = True
         timed = None if search is None else search.measured(keep)
-    settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
-    settings |= _unusual(
-        ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
+    return _CarriedOut(rounds, goal, choice, run, state, keep, timed)
+
+
+def _report(done: _CarriedOut, budget: Budget, settings: Mapping[str, Any], why: str) -> Report:
+    """What was done, with loss and metrics before and after."""
+    graph, rounds = done.rounds.graph, done.rounds
+    report = rounds.judge.after(done.state.opened, Report.of(graph, done.keep, settings, done.state.steps, why))
+    notes = width_notes(graph, done.keep, budget, rounds.selection, by_table=done.timed is not None)
+    return replace(
+        report,
+        limits=done.goal.counted_limits(graph),
+        tried=done.choice.tried,
+        failed=done.choice.failed,
+        latency=done.timed,
+        notes=(*notes, *report.notes),
     )
-    why = str(choice) if criterion == AUTO or choice.tried else ""
-    report = Report.of(opened.graph, keep, settings, state.steps, why)
-    notes = width_notes(opened.graph, keep, budget, selection, by_table=timed is not None)
-    report = judge.after(state.opened, replace(report, latency=timed, notes=tuple(notes)))
-    return Compression(state.model, keep, report, state.record, choice)
+
+
+def _trainer(train: Any, sampling: Sampling, effort: str) -> Callable | None:
+    """What trains a model after every cut."""
+    if train is None or callable(train):
+        return train
+    if train != AUTO:
+        raise OptionError(f"`train` must be a function of a model, {AUTO!r} or None. Received: train={train!r}.")
+    if sampling.data is None:
+        raise DataError("`train='auto'` needs data. Pass data=(x, y), or x alone: then the model itself teaches.")
+    return standard_training(sampling, effort)
 
 
 def _rounded(selection: Mapping[str, Any], strategy: str | Callable) -> dict[str, Any]:
@@ -205,7 +272,7 @@ def _laid_out(model: keras.Model, layout: str) -> keras.Model:
     return channels_last(unroll(model)) if layout == "channels_last" else model
 
 
-def _teaching(distill: bool | Distill, train: Callable | None) -> Distill | None:
+def _teaching(distill: bool | Distill, train: str | Callable | None) -> Distill | None:
     teaching = resolve_distill(distill)
     if teaching is not None and train is None:
         raise OptionError(

@@ -2,9 +2,9 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from kerasprune.core import DataError
+from kerasprune.core import DataError, ValuesError
 from kerasprune.evidence import Sampling
 from kerasprune.evidence.quality import Quality
 from kerasprune.graph import Opened
@@ -23,10 +23,11 @@ class Judgement:
         notes: Sentences for the report: a loss that was inferred, or why nothing was measured.
     """
 
-    sampling: Sampling
+    sampling: Sampling = Sampling()
     quality: Quality | None = None
     before: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
+    _last: dict[int, tuple[Opened, dict[str, float]]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, opened: Opened, sampling: Sampling) -> "Judgement":
@@ -35,12 +36,17 @@ class Judgement:
         Args:
             opened: The model.
             sampling: The data, and the loss where one is given.
+
+        Raises:
+            ValuesError: The data holds NaN, or its labels are no numbers.
         """
         if sampling.data is None or next(sampling.batches()).y is None:
             return cls(sampling)
         try:
             quality = Quality(opened.runs.flat, sampling)
             before = quality(opened.runs.copy())
+        except ValuesError:
+            raise
         except DataError as error:  # a criterion that needs labels says so itself
             return cls(sampling, notes=(f"not measured before and after: {error}",))
         if not quality.chosen.remark:
@@ -64,10 +70,19 @@ class Judgement:
         """What was measured before, and now of the smaller model; empty where nothing can be measured."""
         if self.quality is None or self.before is None:
             return ()
-        now = self.quality(opened.runs.copy())
+        now = self.values(opened)
         return tuple(
             Measured(name, value, now[name], self.quality.more_is_better(name)) for name, value in self.before.items()
         )
+
+    def values(self, opened: Opened) -> dict[str, float]:
+        """Loss and metrics of a model by name; empty where nothing can be measured. The last model is measured once."""
+        if self.quality is None:
+            return {}
+        if id(opened) not in self._last:
+            self._last.clear()
+            self._last[id(opened)] = (opened, dict(self.quality(opened.runs.copy())))
+        return self._last[id(opened)][1]
 
 
 def _advice(found: tuple[Measured, ...]) -> list[str]:

@@ -17,6 +17,7 @@ from kerasprune.report import Step
 from kerasprune.selection import Budget, select
 from kerasprune.selection.tiles import AUTO
 from kerasprune.slimming.verify import check_opened, compare, samples_for
+from kerasprune.strategies.judgement import Judgement
 from kerasprune.strategies.latency_search import LatencySearch
 from kerasprune.strategies.training import trained_by
 from kerasprune.training import Distill, Lesson, lesson
@@ -58,7 +59,7 @@ class Rounds:
     """The steps of a round of pruning, for a strategy to put together; see `compress` for the fields.
 
     Every step takes a `State` and returns the next one: `cut`, `check`, `repair`, `train`. `remove` is one of each,
-    `shrink` ranks and selects before.
+    `shrink` ranks and selects before. With a `judge`, the model is measured after each of the four that does something.
     """
 
     opened: Opened
@@ -70,6 +71,7 @@ class Rounds:
     recover: tuple[Recovery, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=dict)
     latency: LatencySearch | None = None
+    judge: Judgement = Judgement()
 
     @property
     def model(self) -> keras.Model:
@@ -138,7 +140,15 @@ class Rounds:
 
     def remove(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
         """Cut, check, repair and train; see these."""
-        return self.train(self.repair(self.check(state, self.cut(state, keep, target))))
+        state = self.measure(self.check(state, self.cut(state, keep, target)), "cut")
+        if self.recover:
+            state = self.measure(self.repair(state), "repaired")
+        return state if self.trainer is None else self.measure(self.train(state), "trained")
+
+    def measure(self, state: State, stage: str) -> State:
+        """Note how good the model is after a stage of the round, where that can be measured."""
+        found = self.judge.values(state.opened)
+        return state.noted(quality={**state.steps[-1].quality, stage: found}) if found else state
 
     def cut(self, state: State, keep: np.ndarray, target: Mapping[str, float]) -> State:
         """Take channels out of the model.

@@ -18,9 +18,12 @@ from kerasprune.strategies.following import readers
 from kerasprune.strategies.journal import Journal, identity
 from kerasprune.strategies.rounds import Rounds, State
 from kerasprune.strategies.seeds import fix_seeds
-from kerasprune.strategies.sensitivity import sensitivity, spread
+from kerasprune.strategies.sensitivity import of_weights
 from kerasprune.strategies.strategy import strategy
 from kerasprune.strategies.weight_units import WeightUnits, sparse_layer
+
+POINTS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02)  # shares of a kernel that the scan keeps
+LEAST = 1 / 32  # of the thresholds that it finds
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class TrainPruneRetrain:
     steps: int = 5
     schedule: str = "geometric"
     quality: float | Mapping[str, float] | None = None
-    tolerance: float = 0.02
+    tolerance: float = 0.01
     l2: float = 0.0
     path: str | os.PathLike | None = None
 
@@ -187,7 +190,7 @@ class _Retraining:
     def _qualities(self, state: State) -> dict[str, float]:
         given = self.options.quality
         if given is None:
-            return sensitivity(self.units, state, self.options.tolerance)
+            return self._scanned(state)
         patterns = given if isinstance(given, Mapping) else {"*": given}
         paths = [kernel.path for kernel in self.units.kernels]
         matching = {
@@ -201,6 +204,18 @@ class _Retraining:
             )
         return {path: float(values[-1]) for path, values in matching.items()}
 
+    def _scanned(self, state: State) -> dict[str, float]:
+        """The threshold below which a layer, cut alone and not retrained, does no more than the tolerable damage."""
+        curves = of_weights(state.opened, self.rounds.sampling, None, (*POINTS, 0.0)).curves
+        found: dict[str, float] = {}
+        for kernel, curve, ids in zip(self.units.kernels, curves, self.units.groups(), strict=True):
+            values = self.units.values(state)[ids]
+            rises = np.array(curve.loss) - curve.loss[0]
+            too_far = int(np.argmax(rises > self.options.tolerance * max(rises[-1], 1e-12)))
+            threshold = np.sort(np.abs(values))[-max(curve.kept[too_far - 1], 1)] / spread(values)
+            found[kernel.path] = max(min(float(threshold), found.get(kernel.path, np.inf)), LEAST)
+        return found
+
     def _lower_dropout(self, model: keras.Model, keep: np.ndarray) -> None:
         """Give the Dropouts of a model that is to be trained the rates that go with what is left."""
         shares = {
@@ -212,3 +227,8 @@ class _Retraining:
             if read:
                 left, whole = (sum(shares[reader][place] for reader in read) for place in (0, 1))
                 layer.rate = layer.rate * math.sqrt(left / whole)
+
+
+def spread(values: np.ndarray) -> float:
+    """The standard deviation of the weights that are not zero; 1 where that says nothing."""
+    return float(values[values != 0].std()) if np.count_nonzero(values) > 1 else 1.0

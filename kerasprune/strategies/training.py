@@ -5,8 +5,46 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError
+from kerasprune.core import DataError, OptionError, arrays_of
+from kerasprune.evidence import Sampling
+from kerasprune.evidence.chosen_loss import ChosenLoss
 from kerasprune.graph import is_graph, operations
+from kerasprune.training import finetune
+
+EPOCHS = {"quick": 1, "normal": 3, "thorough": 10}  # by the effort
+_HELD_OUT = 0.1  # of the samples, where there are enough of them to choose the epoch by
+_ENOUGH = 500
+
+
+def standard_training(sampling: Sampling, effort: str) -> Callable[..., keras.Model]:
+    """A function that returns the model that it gets after a `finetune` on all data.
+
+    Args:
+        sampling: The data and how it is read.
+        effort: Says for how many epochs.
+    """
+    arrays = arrays_of(sampling.data)
+    enough = arrays is not None and arrays.y is not None and arrays.size >= _ENOUGH
+    loss = sampling.loss.loss if isinstance(sampling.loss, ChosenLoss) else sampling.loss
+
+    def train(network: keras.Model, **span: int) -> keras.Model:
+        if span:
+            raise OptionError(
+                "A strategy that goes back to an early step has to train up to that step, which train='auto' does "
+                "not. Pass a function that takes `start` and `stop`."
+            )
+        return finetune(
+            network,
+            sampling.data,
+            EPOCHS[effort],
+            validation=_HELD_OUT if enough else None,
+            loss=loss,
+            batch_size=sampling.batch_size,
+            seed=sampling.seed,
+            progress=sampling.progress,
+        ).model
+
+    return train
 
 
 def trained_by(

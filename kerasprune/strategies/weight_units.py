@@ -32,6 +32,20 @@ class Kernel(NamedTuple):
     shape: tuple[int, ...]
 
 
+def kernels(model: keras.Model) -> list[Kernel]:
+    """The kernels of a model, in the order of its weights.
+
+    Raises:
+        OptionError: It has none that is trainable.
+    """
+    found = operations(model)
+    places = {id(w): (path, i) for path, op in found.items() for i, w in enumerate(getattr(op, "weights", ()))}
+    variables = [model.weights[position] for position in kernel_positions(model)]
+    if not variables:
+        raise OptionError(f"{model.name!r} has no trainable kernels, so it has no weights that could go.")
+    return [Kernel(*places[id(variable)], tuple(variable.shape)) for variable in variables]
+
+
 @dataclass(frozen=True, eq=False)
 class SparseState(State):
     """A model of the original shapes with zeros for what is gone.
@@ -49,12 +63,7 @@ class WeightUnits(RemovableUnits):
 
     def __init__(self, rounds: Rounds, budget: Budget, steps: int | None = None, output_rate: float = 1.0):
         self.base = rounds.opened.runs
-        found = operations(self.base.flat)
-        places = {id(w): (path, i) for path, op in found.items() for i, w in enumerate(getattr(op, "weights", ()))}
-        variables = [self.base.flat.weights[position] for position in kernel_positions(self.base.flat)]
-        if not variables:
-            raise OptionError(f"{rounds.model.name!r} has no trainable kernels, so it has no weights that could go.")
-        self.kernels = [Kernel(*places[id(variable)], tuple(variable.shape)) for variable in variables]
+        self.kernels = kernels(self.base.flat)
         self.ends = np.cumsum([math.prod(kernel.shape) for kernel in self.kernels]).tolist()
         self.size = self.ends[-1]
         self.in_the_end = weights_left(budget, self.base.flat, self.size)

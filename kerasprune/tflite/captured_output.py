@@ -1,10 +1,12 @@
 """Keeping what native code prints away from the user."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import IO
 
 
 @contextlib.contextmanager
@@ -36,3 +38,12 @@ def captured_output() -> Iterator[Callable[[], str]]:
             for descriptor, copy in saved.items():
                 os.dup2(copy, descriptor)
                 os.close(copy)
+            _leave(sink)
+
+
+def _leave(sink: IO) -> None:
+    """Let handlers that a library has set up meanwhile write where the user reads, and not into a file that is gone."""
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    for handler in [handler for logger in loggers for handler in getattr(logger, "handlers", ())]:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sink:
+            handler.setStream(sys.stderr)

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,10 @@ import numpy as np
 from kerasprune.core.errors import ExportError
 from kerasprune.recipes import Recipe
 from kerasprune.tflite.captured_output import captured_output
-from kerasprune.tflite.flatbuffer import custom_operators, operators, parse
+from kerasprune.tflite.flatbuffer import custom_operators, operators, parse, with_integer_inputs
+from kerasprune.tflite.layer_of_tensor import place
+from kerasprune.tflite.remembered import States
+from kerasprune.tflite.rewrite import read_as_float, rewritten
 from kerasprune.tflite.signature import InputSpec
 
 _log = logging.getLogger(__name__)
@@ -19,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 def convert(model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samples: Sequence[np.ndarray]) -> bytes:
     """Convert with built-in ops only.
+
+    What the model remembers from call to call, its `States`, become inputs and outputs behind its own.
 
     The model is traced as one function of its inputs and converted from that function without an object to track, which
     makes the converter freeze the variables in memory. Of the ways in (TensorFlow 2.21, Keras 3.15), `from_keras_model`
@@ -28,9 +33,9 @@ def convert(model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samp
 
     Args:
         model: A functional or Sequential model that computes in float32.
-        specs: The shapes to convert for.
+        specs: The shapes to convert for, of the inputs and the states.
         recipe: Sets up the converter.
-        samples: One array (n, ...) per input, for the recipe.
+        samples: One array (n, ...) per input and state, for the recipe.
 
     Returns:
         A model without signature: its inputs and outputs are in the order of `model.inputs` and `model.outputs`.
@@ -39,10 +44,13 @@ def convert(model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samp
         ExportError: TFLite has no built-in op for something in the model.
     """
     with captured_output() as written:
-        function = _concrete_function(model, specs)
-        _check_graph(model, function, recipe)
+        traced = _concrete_function(model, specs)
+        _check_graph(model, traced, recipe)
+        function = rewritten(traced, recipe.bits)
+        bytes_in = read_as_float(traced) if recipe.bits and function is not traced else []
+        integers = {place: specs[place].dtype for place in bytes_in}
         converter = _converter(function)
-        recipe.configure(converter, samples, specs[0].shape[0] or 1)
+        recipe.configure(converter, _as_read(samples, integers), specs[0].shape[0] or 1)
         failure: Exception | None = None
         try:
             content = converter.convert()
@@ -53,7 +61,18 @@ def convert(model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samp
     if failure is not None:
         raise ExportError(_explain(model, function, recipe, failure)) from failure
     _check_ops(model, parse(content), recipe)
-    return content
+    return with_integer_inputs(content, integers) if integers else content
+
+
+def _as_read(samples: Sequence[np.ndarray], integers: Mapping[int, str]) -> list[np.ndarray]:
+    """The samples, with floating numbers for the inputs of some places, the ends of the range of bytes among them."""
+    arrays = list(samples)
+    for position, name in integers.items():
+        arrays[position] = arrays[position].astype("float32")
+        limits = np.iinfo(name)
+        if limits.bits == 8 and arrays[position].size > 1:
+            arrays[position].flat[:2] = limits.min, limits.max  # so that every byte has an integer of its own
+    return arrays
 
 
 def _concrete_function(model: keras.Model, specs: Sequence[InputSpec]) -> Any:
@@ -61,10 +80,11 @@ def _concrete_function(model: keras.Model, specs: Sequence[InputSpec]) -> Any:
     import tensorflow as tf  # noqa: PLC0415
 
     signature = [tf.TensorSpec(spec.shape, spec.dtype, name=f"input_{i}") for i, spec in enumerate(specs)]
-    structure = getattr(model, "input", model.inputs[0])
+    count = len(model.inputs)
+    states = States.of(model, specs[:count]) if len(specs) > count else States()
 
     def serve(*tensors):
-        return keras.tree.flatten(model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False))
+        return states.call(model, tensors)
 
     try:
         return tf.function(serve, input_signature=signature, autograph=False).get_concrete_function()
@@ -78,10 +98,11 @@ def _concrete_function(model: keras.Model, specs: Sequence[InputSpec]) -> Any:
 def _check_graph(model: keras.Model, function: Any, recipe: Recipe) -> None:
     """Refuse what the converter would answer in riddles, or not survive."""
     for node in function.graph.get_operations():
-        layer = _place(node.name, model)
+        layer = place(node.name, model)
         if node.type.startswith("Assign"):
             raise ExportError(
-                f"The model changes a variable at inference {layer}: a stateful layer cannot be exported."
+                f"The model changes a tf.Variable at inference {layer}. Keep what it remembers in a weight of the "
+                "layer: self.add_weight(trainable=False)."
             )
         if node.type in ("While", "StatelessWhile") and not recipe.loops:
             raise ExportError(
@@ -97,7 +118,7 @@ def _check_ops(model: keras.Model, parsed: Any, recipe: Recipe) -> None:
         raise ExportError(_foreign_ops(model, foreign))
     forbidden = recipe.forbidden(list(operators(parsed)))
     if forbidden:
-        found = dict.fromkeys(f"{op} {_place(tensor, model)}" for op, tensor in forbidden)
+        found = dict.fromkeys(f"{op} {place(tensor, model)}" for op, tensor in forbidden)
         raise ExportError(f"The recipe {recipe.name!r} does not accept the ops {', '.join(found)}. {recipe.remedy}")
 
 
@@ -143,25 +164,8 @@ def _ops_blamed(function: Any, message: str) -> list[tuple[str, str]]:
 
 def _foreign_ops(model: keras.Model, foreign: list[tuple[str, str]]) -> str:
     """The sentence for ops that are not built into TFLite."""
-    found = dict.fromkeys(f"{op.removeprefix('Flex')} {_place(tensor, model)}" for op, tensor in foreign)
+    found = dict.fromkeys(f"{op.removeprefix('Flex')} {place(tensor, model)}" for op, tensor in foreign)
     return (
         f"TFLite has no built-in op for {', '.join(found)}. Replace the layer by one made of supported ops; "
         "for a recurrent layer, a fixed batch size helps."
     )
-
-
-def _place(tensor: str, model: keras.Model) -> str:
-    """Where the tensor "model_1/block_1/conv_1/convolution" comes from, by the innermost layer in its name."""
-    layers = set(_layer_names(model))
-    for part in reversed(tensor.split(";")[0].split("/")):
-        for name in (part, re.sub(r"_\d+$", "", part)):
-            if name in layers:
-                return f"in layer {name!r}"
-    return f"at {tensor!r}"
-
-
-def _layer_names(model: Any) -> list[str]:
-    names = []
-    for layer in getattr(model, "layers", ()):
-        names += [layer.name, *_layer_names(layer)]
-    return names

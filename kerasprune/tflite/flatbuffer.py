@@ -3,9 +3,11 @@
 import functools
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from kerasprune.core.errors import ModelFileError
 from kerasprune.tflite.requirements import needed
@@ -31,6 +33,14 @@ def _floats() -> tuple[int, ...]:
     """The codes of the floating types."""
     types = schema().TensorType
     return types.FLOAT16, types.FLOAT32, types.FLOAT64
+
+
+@functools.cache
+def _widths() -> dict[int, int]:
+    """Bytes of one number by the codes of the types; of all others four."""
+    types = schema().TensorType
+    one, two, eight = (types.INT8, types.UINT8, types.BOOL), (types.INT16, types.FLOAT16), (types.INT64, types.FLOAT64)
+    return {code: width for codes, width in ((one, 1), (two, 2), (eight, 8)) for code in codes}
 
 
 @functools.cache
@@ -99,6 +109,40 @@ def packed(model: Any, size: int = 0) -> bytes:
     return bytes(builder.Output())
 
 
+def with_metadata(content: bytes, name: str, data: bytes) -> bytes:
+    """The same model, with some bytes under a name in its metadata; runtimes pass over them."""
+    model = parse(content)
+    entry, buffer = schema().MetadataT(), schema().BufferT()
+    entry.name, entry.buffer, buffer.data = name, len(model.buffers), np.frombuffer(data, "uint8")
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or ()), entry]
+    return packed(model, len(content) + len(data))
+
+
+def metadata(model: Any, name: str) -> bytes | None:
+    """What a parsed model has under a name in its metadata; None where it has nothing."""
+    found = [entry for entry in model.metadata or () if _text(entry.name) == name]
+    return bytes(bytearray(model.buffers[found[0].buffer].data)) if found else None
+
+
+def with_integer_inputs(content: bytes, types: Mapping[int, str]) -> bytes:
+    """The same model, which takes integers as they are at some of its inputs that take their values as float32.
+
+    Args:
+        content: A model whose graph quantizes these inputs first.
+        types: Place of an input to the name of the integer type.
+    """
+    model = parse(content)
+    graph, types_of = model.subgraphs[0], schema()
+    for place, name in types.items():
+        tensor = graph.tensors[graph.inputs[place]]
+        if tensor.type == types_of.TensorType.FLOAT32:
+            tensor.type = getattr(types_of.TensorType, name.upper())
+            tensor.quantization = types_of.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [1.0], [0]
+    return packed(model, len(content))
+
+
 def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
     """Each op of a parsed model, all graphs included.
 
@@ -113,6 +157,14 @@ def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
             name = op_name(model, operator)
             floating = name not in _TRANSLATORS and tensor is not None and tensor.type in _floats()
             yield name, _text(tensor.name) if tensor else "", floating
+
+
+def operators_with_tensors(model: Any) -> Iterator[tuple[str, list[int], int, str]]:
+    """Each op of the main graph: its name, the tensors it reads, the first that it makes, and the name of that."""
+    graph = model.subgraphs[0]
+    for operator in graph.operators or ():
+        output = int(operator.outputs[0])
+        yield op_name(model, operator), list(map(int, operator.inputs)), output, _text(graph.tensors[output].name)
 
 
 def count_operators(model: Any) -> dict[str, int]:
@@ -131,14 +183,32 @@ def signature_tensors(model: Any) -> tuple[dict[str, int], dict[str, int]]:
     graph = model.subgraphs[0]
     if model.signatureDefs:
         signature = model.signatureDefs[0]
-        names = {entry.tensorIndex: _text(entry.name) for entry in (*signature.inputs, *signature.outputs)}
-    else:
-        names = {}
+        return _in_order(signature.inputs, graph.inputs), _in_order(signature.outputs, graph.outputs)
     inputs, outputs = (
-        {names.get(int(i), _text(graph.tensors[i].name)): int(i) for i in indices}
-        for indices in (graph.inputs, graph.outputs)
+        {_text(graph.tensors[i].name): int(i) for i in indices} for indices in (graph.inputs, graph.outputs)
     )
     return inputs, outputs
+
+
+def _in_order(entries: Sequence[Any], indices: Sequence[int]) -> dict[str, int]:
+    """Name to tensor of the entries of a signature, in the order of the graph; two names may share a tensor."""
+    places = {int(index): place for place, index in enumerate(indices)}
+    ordered = sorted(entries, key=lambda entry: places[int(entry.tensorIndex)])
+    return {_text(entry.name): int(entry.tensorIndex) for entry in ordered}
+
+
+def tensor_sizes(model: Any) -> dict[int, int]:
+    """Bytes of every tensor of the main graph that ops make, by its index; one sample where the batch is open."""
+    found = {}
+    for index, tensor in enumerate(model.subgraphs[0].tensors):
+        data = model.buffers[tensor.buffer].data
+        if data is None or not len(data):
+            width = _widths().get(tensor.type, 4)
+            count = 1
+            for size in [] if tensor.shape is None else tensor.shape:
+                count *= max(int(size), 1)
+            found[index] = -(-count * width // 16) * 16
+    return found
 
 
 def output_steps(model: Any) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The same model with other settings: same names, same weights, another way to compute."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -16,13 +16,47 @@ def in_float32(model: keras.Model) -> keras.Model:
     TFLite has no half-precision CPU kernels; the variables of a mixed-precision model are float32 anyway.
     """
     dtypes = {layer.compute_dtype for layer in _layers(model)} | {tensor.dtype for tensor in model.inputs}
-    return _rebuilt(model, _single_precision, "in float32") if dtypes.intersection(_HALF) else model
+    return _rebuilt(model, _with_single_precision, "in float32") if dtypes.intersection(_HALF) else model
 
 
-def unrolled(model: keras.Model) -> keras.Model:
-    """The model itself if no recurrent layer loops over its steps, else a twin in which each step is spelled out."""
-    loops = any(getattr(layer, "unroll", True) is False for layer in _layers(model))
-    return _rebuilt(model, _spelled_out, "without loops") if loops else model
+def single_precision(dtype: str) -> str:
+    """The type that stands for this one in the twin."""
+    return "float32" if dtype in _HALF else dtype
+
+
+def unrolled(model: keras.Model, shapes: Sequence[tuple[int | None, ...]]) -> keras.Model:
+    """The model itself if no recurrent layer loops over its steps, else a twin in which each step is spelled out.
+
+    Args:
+        model: The model.
+        shapes: Of its inputs, with the batch axis; the twin takes no others.
+    """
+    if not any(getattr(layer, "unroll", True) is False for layer in _layers(model)):
+        return model
+    by_name = dict(zip(_input_layers(model.get_config()), shapes, strict=True))
+
+    def spelled_out(key: str, value: Any) -> Any:
+        if key == "layers":
+            return [_of_shape(layer, by_name) for layer in value]
+        return True if key == "unroll" else value
+
+    return _rebuilt(model, spelled_out, "without loops")
+
+
+def _input_layers(config: dict) -> list[str]:
+    """The names of the layers that hold the inputs of a model, in the order of the inputs, by its configuration."""
+    listed = config.get("input_layers")
+    if listed is None:  # of a Sequential model
+        return [config["layers"][0]["config"]["name"]]
+    return [leaf for leaf in keras.tree.flatten(listed) if isinstance(leaf, str)]
+
+
+def _of_shape(layer: dict, shapes: dict[str, tuple]) -> dict:
+    """The configuration of an input layer with the shape that its name has; of any other layer as it is."""
+    config = layer.get("config", {})
+    if layer.get("class_name") != "InputLayer" or config.get("name") not in shapes:
+        return layer
+    return {**layer, "config": {**config, "batch_shape": shapes[config["name"]]}}
 
 
 def _rebuilt(model: keras.Model, edit: Callable[[str, Any], Any], purpose: str) -> keras.Model:
@@ -44,15 +78,11 @@ def _edited(node: Any, edit: Callable[[str, Any], Any]) -> Any:
     return node
 
 
-def _single_precision(key: str, value: Any) -> Any:
+def _with_single_precision(key: str, value: Any) -> Any:
     name = (
         value["config"].get("name") if isinstance(value, dict) and value.get("class_name") == "DTypePolicy" else value
     )
-    return "float32" if key == "dtype" and name in _HALF else value
-
-
-def _spelled_out(key: str, value: Any) -> Any:
-    return True if key == "unroll" else value
+    return single_precision(name) if key == "dtype" and isinstance(name, str) and name in _HALF else value
 
 
 def _layers(layer: Any) -> Iterator[keras.Layer]:

@@ -2,17 +2,28 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from kerasprune.core.batches import batches
-from kerasprune.core.errors import DataError
+from kerasprune.core.batches import Batch, batches
 from kerasprune.tflite.signature import InputSpec, flat_inputs
 
 
-def draw_samples(model: keras.Model, data: Any, count: int, seed: int) -> list[np.ndarray]:
+class DrawnSamples(NamedTuple):
+    """Samples of the data.
+
+    Attributes:
+        x: One array (n, ...) per model input.
+        y: The labels, in their own structure; None where the data has none.
+    """
+
+    x: list[np.ndarray]
+    y: Any
+
+
+def draw_samples(model: keras.Model, data: Any, count: int, seed: int) -> DrawnSamples:
     """At most `count` samples of `data`, chosen at random.
 
     From arrays they are drawn from the whole, so that data sorted by class is no trap; from an iterable, from the first
@@ -20,25 +31,30 @@ def draw_samples(model: keras.Model, data: Any, count: int, seed: int) -> list[n
 
     Args:
         model: Says the order and the shapes of its inputs.
-        data: Any of the kinds of `kerasprune.core.batches`; labels are ignored.
+        data: Any of the kinds of `kerasprune.core.batches`.
         count: How many.
         seed: Decides which ones.
 
     Returns:
-        One array (n, ...) per model input, in the order of the data.
+        The samples, in the order of the data.
+
+    Raises:
+        DataError: The data is empty, does not fit the model, or holds values that are not finite.
     """
     parts, size = [], 0
     for batch in batches(data, batch_size=sys.maxsize):
-        parts.append(batch.x)
+        parts.append(batch)
         size += batch.size
         if size >= count:
             break
     chosen = np.sort(np.random.default_rng(seed).permutation(size)[:count])
-    picked = [flat_inputs(model, part) for part in _pick(parts, chosen)]
-    samples = [np.concatenate(pieces) for pieces in zip(*picked, strict=True)]
-    if not all(np.isfinite(array).all() for array in samples):
-        raise DataError("The data holds NaN or infinite values: nothing can be measured on them.")
-    return samples
+    picked = list(_pick(parts, chosen))
+    inputs = [flat_inputs(model, part.x) for part in picked]
+    samples = [np.concatenate(pieces) for pieces in zip(*inputs, strict=True)]
+    labels = [part.y for part in picked]
+    if any(label is None for label in labels):
+        return DrawnSamples(samples, None)
+    return DrawnSamples(samples, keras.tree.map_structure(lambda *leaves: np.concatenate(leaves), *labels))
 
 
 def random_samples(model: keras.Model, specs: tuple[InputSpec, ...], count: int, seed: int) -> list[np.ndarray]:
@@ -60,15 +76,14 @@ def random_array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str, l
     return rng.integers(0, limit, shape).astype(dtype)
 
 
-def _pick(parts: list, chosen: np.ndarray) -> Iterator[Any]:
+def _pick(parts: list[Batch], chosen: np.ndarray) -> Iterator[Batch]:
     """Of each part of a longer sequence, the samples whose index in the whole is in `chosen`."""
     start = 0
     for part in parts:
-        size = len(keras.tree.flatten(part)[0])
-        local = chosen[(chosen >= start) & (chosen < start + size)] - start
-        start += size
+        local = chosen[(chosen >= start) & (chosen < start + part.size)] - start
+        start += part.size
         if len(local):
-            yield keras.tree.map_structure(lambda leaf, local=local: leaf[local], part)
+            yield part.rows(local)
 
 
 def _vocabularies(layer: keras.Layer) -> Iterator[int]:

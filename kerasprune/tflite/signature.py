@@ -27,7 +27,7 @@ class InputSpec:
 
 def input_names(model: keras.Model) -> list[str]:
     """The names of the model's inputs, in the order of `model.inputs`."""
-    return _distinct([tensor.name for tensor in model.inputs])
+    return distinct([tensor.name for tensor in model.inputs])
 
 
 def output_names(model: keras.Model) -> list[str]:
@@ -36,8 +36,8 @@ def output_names(model: keras.Model) -> list[str]:
     A dict of outputs is called by its keys, other outputs by the layers that make them.
     """
     if isinstance(getattr(model, "output", None), Mapping):
-        return _distinct(_keys(model.output))
-    return _distinct(list(getattr(model, "output_names", None) or [model.layers[-1].name]))
+        return distinct(_keys(model.output))
+    return distinct(list(getattr(model, "output_names", None) or [model.layers[-1].name]))
 
 
 def input_specs(
@@ -51,13 +51,14 @@ def input_specs(
     Args:
         model: A functional or built Sequential model.
         batch_size: Samples per call, or None for any number.
-        shapes: For inputs with open dimensions: the shape without the batch axis, by input name.
+        shapes: For inputs with open dimensions: the shape without the batch axis, by the name of the input or of the
+            layer that holds it.
         samples: One array (n, ...) per input; a dimension that is open in the model and not in `shapes` is read here.
 
     Raises:
         ExportError: A dimension stays open, a shape contradicts the model, or an input is no numeric tensor.
     """
-    shapes = dict(shapes or {})
+    shapes = _by_input(model, shapes or {})
     specs = []
     for position, (name, tensor) in enumerate(zip(input_names(model), model.inputs, strict=True)):
         declared = tuple(tensor.shape[1:])
@@ -76,6 +77,13 @@ def input_specs(
     if shapes:
         raise ExportError(f"`input_shapes` names no input: {sorted(shapes)}. The inputs are {input_names(model)}.")
     return tuple(specs)
+
+
+def _by_input(model: keras.Model, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """The shapes by the names of inputs, where some are given by the names of the layers that hold the inputs."""
+    names = dict(zip(map(id, model.inputs), input_names(model), strict=True))
+    held = {layer.name: id(layer.output) for layer in model.layers if isinstance(layer, keras.layers.InputLayer)}
+    return {names.get(held.get(name, -1), name): tuple(shape) for name, shape in shapes.items()}
 
 
 def flat_inputs(model: keras.Model, x: Any) -> list[np.ndarray]:
@@ -110,6 +118,8 @@ def _fitting(name: str, tensor: Any, array: Any) -> np.ndarray:
     """The array with the input's type, if its shape fits."""
     array = np.asarray(array)
     declared = tuple(tensor.shape[1:])
+    if declared == (1,) and array.ndim == 1:  # one number for a sample, such as a Series of pandas
+        array = array[:, None]
     fits = array.ndim == len(declared) + 1 and all(
         want in (None, size) for want, size in zip(declared, array.shape[1:], strict=True)
     )
@@ -117,7 +127,15 @@ def _fitting(name: str, tensor: Any, array: Any) -> np.ndarray:
         raise DataError(f"Input {name!r} expects samples of shape {declared}. Received: {array.shape[1:]}.")
     if array.dtype.kind not in "biuf":
         raise DataError(f"Input {name!r} expects numbers of type {tensor.dtype}. Received: {array.dtype}.")
-    return array.astype(keras.backend.standardize_dtype(tensor.dtype))
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"The data for input {name!r} holds NaN or infinite values: nothing can be measured on them.")
+    if "int" in dtype and not (array == array.astype(dtype)).all():
+        raise DataError(
+            f"Input {name!r} expects whole numbers of type {dtype}. Received: {array.dtype} from {array.min():.4g} to "
+            f"{array.max():.4g}."
+        )
+    return array.astype(dtype)
 
 
 def _keys(mapping: Mapping) -> list[str]:
@@ -125,7 +143,7 @@ def _keys(mapping: Mapping) -> list[str]:
     return keras.tree.flatten({key: str(key) for key in mapping})
 
 
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
     """The names, with a number behind each one that stood before."""
     distinct: list[str] = []
     for name in names:

@@ -1,5 +1,6 @@
 """Any kind of data as `fit` takes it, and how many steps an epoch of it has."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,9 @@ import keras
 import numpy as np
 
 from kerasprune.core import Batch, DataError, arrays_of, batches, is_endless, length
+from kerasprune.core.batches import MOST_SAMPLES
+
+PART = 4096  # samples that are checked together
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,13 +22,21 @@ class Epochs:
         data: For `fit`.
         steps: Batches of an epoch.
         validation: Data that is not trained on; None if there is none.
-        labelled: Whether it has labels.
+        told: Batches that `fit` is told to take for an epoch; None where it sees the end of one.
+        known: What can be read before the training: all of arrays and lists of batches, in parts, the first batch of a
+            stream, nothing of a generator, of which no batch can be given back.
     """
 
     data: Any
     steps: int
     validation: Any
-    labelled: bool
+    told: int | None
+    known: Sequence[Batch]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it has labels; a generator is taken to have some."""
+        return not self.known or self.known[0].y is not None
 
 
 class Shuffled(keras.utils.PyDataset):
@@ -86,12 +98,22 @@ def epochs_of(data: Any, validation: Any, batch_size: int, seed: int, steps_per_
         arrays, validation = _held_out(arrays, validation, seed, data)
     if arrays is not None:
         shuffled = Shuffled(arrays, batch_size, seed)
-        return Epochs(shuffled, len(shuffled), _readable(validation), arrays.y is not None)
+        parts = [arrays.rows(slice(start, start + PART)) for start in range(0, arrays.size, PART)]
+        return Epochs(shuffled, len(shuffled), _readable(validation), steps_per_epoch, parts)
     if isinstance(data, (list, tuple)):
         listed = list(batches(data))
-        return Epochs(Listed(listed), len(listed), _readable(validation), listed[0].y is not None)
+        return Epochs(Listed(listed), len(listed), _readable(validation), steps_per_epoch, listed)
     steps = steps_per_epoch or _count(data)
-    return Epochs(data, steps, _readable(validation), _has_labels(data))
+    known = [] if isinstance(data, Iterator) else [next(batches(data, limit=PART))]
+    if isinstance(data, Iterator) or hasattr(data, "cardinality") or isinstance(data, keras.utils.PyDataset):
+        return Epochs(data, steps, _readable(validation), steps_per_epoch, known)
+    return Epochs(_again_and_again(data), steps, _readable(validation), steps, known)
+
+
+def _again_and_again(data: Any) -> Iterator[tuple]:
+    """The batches of a torch `DataLoader` or another iterable as Keras takes them, from the beginning after the end."""
+    while True:
+        yield from map(_as_tuple, batches(data, limit=sys.maxsize))
 
 
 def _held_out(arrays: Batch | None, share: float, seed: int, data: Any) -> tuple[Batch, Batch]:
@@ -130,17 +152,20 @@ def _count(data: Any) -> int:
         raise DataError(
             f"{type(data).__name__} does not say how many batches an epoch has. Pass steps_per_epoch=..., a number."
         )
-    return sum(1 for _ in data)
-
-
-def _has_labels(data: Any) -> bool:
-    """Whether batches have labels; a generator, of which no batch can be given back, is taken to have some."""
-    return isinstance(data, Iterator) or next(batches(data, limit=1)).y is not None
+    count = seen = 0
+    for batch in batches(data, limit=sys.maxsize):
+        count, seen = count + 1, seen + batch.size
+        if seen >= MOST_SAMPLES:
+            raise DataError(
+                f"The {type(data).__name__} has no end after {seen} samples. Pass steps_per_epoch=..., the batches of "
+                "an epoch."
+            )
+    return count
 
 
 def _as_tuple(batch: Batch) -> tuple:
-    """As Keras takes a batch: without what is missing at the end."""
-    parts = tuple(batch)
+    """As Keras takes a batch: without what is missing at the end, and tuples in place of lists."""
+    parts = keras.tree.lists_to_tuples(tuple(batch))
     while parts[-1] is None:
         parts = parts[:-1]
     return parts

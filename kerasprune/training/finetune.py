@@ -1,21 +1,22 @@
 """The fine-tuning of a model."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from kerasprune.core import DataError, OptionError, batches
+from kerasprune.core import DataError, OptionError, quiet
 from kerasprune.evidence import Sampling
-from kerasprune.evidence.chosen_loss import chosen_loss
+from kerasprune.evidence.chosen_loss import ChosenLoss, chosen_loss
+from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.progress import countdown
-from kerasprune.graph import as_inputs, as_outputs, compile_like, copied, functional, loss_weights
+from kerasprune.graph import as_inputs, as_outputs, compile_like, copied, first_not_finite, functional, loss_weights
 from kerasprune.training.batch_norms import following
 from kerasprune.training.distill import Distill, resolve_distill
 from kerasprune.training.early_choice import EarlyChoice
-from kerasprune.training.epochs import Epochs, epochs_of
+from kerasprune.training.epochs import PART, Epochs, epochs_of
 from kerasprune.training.lesson import lesson
 from kerasprune.training.optimizer import optimizer_for
 from kerasprune.training.pupil import Pupil
@@ -41,6 +42,7 @@ class Finetuned:
     best_epoch: int
 
 
+@quiet("tensorflow", "retracing")
 def finetune(
     model: keras.Model,
     data: Any,
@@ -97,7 +99,8 @@ def finetune(
         The trained model and its history.
 
     Raises:
-        DataError: There are no labels and no teacher, no loss, or nobody knows how long an epoch is.
+        DataError: There are no labels and no teacher, no loss, or nobody knows how long an epoch is; the data does not
+            fit the model and the loss, or the weights have become NaN.
         GraphError: The model is subclassed and cannot be taken apart.
         OptionError: An option is out of its range, or a teacher does not fit.
 
@@ -114,7 +117,8 @@ def finetune(
     _check(model, epochs, precision)
     given = epochs_of(data, validation, batch_size, seed, steps_per_epoch)
     source = model.student if isinstance(model, Pupil) else model
-    losses, weights = _losses([source, *keras.tree.flatten(teacher or [])], loss, data)
+    losses, weights = _losses([source, *keras.tree.flatten(teacher or [])], loss, given)
+    _check_samples(source, given, ChosenLoss(losses, weights))
     trained = copied(source, precision)
     shell = _shell(model, trained, teacher, distill, keep)
     if not given.labelled and not isinstance(shell, Pupil):
@@ -124,11 +128,17 @@ def finetune(
     optimizer = optimizer_for(shell, steps, learning_rate, warmup, weight_decay)
     shell.compile(optimizer, smoothed(losses, label_smoothing), loss_weights=weights)
     choice = _choice(trained, losses, weights, given, batch_size)
-    told = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "shuffle": False, "verbose": 0}
+    told = {"epochs": epochs, "steps_per_epoch": given.told, "shuffle": False, "verbose": 0}
     with countdown("fine-tuning", progress) as advance, following(trained, given.steps):
         history = shell.fit(given.data, callbacks=[*choice, _Rate(), _Bar(advance, steps), *callbacks], **told).history
     result = trained if precision is None else _like(source, trained)
     compile_like(result, source)
+    broken = first_not_finite(result)
+    if broken is not None:
+        raise DataError(
+            f"The training has diverged: {broken} is NaN or infinite. Take a lower rate than "
+            f"learning_rate={learning_rate}, or look for values in the data that are out of scale."
+        )
     best = next((each.best_epoch for each in choice if each.best_epoch is not None), epochs - 1)
     return Finetuned(result, {name: [float(v) for v in values] for name, values in history.items()}, best)
 
@@ -142,24 +152,31 @@ def _check(model: keras.Model, epochs: int, precision: str | None) -> None:
         raise OptionError(f"`precision` must be one of {', '.join(POLICIES)}, or None. Received: {precision!r}.")
 
 
-def _losses(models: Sequence[keras.Model], loss: Any, data: Any) -> tuple[Any, Any]:
+def _check_samples(model: keras.Model, given: Epochs, chosen: ChosenLoss) -> None:
+    """Raise DataError where samples that are known do not fit the model and its loss, or hold NaN."""
+    terms = LossTerms(model, chosen) if given.labelled else None
+    for _ in Sampling(given.known, batch_size=PART).feed(model, terms) if given.known else ():
+        pass
+
+
+def _losses(models: Sequence[keras.Model], loss: Any, given: Epochs) -> tuple[Any, Any]:
     """The loss, or the losses of the outputs, and what each of them counts.
 
     Args:
         models: The model, and then its teachers, whose loss is that of a model without one.
         loss: As in `finetune`.
-        data: Likewise.
+        given: The data.
     """
     if loss is not None:
         return loss, None
     for model in models:
         if getattr(model, "compiled", False) and model.loss is not None:
             return model.loss, loss_weights(model)
-    if isinstance(data, Iterator):  # nothing can be read of it before the training
+    if not given.known:
         raise DataError(
             f"{models[0].name!r} is not compiled with a loss. Pass one: loss='sparse_categorical_crossentropy'."
         )
-    chosen = chosen_loss(models[0], Sampling([next(batches(data, limit=SEEN))]))
+    chosen = chosen_loss(models[0], Sampling([given.known[0].rows(slice(SEEN))]))
     return chosen.loss, chosen.weights
 
 

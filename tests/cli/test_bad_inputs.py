@@ -69,7 +69,9 @@ def assert_refused(call):
         assert answer.exit_code == 2, (answer.output, answer.exception)
         assert answer.stdout == ""
         *before, sentence = answer.stderr.splitlines()
-        assert all(line.startswith(("Warning: ", "epoch ")) or re.search(r" \.\.\. \d+ s$", line) for line in before)
+        assert all(
+            line.startswith(("Warning: ", "epoch ")) or re.search(r"( \.\.\.|, after) \d+ s$", line) for line in before
+        )
         assert sentence.startswith("Error: ") and sentence[-1] in ".?", sentence
         assert not any(word in sentence for word in ("Traceback", ".kerasprune-")) and len(sentence) < 700
         assert any(each in sentence for each in (word if isinstance(word, tuple) else (word,))), sentence
@@ -339,6 +341,18 @@ def test_options_of_export(assert_refused, option, value):
 def test_settings_of_int8(assert_refused, setting):
     data = ("--recipe", "int8", "--data", "{data}", "--recipe-option", setting)
     assert_refused(*EXPORT, *data, word=setting.partition("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("evaluate", "{model}"), "--data"),
+        (("evaluate", "gone.tflite", "--data", "x.npz"), "gone.tflite"),
+        (("evaluate", "{model}", "--data", "x.npz", "--like", "{model}"), "--like"),
+    ],
+)
+def test_options_of_evaluate(assert_refused, arguments, word):
+    assert_refused(*arguments, word=word)
 
 
 @pytest.mark.parametrize(

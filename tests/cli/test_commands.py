@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasprune.tflite import run_tflite, this_processor
+from kerasprune.tflite import file_metadata, run_tflite, this_processor
 
 
 def answer_of(run, *arguments):
@@ -51,7 +51,7 @@ def test_compress_writes_a_stock_model_within_the_budget_and_its_report(run, fil
     assert report["macs"]["before"] == 3480 and report["macs"]["after"] <= 1740
     assert small.count_params() == report["params"]["after"] < 723
     assert small.loss == "sparse_categorical_crossentropy"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.keras", "small.report.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.keras", "small.report.html", "small.report.json"]
 
 
 def test_compress_with_labels_scores_trains_and_measures(run, files, tmp_path):
@@ -76,9 +76,9 @@ def test_compress_with_labels_scores_trains_and_measures(run, files, tmp_path):
 def test_the_model_teaches_the_smaller_one_in_the_fine_tuning(run, files, tmp_path):
     kernels, arguments = [], ("compress", files / "model.keras", "--flops", "0.5", "--data", files / "data.npz")
     tune = ("--finetune-epochs", "1", "--validation-share", "0.2")
-    for name, teach in (("alone", ()), ("taught", ("--distill", "--distill-option", "temperature=2"))):
+    for name, teach in (("alone", ("--no-distill",)), ("taught", ("--distill-option", "temperature=2"))):
         told = answer_of(run, *arguments, "-o", tmp_path / f"{name}.keras", *tune, *teach)
-        assert ("temperature=2.0" in told["report"]["settings"].get("distill", "")) == bool(teach)
+        assert ("temperature=2.0" in told["report"]["settings"].get("distill", "")) == (name == "taught")
         kernels.append(keras.saving.load_model(tmp_path / f"{name}.keras").get_layer("second").get_weights()[0])
     assert (kernels[0] != kernels[1]).any()
 
@@ -114,7 +114,9 @@ def test_dry_runs_decide_the_same_and_write_nothing(run, files, tmp_path, monkey
     arguments = ("compress", files / "model.keras", "--flops", "0.5")
     dry = answer_of(run, *arguments, "--dry-run", "-o", tmp_path / "small.keras")
     assert dry["output"] is None and not list(tmp_path.iterdir())
-    assert dry["report"] == answer_of(run, *arguments, "-o", tmp_path / "small.keras")["report"]
+    written = answer_of(run, *arguments, "-o", tmp_path / "small.keras")["report"]
+    assert [written["plan"].pop(name).split("/")[-1] for name in ("model", "output")] == ["model.keras", "small.keras"]
+    assert dry["report"] == written
     dry = answer_of(run, "export", files / "model.keras", "--dry-run", "-o", tmp_path / "small.tflite")
     assert dry["output"] is None and not list(tmp_path.glob("*.tflite"))
 
@@ -145,6 +147,34 @@ def test_export_int8_calibrates_on_the_data_and_reports_the_difference(run, file
     expected = keras.saving.load_model(files / "model.keras").predict(x, verbose=0)
     found = next(iter(run_tflite(tmp_path / "m.tflite", x).values()))
     assert np.abs(found - expected).max() < 0.05
+
+
+def test_export_tells_what_the_file_is_worth_and_which_layer_errs(run, files, tmp_path):
+    arguments = ("export", files / "model.keras", "-o", tmp_path / "m.tflite", "--data", files / "data.npz")
+    told = answer_of(run, *arguments, "--recipe", "int8,int16x8", "--recipe-option", "agreement=0", "--layer-errors")
+    assert told["answers"]["samples"] > 0 and set(told["answers"]["quality"]) >= {"loss"}
+    assert [row["layer"] for row in told["layer_errors"]][-1] == "classes"
+    shown = run(*arguments, "--overwrite", "--layer-errors").stdout
+    assert "Answers: top class as in Keras on 100.0 %" in shown and "of its own" in shown
+
+
+def test_export_writes_source_and_metadata(run, files, tmp_path):
+    (tmp_path / "about.json").write_text('{"labels": ["a", "b", "c"]}')
+    answer = run(
+        "export", files / "model.keras", "-o", tmp_path / "m.tflite", "--c-source", tmp_path / "m.cc",
+        "--metadata", tmp_path / "about.json",
+    )  # fmt: skip
+    assert "needs an arena of" in answer.stdout
+    assert file_metadata(tmp_path / "m.tflite") == {"labels": ["a", "b", "c"], "recipe": "float32"}
+    assert (tmp_path / "m.cc").exists() and (tmp_path / "m.h").exists()
+
+
+def test_evaluate_judges_a_model_and_its_file_alike(run, files, dense):
+    arguments = ("--data", files / "data.npz", "--limit", "8")
+    model = answer_of(run, "evaluate", files / "model.keras", *arguments)
+    file = answer_of(run, "evaluate", dense, *arguments, "--like", files / "model.keras")
+    assert model == pytest.approx(file, abs=1e-5) and model["samples"] == 8
+    assert "loss" in run("evaluate", dense, *arguments).stdout
 
 
 def test_benchmark_compares_two_files_in_one_run(run, dense):
@@ -187,3 +217,30 @@ def test_demo_measures_the_shipped_network(run, tmp_path, monkeypatch, capsys):
     for row in rows.values():
         assert (tmp_path / "kept" / row["file"]).stat().st_size == row["size"]
     assert keras.saving.load_model(tmp_path / "kept" / "small.keras").count_params() == tuned["params"]
+
+
+def test_a_plan_makes_model_reports_and_files_together(run, files, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "model: model.keras\ndata: data.npz\noutput: small.keras\nbudget: {flops: 50%}\ncriterion: magnitude\n"
+        "export: [{file: small.tflite, recipe: dynamic}]\n"
+    )
+    refused = run("run", plan)
+    assert refused.exit_code == 2 and "plan.yaml, line 4, `budget.flops`" in refused.output
+    plan.write_text(plan.read_text().replace("50%", "0.5"))
+    for name in ("model.keras", "data.npz"):
+        (tmp_path / name).write_bytes((files / name).read_bytes())
+    told = answer_of(run, "run", plan)
+    assert told["tested"]["samples"] == 9 and told["report"]["files"][0]["name"] == "small.tflite"
+    made = ["small.keras", "small.report.html", "small.report.json", "small.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.npz", "model.keras", "plan.yaml", *made]
+    again = answer_of(run, "run", tmp_path / "small.report.json", "--dry-run")
+    assert again["report"]["layers"] == told["report"]["layers"] and again["output"] is None
+
+
+def test_a_report_of_compress_is_a_plan(run, files, tmp_path):
+    arguments = ("--data", files / "data.npz", "--flops", "0.5", "--finetune-epochs", "1", "--criterion", "taylor")
+    first = answer_of(run, "compress", files / "model.keras", *arguments, "-o", tmp_path / "small.keras", "--seed", "4")
+    again = answer_of(run, "run", tmp_path / "small.report.json", "-o", tmp_path / "again.keras")
+    assert first["report"]["plan"]["finetune"]["epochs"] == 1
+    assert again["report"]["layers"] == first["report"]["layers"] and again["tested"] == first["tested"]

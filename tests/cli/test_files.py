@@ -38,7 +38,7 @@ def test_an_output_needs_the_right_suffix_and_a_folder(tmp_path):
 
 
 def test_the_file_beside_an_output_must_be_writable_too(tmp_path):
-    kind = OutputFile(".keras", beside=".report.json")
+    kind = OutputFile(".keras", beside=(".report.json",))
     assert kind.convert(str(tmp_path / f"{'n' * 243}.keras"), None, None)
     assert_refused(kind, tmp_path / f"{'n' * 244}.keras", "too long")
     (tmp_path / "m.report.json").mkdir()

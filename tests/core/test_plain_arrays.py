@@ -28,6 +28,10 @@ class Frame:
         return self.values
 
 
+class NAType:
+    """What pandas has for a missing value."""
+
+
 class Sparse:
     """What a matrix of scipy looks like from outside."""
 
@@ -42,6 +46,12 @@ def test_lists_and_frames_are_arrays():
     assert length(Frame([[1], [2], [3]])) == 3
 
 
+def test_numbers_of_torch_that_numpy_does_not_have():
+    torch = pytest.importorskip("torch")
+    found = plain_arrays(torch.ones(2, dtype=torch.bfloat16, requires_grad=True))
+    assert found.dtype == "float32" and found.tolist() == [1, 1]
+
+
 def test_none_stays_in_a_structure_and_words_stay_words():
     found = plain_arrays([np.ones(2), None, {"a": ["x", "y"]}])
     assert found[1] is None and found[2]["a"].dtype.kind == "U"
@@ -52,7 +62,8 @@ def test_none_stays_in_a_structure_and_words_stay_words():
     [
         (Sparse(), r"dense arrays.*Sparse.*x\.toarray\(\)"),
         (([[1, 2], [3]], [0, 1]), "a list that does not"),
-        (Frame([[1, "a"]]), "Give every column a type"),
+        (Frame([[1, "a"]]), "Received 'a' .*Encode what is no number"),
+        (Frame([[1, NAType()]]), "missing values.*fillna"),
         ([(np.ones(3), 1.0)], r"needs `\.batch\(32\)`"),
         ([(np.ones((2, 3)), np.ones(3))], r"lengths: \[2, 3\]"),
         ("words", "Received: str"),

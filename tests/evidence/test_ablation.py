@@ -170,9 +170,9 @@ def test_what_does_not_fit_is_computed_again():
         ablation = Ablation(model, graph, Sampling((x, y), SPARSE, batch_size=4), memory=memory)
         found[memory] = ablation(everything, candidates)
         held = sum(array.nbytes for arrays in ablation._fronts.values() for array in arrays)
-        running = max(4 * t.plan.floats * t.at_once * ablation.size for t in ablation._tails.values())
+        running = max(4 * t.plan.floats * t.at_once * ablation.data.size for t in ablation._tails.values())
         assert held <= memory * 2**20 / 2 and running <= memory * 2**20 / 4
-        assert (len(ablation._fronts) < len(ablation.batches)) == (memory == 0.03)
+        assert (len(ablation._fronts) < len(ablation.data.batches)) == (memory == 0.03)
     np.testing.assert_allclose(found[0.03], found[8], atol=1e-6)
 
 

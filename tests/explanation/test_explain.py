@@ -9,7 +9,6 @@ import pytest
 from keras import layers
 
 import kerasprune as kp
-from kerasprune.explanation import PLOTS
 
 
 def two_pathways() -> keras.Model:
@@ -89,13 +88,13 @@ def test_json_holds_everything_but_the_network(tmp_path):
     assert "pathway 2: inputs 3 -> outputs 1, 1 neurons, 2 weights" in str(found)
 
 
-@pytest.mark.parametrize("kind", list(PLOTS))
+@pytest.mark.parametrize("kind", ["importance", "pathways", "weights"])
 def test_every_picture_is_drawn(kind, tmp_path):
     kp.plot(kp.explain(two_pathways()), kind, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("kind", list(PLOTS))
+@pytest.mark.parametrize("kind", ["importance", "pathways", "weights"])
 def test_a_network_without_a_path_has_a_picture_too(kind, tmp_path):
     model = two_pathways()
     model.set_weights([0 * weight for weight in model.get_weights()])

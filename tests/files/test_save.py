@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from kerasprune.core.errors import FolderError, ModelFileError
+from kerasprune.core.errors import FolderError, ModelFileError, OptionError
 from kerasprune.files import save_model
 
 pytestmark = pytest.mark.backend
@@ -31,6 +31,11 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_the_suffix_is_checked(tmp_path):
     with pytest.raises(ModelFileError, match=r"'.keras' or '.h5'.*m.pkl"):
         save_model(keras.Sequential([layers.Input((4,))]), tmp_path / "m.pkl")
+
+
+def test_what_is_no_model_is_told_so(tmp_path):
+    with pytest.raises(OptionError, match="must be a keras.Model. Received: NoneType"):
+        save_model(None, tmp_path / "m.keras")
 
 
 def test_a_missing_folder_is_named(tmp_path):

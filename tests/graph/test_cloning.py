@@ -66,6 +66,24 @@ class WithIncompleteConfiguration(Own):
         return super().get_config()
 
 
+class WithAPartThatItsConfigurationForgets(Own):
+    """What the constructor makes of its argument is what the configuration says; made from that, there is no part."""
+
+    def __init__(self, bias=None, **options):
+        super().__init__(**options)
+        self.part = layers.Rescaling(2.0, offset=1.0) if bias is None else None
+        self.bias = True
+
+    def build(self, shape):
+        self.add_factor(shape[-1])
+
+    def call(self, x):
+        return super().call(x if self.part is None else self.part(x))
+
+    def get_config(self):
+        return {**super().get_config(), "bias": self.bias}
+
+
 class UnderAnotherName(WithIncompleteConfiguration):
     def __init__(self, twice=1.0, **options):
         super().__init__(power=twice / 2, **options)
@@ -141,6 +159,7 @@ MAKERS = {
     "a lambda": lambda: WithoutConfiguration(lambda x: x * ops.sigmoid(x)),
     "a configuration that raises": lambda: WithConfigurationThatRaises(ops.tanh),
     "an incomplete configuration": lambda: WithIncompleteConfiguration(0.5),
+    "a part that the configuration forgets": WithAPartThatItsConfigurationForgets,
     "an argument kept under another name": lambda: UnderAnotherName(3.0),
     "positional arguments": lambda: WithPositionalArguments(1, 2, 3),
     "containers": WithContainers,

@@ -227,3 +227,77 @@ def test_a_model_that_cannot_be_unrolled_is_refused_in_one_sentence():
     model.built = True
     with pytest.raises(kp.GraphError, match=r"Loop 'loop' is subclassed and cannot be unrolled: .*functional API"):
         kp.unroll(model, keras.Input((3,)))
+
+
+class Scaled(layers.Layer):
+    """One factor for each entry of the last axis."""
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        return x * self.factor
+
+
+def test_a_factor_keeps_the_sizes_of_all_axes_for_what_follows():
+    image = keras.Input((2, 3, 4))
+    model = keras.Model(image, kp.layers.NeuronMask(axis=1)(Scaled()(image)))
+    assert kp.unroll(model).output.shape == (None, 2, 3, 4)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Tied(layers.Layer):
+    """A table that is read by number, or multiplied by."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=(6, 4), initializer="glorot_uniform")
+
+    def call(self, x, reverse=False):
+        return ops.matmul(x, ops.transpose(self.table)) if reverse else ops.take(self.table, x, axis=0)
+
+
+def test_a_layer_that_is_called_inside_a_nested_model_and_outside_of_it_lays_that_flat(tmp_path):
+    tokens, again = keras.Input((3,), dtype="int32"), keras.Input((3,), dtype="int32")
+    tied = Tied(name="tied")
+    inner = keras.Model(tokens, layers.Dense(4, activation="relu", name="dense")(tied(tokens)), name="inner")
+    model = keras.Model(again, tied(inner(again), reverse=True))
+    names = [layer.name for layer in (*model.layers, *inner.layers)]
+    flat = kp.unroll(model)
+    assert [layer.name for layer in (*model.layers, *inner.layers)] == names
+    assert "inner_dense" in [layer.name for layer in flat.layers]
+    assert flat.count_params() == model.count_params()
+    flat.save(tmp_path / "flat.keras")
+    x = np.arange(6).reshape(2, 3)
+    found = keras.saving.load_model(tmp_path / "flat.keras")(x)
+    np.testing.assert_allclose(numbers(found), numbers(model(x)), atol=1e-6)
+
+
+class TwoBranches(layers.Layer):
+    """Adds two convolutions by a layer that every call makes anew; one is built for the size behind a padding."""
+
+    def __init__(self, filters, **options):
+        super().__init__(**options)
+        self.filters = filters
+        self.pad = layers.ZeroPadding2D(1)
+        self.wide = layers.Conv2D(filters, 3, 2)
+        self.narrow = keras.Sequential([layers.Conv2D(filters, 1, 2), layers.BatchNormalization()])
+
+    def build(self, shape):
+        padded = self.pad.compute_output_shape(shape)
+        self.wide.build(padded)
+        self.narrow.build(padded)
+        super().build(shape)
+
+    def call(self, x, training=None):
+        return layers.Add()([self.wide(self.pad(x)), self.narrow(x, training=training)])
+
+
+def test_a_call_may_make_layers_without_weights_and_call_a_nested_model_on_another_size():
+    image = keras.Input((6, 6, 2))
+    model = keras.Model(image, layers.Conv2D(2, 1)(TwoBranches(5, name="both")(image)))
+    flat = kp.unroll(model)
+    assert not any(isinstance(layer, TwoBranches) for layer in flat.layers)
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 2)).astype("float32")
+    np.testing.assert_allclose(numbers(flat(x)), numbers(model(x)), atol=1e-5)
+    graph = kp.trace(model)
+    assert sum(group.width for group in graph.free_groups) == 5

@@ -101,7 +101,11 @@ def normalization(pick, pool, tensor):
         return normalized_by_hand(pick, tensor)
     if kind == "rms":
         return layers.RMSNormalization(axis=pick((-1, tuple(range(1, len(tensor.shape))))))(tensor)
-    return layers.LayerNormalization(axis=pick((-1, -1, 1, (1, -1))))(tensor)
+    several = (
+        [(1, -1), (1, len(tensor.shape) - 1)] if len(tensor.shape) > 2 else []
+    )  # Keras sorts the first into (-1, 1)
+    other = [] if keras.backend.backend() == "torch" else [1, *several]  # torch normalizes the last axes only
+    return layers.LayerNormalization(axis=pick((-1, -1, *other)))(tensor)
 
 
 def normalized_by_hand(pick, tensor):

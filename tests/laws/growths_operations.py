@@ -25,7 +25,8 @@ def part(pick, pool, tensor):
     size = tensor.shape[axis]
     start = pick(range(size))
     stop = pick(range(start + 1, size + 1))
-    keys = [slice(start, stop), slice(start - size, None), slice(None, None, -1), slice(start, None, 2)]
+    keys = [slice(start, stop), slice(start - size, None), slice(start, None, 2)]
+    keys += [slice(None, None, -1)] if keras.backend.backend() != "torch" else []  # torch takes no negative step
     keys += [start, start - size] if len(tensor.shape) > 2 else []
     before = pick(((slice(None),) * axis, None))
     if before is None:

@@ -12,7 +12,7 @@ import kerasprune as kp
 from kerasprune.criteria import score
 from kerasprune.evidence import Probe, Sampling
 
-SAMPLES, BATCH, STEPS, FEATURES = 7, 3, 4, 5
+SAMPLES, BATCH, STEPS, FEATURES = 5, 3, 4, 5
 REDUCTIONS = ["sum_over_batch_size", "sum", "mean_with_sample_weight", "none"]
 
 

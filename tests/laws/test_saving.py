@@ -10,7 +10,8 @@ import kerasprune as kp
 from kerasprune.gates import Gated
 from kerasprune.gates.gated_kernel import GatedKernel
 from kerasprune.gates.gated_read import GatedRead
-from kerasprune.graph import layers_inside
+from kerasprune.gates.penalized_channels import penalized
+from kerasprune.graph import Opened, layers_inside
 from kerasprune.graph.at_sizes import AtSizes
 from kerasprune.graph.own_weight import OwnWeight
 from kerasprune.graph.partial_normalization import PartialLayerNormalization
@@ -46,6 +47,12 @@ def with_layer(layer: keras.layers.Layer, *more) -> keras.Model:
     """A model of this layer alone, called with an input of 4 features and what else it takes."""
     inputs = keras.Input((4,))
     return keras.Model(inputs, layer(inputs, *more))
+
+
+def penalized_channels() -> keras.Model:
+    """A model whose channels are penalized while it trains."""
+    opened = Opened.of(dense_model(6, 3))
+    return penalized(opened, [group.ids for group in opened.graph.free_groups], "lasso", 1e-3, seed=1)
 
 
 def reshaped() -> keras.Model:
@@ -95,6 +102,7 @@ MODELS = {
     "NeuronMask": lambda: with_layer(NeuronMask(keep=[True, False, True, True])),
     "OwnWeight": weighted,
     "PartialLayerNormalization": lambda: with_layer(PartialLayerNormalization(6)),
+    "PenalizedChannels": penalized_channels,
     "PenalizedWeights": lambda: sparse("penalty"),
     "ReshapeLike": reshaped,
     "RigLWeights": lambda: sparse("rigl", sparsity=0.5, steps=2),

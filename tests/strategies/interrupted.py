@@ -7,13 +7,22 @@ import sys
 import numpy as np
 
 import kerasprune as kp
-from kerasprune.strategies import LotteryTicket, TrainPruneRetrain
+from kerasprune.strategies import (
+    GroupLasso,
+    GrowingRegularization,
+    LotteryTicket,
+    TrainPruneRetrain,
+    TryAndLearn,
+)
 from tests.strategies.tasks import fit, network, points
 
 STRATEGIES = {
     "channels": lambda path: LotteryTicket(steps=2, path=path),
     "weights": lambda path: LotteryTicket(of="weights", steps=2, step=3, path=path),
+    "group_lasso": lambda path: GroupLasso(path=path),
+    "growing_regularization": lambda path: GrowingRegularization(explore=0.01, path=path),
     "retrain": lambda path: TrainPruneRetrain(steps=2, path=path),
+    "agents": lambda path: TryAndLearn(drop=2.0, steps=2, trials=2, start=0.5, path=path),
 }
 
 

@@ -1,6 +1,7 @@
 """From a model and a budget to a verified smaller model: what comes back, and what is refused."""
 
 import dataclasses
+import logging
 
 import keras
 import numpy as np
@@ -16,7 +17,13 @@ from tests.small_models import conv_model, images
 
 LOSS = "sparse_categorical_crossentropy"
 SINGLE_WEIGHTS = ["train_prune_retrain"]  # these remove no channels; see `test_train_prune_retrain`
+PRESSING = ["group_lasso", "growing_regularization"]  # these say so where nothing trains
 OF_CHANNELS = [name for name in STRATEGIES if name not in SINGLE_WEIGHTS]
+
+
+def training_for(strategy):
+    """What a strategy has to train with, which leaves a model as it is."""
+    return (lambda network: None) if strategy in PRESSING else None
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,7 @@ def model():
 @pytest.mark.parametrize("strategy", OF_CHANNELS)
 @pytest.mark.parametrize("criterion", ["magnitude", "taylor"])
 def test_the_result_is_within_the_budget_and_is_the_slimmed_model(model, strategy, criterion):
-    result = compress(model, kp.Budget(flops=0.4), criterion, strategy, images(), recover=())
+    result = compress(model, kp.Budget(flops=0.4), criterion, strategy, images(), training_for(strategy), recover=())
     graph = kp.trace(model)
     assert graph.macs(result.keep) <= 0.4 * graph.macs()
     assert result.model.count_params() == graph.params(result.keep) == result.report.params.after
@@ -41,7 +48,7 @@ def test_the_result_is_within_the_budget_and_is_the_slimmed_model(model, strateg
 @pytest.mark.parametrize("strategy", OF_CHANNELS)
 def test_the_model_that_is_given_stays_as_it_is(model, strategy):
     before = [w.copy() for w in model.get_weights()]
-    compress(model, kp.Budget(flops=0.4), "taylor", strategy, images())
+    compress(model, kp.Budget(flops=0.4), "taylor", strategy, images(), training_for(strategy))
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -49,7 +56,8 @@ def test_the_model_that_is_given_stays_as_it_is(model, strategy):
 @pytest.mark.parametrize("strategy", OF_CHANNELS)
 @pytest.mark.parametrize("criterion", ["taylor", "random"])
 def test_the_same_seed_gives_the_same_keep_weights_and_report(model, strategy, criterion):
-    first, second = (compress(model, kp.Budget(params=0.3), criterion, strategy, images(), seed=5) for _ in range(2))
+    budget, train = kp.Budget(params=0.3), training_for(strategy)
+    first, second = (compress(model, budget, criterion, strategy, images(), train, seed=5) for _ in range(2))
     np.testing.assert_array_equal(first.keep, second.keep)
     assert first.report.to_json() == second.report.to_json()
     for a, b in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
@@ -188,6 +196,32 @@ def test_train_that_leaves_what_is_no_number_is_told_so(model, value):
 
     with pytest.raises(kp.DataError, match="After `train` the weight .*kernel' holds NaN or infinity.*learning rate"):
         compress(model, kp.Budget(flops=0.5), train=train)
+
+
+def test_what_the_optimizer_has_gathered_is_no_part_of_the_result(model):
+    def train(small):
+        small.compile(keras.optimizers.Adam(0.02), LOSS)
+        small.fit(*images(), verbose=0)
+
+    found = compress(model, kp.Budget(flops=0.5), "magnitude", train=train).model
+    assert len(found.optimizer.variables) == 2 and found.loss == LOSS  # its steps and its rate
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found.optimizer.learning_rate), 0.02)
+
+
+def test_nothing_that_tensorflow_says_about_tracing_is_heard(model, caplog):
+    def told(*_):
+        logging.getLogger("tensorflow").warning("5 out of the last 5 calls triggered tf.function retracing.")
+
+    def rank(evidence):
+        told()
+        return np.arange(evidence.graph.num_ids, dtype=float)
+
+    compress(model, kp.Budget(flops=0.9), rank, train=told)
+    kp.score(model, kp.trace(model), rank)
+    kp.finetune(model, images(), callbacks=[keras.callbacks.LambdaCallback(on_train_begin=told)])
+    assert not caplog.records
+    told()
+    assert len(caplog.records) == 1
 
 
 def test_an_unreachable_budget_fails_before_any_training(model):

@@ -7,7 +7,7 @@ import pytest
 import kerasprune as kp
 from kerasprune.core import BudgetError, DataError, OptionError
 from kerasprune.strategies import TrainPruneRetrain
-from kerasprune.strategies.sensitivity import QUALITIES
+from kerasprune.strategies.train_prune_retrain import POINTS
 from tests.strategies.tasks import LOSS, fit, kernels, network, points
 
 LAYERS = np.split(np.arange(246), [96, 216])
@@ -67,11 +67,14 @@ def test_the_scan_finds_thresholds_that_a_layer_can_bear(dense):
         return model.evaluate(*data, verbose=0) - whole
 
     for place, quality in zip((0, 2, 4), found.values(), strict=True):
+        kernel = dense.get_weights()[place]
         limit = 0.05 * damage(place, np.inf)
-        below = QUALITIES[quality >= QUALITIES]
-        assert all(damage(place, below_it) <= limit + 1e-5 for below_it in below)
-        if quality < QUALITIES[-1]:
-            assert damage(place, QUALITIES[len(below)]) > limit
+        tried = [
+            np.sort(np.abs(kernel), axis=None)[-round(share * kernel.size)] / kernel.std() - 1e-6 for share in POINTS
+        ]
+        below = [one for one in tried if one <= quality]
+        assert all(damage(place, one) <= limit + 1e-5 for one in below)
+        assert damage(place, tried[len(below)]) > limit
     assert len(set(found.values())) > 1
 
 

@@ -37,19 +37,19 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_data_gives_samples_of_it(kind):
-    (drawn,) = draw_samples(cnn(), KINDS[kind](), 20, seed=0)
+    (drawn,) = draw_samples(cnn(), KINDS[kind](), 20, seed=0).x
     assert drawn.shape == (20, 16, 16, 3)
     assert all(any(np.array_equal(sample, x) for x in X) for sample in drawn)
 
 
 def test_arrays_are_drawn_from_the_whole():
-    (drawn,) = draw_samples(cnn(), np.arange(50.0)[:, None, None, None] * np.ones((16, 16, 3)), 10, seed=0)
+    (drawn,) = draw_samples(cnn(), np.arange(50.0)[:, None, None, None] * np.ones((16, 16, 3)), 10, seed=0).x
     indices = drawn[:, 0, 0, 0]
     assert indices.max() > 25 and (np.diff(indices) > 0).all()
 
 
 def test_the_seed_decides():
-    first, again, other = (draw_samples(cnn(), X, 10, seed)[0] for seed in (0, 0, 1))
+    first, again, other = (draw_samples(cnn(), X, 10, seed).x[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -57,14 +57,14 @@ def test_the_seed_decides():
 def test_samples_of_several_inputs_stay_together():
     pixels = np.arange(30.0)[:, None, None, None] * np.ones((8, 8, 3))
     extra = np.arange(30.0)[:, None] * np.ones(4)
-    a, b = draw_samples(two_by_two(), {"extra": extra, "pixels": pixels}, 10, seed=0)
+    a, b = draw_samples(two_by_two(), {"extra": extra, "pixels": pixels}, 10, seed=0).x
     np.testing.assert_array_equal(a[:, 0, 0, 0], b[:, 0])
 
 
 def test_a_list_of_inputs_comes_with_or_without_labels():
     pixels, extra = normal(30, 8, 8, 3), normal(30, 4)
     for data in (([pixels, extra], np.zeros(30)), {"pixels": pixels, "extra": extra}):
-        a, b = draw_samples(two_by_two(), data, 10, seed=0)
+        a, b = draw_samples(two_by_two(), data, 10, seed=0).x
         assert (a.shape, b.shape) == ((10, 8, 8, 3), (10, 4))
 
 

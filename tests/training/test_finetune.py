@@ -1,5 +1,7 @@
 """One way to fine-tune: what it leaves alone, what it chooses, and all kinds of data."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -177,6 +179,30 @@ def test_any_kind_of_data(kind):
     if endless:
         with pytest.raises(DataError, match="steps_per_epoch"):
             kp.finetune(classifier(), batches_of(kind))
+
+
+class Stream:
+    """Batches of which nobody knows how many there are."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+    def __iter__(self):
+        return itertools.repeat(samples(), self.number)
+
+
+def test_a_stream_is_read_again_for_every_epoch_and_one_without_an_end_needs_a_number_of_steps(monkeypatch, recwarn):
+    assert len(kp.finetune(classifier(), Stream(2), epochs=3).history["loss"]) == 3
+    assert not [each for each in recwarn if "ran out of data" in str(each.message)]
+    monkeypatch.setattr("kerasprune.training.epochs.MOST_SAMPLES", 48)
+    with pytest.raises(DataError, match="has no end after 48 samples. Pass steps_per_epoch"):
+        kp.finetune(classifier(), Stream(10**9))
+    assert kp.finetune(classifier(), Stream(10**9), steps_per_epoch=2).history["loss"]
+
+
+def test_a_training_that_ends_in_nan_is_said():
+    with pytest.raises(DataError, match="has diverged: .*learning_rate=1e"):
+        kp.finetune(classifier(), samples(), epochs=2, learning_rate=1e38, warmup=0.0)
 
 
 def test_a_rate_that_rises_and_falls():

@@ -11,7 +11,7 @@ from kerasprune.evidence.evidence import Evidence
 from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.losses import known_loss
 from kerasprune.evidence.reads import instrument
-from kerasprune.graph import Call, Env, align, calls_of, run
+from kerasprune.graph import Call, Env, align_inputs, calls_of, run
 
 
 class Mark(keras.layers.Layer):
@@ -105,7 +105,7 @@ class Passes:
 
     def _forward(self, x, gain: np.ndarray, change: np.ndarray) -> tuple[Env, list[Back]]:
         """The values of all tensors, and the ways back in the order of the calls."""
-        arrays = align(x, [tensor.name for tensor in self.inputs])
+        arrays = align_inputs(x, self.inputs)
         env = {id(tensor): np.asarray(array, float) for tensor, array in zip(self.inputs, arrays, strict=True)}
         ways = []
 

@@ -1,7 +1,6 @@
 """The exact loss without one channel, for many channels, as fast as it can be had."""
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -9,27 +8,24 @@ import numpy as np
 from keras import ops
 
 from kerasprune.core import ChannelGraph, DataError, quiet
-from kerasprune.evidence.ablation.plan import plan, size
+from kerasprune.evidence.ablation.labelled_batches import LabelledBatches
+from kerasprune.evidence.ablation.memory_use import MEBI, at_once, batch_size
+from kerasprune.evidence.ablation.plan import plan
 from kerasprune.evidence.ablation.segment import Judged, Segment
-from kerasprune.evidence.ablation.tail import Tail
+from kerasprune.evidence.ablation.tail import ChannelTail
 from kerasprune.evidence.chosen_loss import ChosenLoss, chosen_loss
 from kerasprune.evidence.gains import Gained, GainModel, Gains
-from kerasprune.evidence.loss_terms import LossTerms
-from kerasprune.evidence.output_masks import OutputMasks
 from kerasprune.evidence.progress import tracked
-from kerasprune.evidence.sample_loss import SampleLoss, separable
-from kerasprune.evidence.sampling import Sampling, repeated
-from kerasprune.graph import align, calls_of, functional
-
-MEBI = 2**20
+from kerasprune.evidence.sampling import Sampling
+from kerasprune.graph import calls_of
 
 
 class Ablation:
     """Tries channels one by one: each reads zero while all others read what they read.
 
     The network is never run once per channel. What lies before the first channel that can go (the front) runs once for
-    all calls, and its results are held. What lies before the channels of a group runs once per call; then a `Tail`
-    runs for several channels of the group at a time.
+    all calls, and its results are held. What lies before the channels of a group runs once per call; then a
+    `ChannelTail` runs for several channels of the group at a time.
 
     Args:
         model: The model.
@@ -60,23 +56,14 @@ class Ablation:
     ):
         self.graph = graph
         self.memory = memory * MEBI
-        self.terms = LossTerms(model, chosen or chosen_loss(model, sampling))
         self.inner = GainModel(model, graph, 1, apart=True).inner
         self.plans = [plan(self.inner, group.ids) for group in graph.free_groups]
-        sampling = replace(sampling, batch_size=self._batch_size(sampling.batch_size))
-        parts = list(sampling.feed(model, self.terms))
-        self.size = max(batch.size for batch in parts)
-        self.samples = sum(batch.size for batch in parts)
-        self.batches = [repeated(batch, self.size) for batch in parts]
-        self.real = [(np.arange(self.size) < batch.size).astype("float32") for batch in parts]
-        first = self.terms.of(self.batches[0])
-        self.separable = all(separable(term, functional(model).outputs[term.place]) for term in first)
-        self.masks = OutputMasks(model)
-        self.losses = tuple(SampleLoss.of(term, self.masks.masked[term.place]) for term in first)
+        size = batch_size(self.plans, self.memory, sampling.batch_size)
+        self.data = LabelledBatches(model, sampling, chosen or chosen_loss(model, sampling), size)
+        self.separable = self.data.separable
         self.front, self.middle = self._segments()
         self._fronts: dict[int, list] = {}
-        self._tails: dict[int, Tail] = {}
-        self._givens: dict[int, list] = {}
+        self._tails: dict[int, ChannelTail] = {}
 
     def __call__(self, gain: np.ndarray, candidates: np.ndarray, progress: bool = False) -> np.ndarray:
         """The change of the mean loss when each of the candidates alone reads zero.
@@ -96,13 +83,13 @@ class Ablation:
         row[0, 0] = 1.0
         jobs = self._jobs(candidates)
         changes = np.zeros(self.graph.num_ids)
-        tries = itertools.product(range(len(self.batches)), jobs)
+        tries = itertools.product(range(len(self.data.batches)), jobs)
         now = None
         # TensorFlow takes the tails, which Keras traces in one place, for one function that is traced too often.
         with quiet("tensorflow", "retracing"):
-            for number, (tail, places) in tracked(tries, "channels", len(self.batches) * len(jobs), progress):
+            for number, (tail, places) in tracked(tries, "channels", len(self.data.batches) * len(jobs), progress):
                 if number != now:
-                    now, given = number, self._given(number)
+                    now, given = number, self.data.given(number)
                     tensors, before = self._before_tails(number, row, given)
                 crossing = (tensors[id(tensor)] for tensor in tail.plan.crossing)
                 chosen = np.resize(places, tail.at_once).astype("int32")
@@ -110,9 +97,9 @@ class Ablation:
                 if not (np.isfinite(before).all() and np.isfinite(after).all()):
                     raise DataError("The loss is not finite: NaN or infinity. Check weights, labels and loss.")
                 changes[tail.ids[places]] += after - before[tail.felt].sum()
-        return changes[candidates] / self.samples
+        return changes[candidates] / self.data.samples
 
-    def _jobs(self, candidates: np.ndarray) -> list[tuple[Tail, np.ndarray]]:
+    def _jobs(self, candidates: np.ndarray) -> list[tuple[ChannelTail, np.ndarray]]:
         """Which tail tries which of its channels together; nothing feels a channel that has no tail."""
         jobs = []
         for number, (group, steps) in enumerate(zip(self.graph.free_groups, self.plans, strict=True)):
@@ -120,32 +107,19 @@ class Ablation:
             if not steps.steps or not len(places):
                 continue
             if number not in self._tails:
-                at_once = 1 if steps.floats is None else int(self.memory / 4 // (4 * steps.floats * self.size))
-                self._tails[number] = Tail(self.inner, steps, group.ids, min(at_once, group.width), self.losses)
+                most = at_once(steps, self.memory, self.data.size, group.width)
+                self._tails[number] = ChannelTail(self.inner, steps, self.data.losses, most, group.ids)
             tail = self._tails[number]
             if not tail.felt.any():  # what it leads to has no loss
                 continue
             jobs += [(tail, places[start : start + tail.at_once]) for start in range(0, len(places), tail.at_once)]
         return jobs
 
-    def _given(self, number: int) -> list[np.ndarray]:
-        """Which samples of a batch are real, the labels of the parts of the loss, their masks and sample weights."""
-        if number not in self._givens:
-            batch = self.batches[number]
-            terms, masks = self.terms.of(batch), self.masks.of(batch.x)
-            others = [(masks[term.place], term.weight) for term in terms]
-            self._givens[number] = [
-                self.real[number],
-                *(term.label for term in terms),
-                *(value for pair in others for value in pair if value is not None),
-            ]
-        return self._givens[number]
-
     def _before_tails(self, number: int, row: np.ndarray, given: list) -> tuple[dict[int, Any], np.ndarray]:
         """What the tails need of one batch, by the id of the symbolic tensor, and the losses of the judged outputs."""
         front = self._fronts.get(number)
         if front is None:
-            inputs = align(self.batches[number].x, [tensor.name for tensor in self.inner.inputs])
+            inputs = self.data.inputs(number, self.inner)
             front = self.front.predict_on_batch([*inputs, np.ones_like(row)])  # what is read there, stays
             held = sum(array.nbytes for arrays in self._fronts.values() for array in arrays)
             if held + sum(array.nbytes for array in front) <= self.memory / 2:
@@ -173,16 +147,5 @@ class Ablation:
         edge = [tensor for tensor in needed.values() if id(tensor) not in made and tensor is not gains]
         return (
             Segment(inner, front, [*inner.inputs, gains], edge),
-            Judged(self.losses, inner, rest, [*edge, gains], list(targets.values())),
+            Judged(self.data.losses, inner, rest, [*edge, gains], list(targets.values())),
         )
-
-    def _batch_size(self, most: int) -> int:
-        crossing = {id(tensor): size(tensor) or 0 for steps in self.plans for tensor in steps.crossing}
-        floats = max([sum(crossing.values()), *(steps.floats or 0 for steps in self.plans)])
-        fitting = int(self.memory / 4 // (4 * floats)) if floats else most
-        if not fitting:
-            raise DataError(
-                f"The results of one sample take {4 * floats / MEBI:.1f} MiB. Give the oracle at least four times as "
-                f"much memory. Received: memory={self.memory / MEBI:g}."
-            )
-        return min(most, fitting)

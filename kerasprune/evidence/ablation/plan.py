@@ -14,7 +14,7 @@ from kerasprune.graph import Call, calls_of
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class AblationPlan:
     """How to run again what depends on a group.
 
     Attributes:
@@ -34,6 +34,7 @@ class _Planner:
     """Goes through the calls in order and sorts them."""
 
     ids: np.ndarray
+    singly: bool  # whether a candidate is without one channel
     everything: bool  # whether all calls run again
     touched: set[int] = field(default_factory=set)
     held: dict[int, Call] = field(default_factory=dict)  # gained tensors of which one channel alone changes
@@ -58,7 +59,8 @@ class _Planner:
             self.held[id(call.outputs[0])] = call
 
     def _is_update(self, call: Call) -> bool:
-        if len(call.inputs) != 1 or id(call.inputs[0]) not in self.held or size(call.inputs[0]) is None:
+        alone = self.singly and len(call.inputs) == 1 and id(call.inputs[0]) in self.held
+        if not alone or size(call.inputs[0]) is None:
             return False
         linear, gained = updatable(call.operation), self.held[id(call.inputs[0])].operation
         return linear is not None and gained.axis == linear.inputs[0] % len(call.inputs[0].shape)
@@ -84,17 +86,19 @@ def _silence(call: Call) -> tuple[Silence, Collection]:
     return Silence(call), call.inputs[:1]
 
 
-def plan(model: keras.Model, ids: np.ndarray) -> Plan:
+def plan(model: keras.Model, ids: np.ndarray, singly: bool = True) -> AblationPlan:
     """How to run again what depends on the channels `ids`.
 
     Args:
         model: The inner model of a `GainModel`.
         ids: int (width,), the channels of one group.
+        singly: Whether a candidate is without one of them, and not several: what that one contributes to a linear
+            layer is then subtracted.
     """
-    planner = _Planner(ids, everything=_makes_masks(model))
+    planner = _Planner(ids, singly, everything=_makes_masks(model))
     for call in calls_of(model):
         planner.add(call)
-    return Plan(tuple(planner.steps), tuple(planner.crossing.values()), _floats(planner.steps))
+    return AblationPlan(tuple(planner.steps), tuple(planner.crossing.values()), _floats(planner.steps))
 
 
 def _makes_masks(model: keras.Model) -> bool:

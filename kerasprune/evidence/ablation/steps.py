@@ -21,18 +21,19 @@ class Trial:
         at_once: Number of candidates.
         size: Number of samples.
         single: Tensors (batch, ...) by the id of the symbolic one.
-        gains: float (1, num_ids).
-        chosen: int (candidates,), their places in the group.
-        ids: int (candidates,), their ids.
+        rows: float (candidates, num_ids), the gains under which each runs.
+        chosen: int (candidates,), the place in the group of the one channel that each is without; None where they are
+            without several.
+        lost: float (candidates,), the gain that this channel had.
         many: Tensors (candidates * batch, ...), likewise.
     """
 
     at_once: int
     size: int
     single: dict[int, Any]
-    gains: Any
-    chosen: Any
-    ids: Any
+    rows: Any
+    chosen: Any = None
+    lost: Any = None
     many: dict[int, Any] = field(default_factory=dict)
 
     def beside(self, tensor: keras.KerasTensor):
@@ -62,7 +63,7 @@ class Repeat:
 
 @dataclass(frozen=True, eq=False)
 class Silence:
-    """Every candidate reads zero here, and what is gone already, too."""
+    """Every candidate reads zero here of what it is without, and of what is gone already."""
 
     call: Call
 
@@ -73,9 +74,8 @@ class Silence:
 
     def __call__(self, trial: Trial) -> None:
         labels = np.asarray(self.call.operation.labels)
-        stays = ops.cast(ops.not_equal(labels, ops.expand_dims(trial.ids, 1)), trial.gains.dtype)  # (candidates, width)
         values = trial.beside(self.call.inputs[0])
-        rows = ops.repeat(stays * ops.take(trial.gains, labels, axis=1), trial.size, axis=0)
+        rows = ops.repeat(ops.take(trial.rows, labels, axis=1), trial.size, axis=0)  # (candidates * batch, width)
         trial.many[id(self.call.outputs[0])] = self.layer(values, rows)
 
 
@@ -97,9 +97,7 @@ class Update:
 
     def __call__(self, trial: Trial) -> None:
         positions = ops.take(self.positions, trial.chosen, axis=0)
-        factors = ops.take(self.valid, trial.chosen, axis=0) * ops.reshape(
-            ops.take(trial.gains, trial.ids, axis=1), (-1, 1)
-        )
+        factors = ops.take(self.valid, trial.chosen, axis=0) * ops.expand_dims(trial.lost, 1)
         made = trial.single[id(self.call.outputs[0])]
         read = ops.cast(trial.single[id(self.source)], made.dtype)  # as the layer casts what it is given
         lost = contribution(updatable(self.call.operation), read, positions, factors)

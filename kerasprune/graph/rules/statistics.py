@@ -52,9 +52,11 @@ def layer_normalization(site: Site) -> Labels:
     """
     layer, axes = site.layer, axes_of(site)
     if getattr(layer, "rms_scaling", False):
-        for axis in axes:
-            site.freeze(site.labels[axis : axis + 1], f"{site.name} has the deprecated option rms_scaling")
-        return site.labels
+        return _frozen(site, axes, f"{site.name} has the deprecated option rms_scaling")
+    if tuple(axis % len(site.labels) for axis in layer.axis) != axes:
+        return _frozen(
+            site, axes, f"Keras lays the scale of {site.name} along its axes in another order than they have"
+        )
     if _inexactly(site, axes, (layer.gamma, layer.beta)):
         return site.labels
     channels = read_one_axis(site, axes)
@@ -64,6 +66,13 @@ def layer_normalization(site: Site) -> Labels:
         width = math.prod(site.sizes[0][axis] for axis in axes)
         site.set("total", Whole(channels, getattr(layer, "total", width)))
         site.ours("a PartialLayerNormalization of kerasprune stands for it, because no stock layer counts zeros")
+    return site.labels
+
+
+def _frozen(site: Site, axes: tuple[int, ...], why: str) -> Labels:
+    """The labels of the input, those along the axes of the statistic frozen."""
+    for axis in axes:
+        site.freeze(site.labels[axis : axis + 1], why)
     return site.labels
 
 

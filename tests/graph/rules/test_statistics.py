@@ -8,7 +8,7 @@ import kerasprune as kp
 from kerasprune.core import Share
 from kerasprune.core.restrict import restrict
 from kerasprune.graph.partial_normalization import PartialLayerNormalization
-from tests.backends import not_on_torch, numbers
+from tests.backends import BACKEND, not_on_torch, numbers
 from tests.laws.check_slim import assert_slims_right
 from tests.laws.random_models import random_keep, randomize
 
@@ -124,6 +124,16 @@ def test_only_one_of_two_axes_with_channels_goes():
     graph = kp.trace(model)
     assert {g.width: g.frozen for g in graph.groups}[6] is None
     assert "and others at once" in {g.width: g.frozen for g in graph.groups}[3]
+    assert_slims_right(model, np.random.default_rng(0))
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras normalizes the last axes only on torch")
+def test_a_scale_that_keras_lays_along_its_axes_in_another_order_stays():
+    x = keras.Input((4, 3))
+    h = layers.Dense(6, name="first")(x)
+    model = keras.Model(x, layers.Dense(2)(layers.LayerNormalization(axis=(1, -1), name="norm")(h)))
+    group = next(group for group in kp.trace(model).groups if group.name == "first")
+    assert "in another order" in group.frozen
     assert_slims_right(model, np.random.default_rng(0))
 
 
