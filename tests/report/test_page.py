@@ -40,7 +40,9 @@ def report():
         samples=512,
         notes=("A note with a < b.",),
         name=NAMES[0],
-        latency=Timed(4.5, 2.25, 0.515, "two threads", 0.625, {"dense0": (1.75, 0.875), "all else": (0.375, 0.3125)}),
+        latency=Timed(
+            4.5, 2.25, 0.515, "two threads", 0.625, layers={"dense0": (1.75, 0.875), "all else": (0.375, 0.3125)}
+        ),
         limits={"flops": 24.0},
         tried={"one": 0.1, "two": math.inf},
         failed={"three": "no labels"},
