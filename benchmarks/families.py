@@ -31,7 +31,7 @@ from benchmarks.networks import TOKENS, at_length
 
 BUDGETS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TOLERANCE = 1e-4
-LENGTHS = {"Moonshine": 640}  # samples of sound, of which its first convolution takes 127 at once
+LENGTHS = {"Moonshine": 2560}  # samples of sound, of which its first convolution takes 127 at once
 NEEDED = {"keras_hub": "keras-hub", "kimm": "kimm"}
 
 
