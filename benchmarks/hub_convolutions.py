@@ -32,6 +32,9 @@ def _cspnet(hub):
         stackwise_num_filters=[32, 64],
         block_type="dark_block",
         stage_type="csp",
+        expand_ratio=2.0,
+        bottle_ratio=0.5,
+        block_ratio=1.0,
         image_shape=IMAGE,
     )
 

@@ -47,14 +47,14 @@ def _model_of(name: str):
     return decorate
 
 
-def at_length(model):
-    """The model for sequences of `TOKENS`: a decoder builds its mask from the length, which must be known for that."""
+def at_length(model, length: int = TOKENS):
+    """The model for sequences of this length: a decoder builds its mask from it, and must know it for that."""
     import keras
 
     import kerasprune as kp
 
     inputs = keras.tree.map_structure(
-        lambda tensor: keras.Input((TOKENS, *tensor.shape[2:]), dtype=tensor.dtype, name=tensor.name), model.input
+        lambda tensor: keras.Input((length, *tensor.shape[2:]), dtype=tensor.dtype, name=tensor.name), model.input
     )
     return kp.unroll(model, inputs)
 

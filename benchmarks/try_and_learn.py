@@ -35,7 +35,7 @@ def network(seed: int) -> keras.Model:
     image = x = keras.Input((28, 28, 1))
     for number, width in enumerate((16, 16, 32, 32, 64), 1):
         x = keras.layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv{number}")(x)
-        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
         x = keras.layers.MaxPooling2D()(x) if number in (2, 4) else x
     return keras.Model(image, keras.layers.Dense(10, name="classes")(keras.layers.GlobalAveragePooling2D()(x)))
 
@@ -158,7 +158,7 @@ def lines(rows: list[dict]) -> list[str]:
         f"Trained on {first['images']} images for two epochs; {first['steps']} steps of 8 trials for each group.",
         "For `agents`, `l1` and `random` the share of each group is given; with `drop` the agents choose the widths,",
         "with an allowed drop of so much on the rewarded images, before the training that follows. The accuracies of a",
-        "network that was cut and not trained, in %, are those after each group. These are all runs that were made.",
+        "network that was cut and not trained, in %, are those after each group.",
         measured_on(rows),
         "",
         *table(titles, cells),

@@ -6,7 +6,6 @@ TensorFlow and JAX, and is deleted before the next. Interpreters are looked for 
 """
 
 import configparser
-import json
 import os
 import re
 import shutil
@@ -72,15 +71,15 @@ def tried(python: str, oldest: bool, demo: bool = True) -> dict:
             shutil.copy2(ROOT / file, tree / file)
         own = place / "venv" / "bin" / "python"
         bounds = place / "bounds.txt"
-        bounds.write_text("\n".join(lower_bounds(EXTRAS)) if oldest else "")
+        bounds.write_bytes("\n".join(lower_bounds(EXTRAS)).encode() if oldest else b"")
         words = (f".[{','.join(EXTRAS)}]", "pytest", "hypothesis", "--constraint", str(bounds))
         steps = {"install": _ran([interpreter, "-m", "venv", str(own.parents[1])], tree)}
         if steps["install"] == "ok":
             steps["install"] = _ran([own, "-m", "pip", "install", *words], tree)
         if steps["install"] == "ok":
             steps |= _used(own, tree, demo)
-        found = json.loads(_output([own, "-m", "pip", "list", "--format=json"])) if own.exists() else []
-    versions = {row["name"].lower(): row["version"] for row in found}
+        found = _output([own, "-m", "pip", "list", "--format=freeze"]).split() if own.exists() else []
+    versions = {name.lower(): version for name, _, version in (line.partition("==") for line in found)}
     return {"python": python, "found": versions, "steps": steps, "fine": all(s == "ok" for s in steps.values())}
 
 

@@ -13,7 +13,7 @@ from kerasprune_cli.console import alive, print_json, say
 from kerasprune_cli.data import Data, Samples, read_data
 from kerasprune_cli.errors import BadInput
 from kerasprune_cli.files import OutputFile, overwrite_option, require_other
-from kerasprune_cli.lazy import core, criteria, evidence, graph, keras, kp, recoveries, selection, strategies
+from kerasprune_cli.lazy import core, criteria, evidence, graph, keras, kp, recoveries, selection, strategies, tflite
 from kerasprune_cli.models import open_model
 from kerasprune_cli.options import (
     budget_options,
@@ -24,6 +24,7 @@ from kerasprune_cli.options import (
     model_argument,
     seed_option,
     selection_options,
+    timing_options,
 )
 from kerasprune_cli.training import require_loss, tuner
 from kerasprune_cli.variants import build, list_option, variant_options
@@ -70,6 +71,7 @@ NONE = "none"  # of --recover
     help="How much is tried on the data for what is auto: nothing, some criteria, or these in one round and several.",
 )
 @finetune_options
+@timing_options
 @click.option(
     "--layout",
     type=click.Choice(["own", "channels_last"]),
@@ -141,7 +143,7 @@ def _require_sense(source: str | None, budget: dict, options: dict) -> None:
     if source is None and (options["finetune_epochs"] or set(options["recover"]) - {AUTO, NONE}):
         raise BadInput("--finetune-epochs and --recover need data: name it with --data.")
     if not budget:
-        names = ", ".join(f"--{name}" for name in measures())
+        names = ", ".join(f"--{name}" for name in (*measures(), "latency"))
         raise BadInput(f"There is no budget: give at least one of {names}; 0.5 keeps half.")
 
 
@@ -168,9 +170,19 @@ def _ways(options: dict, dry_run: bool) -> dict:
         "layout": options["layout"],
         "recover": () if dry_run else _recover(options["recover"]),
         "effort": options["effort"],
+        "latency": _timing(options),
         "min_width": options["min_width"],
         **{name: value for name, value in given.items() if value},
     }
+
+
+def _timing(options: dict):
+    """How files are timed, where a budget or the user asks for it; None leaves it to the library."""
+    command, recipe, threads = (options[f"latency_{name}"] for name in ("command", "recipe", "threads"))
+    if not options["timed"] and command is None and (recipe, threads) == ("float32", 1):
+        return None
+    measure = tflite.adb(threads) if command == "adb" else command
+    return kp.Timing(recipe, threads, measure, timeout=options["latency_timeout"])
 
 
 def _built(registry, name: str, settings: tuple[str, ...]):

@@ -100,7 +100,13 @@ def _options(node: Definition, classes: dict[str, ast.ClassDef]) -> Iterator[tup
         if isinstance(field, ast.AnnAssign) and field.value is not None:
             kinds = {kind.strip() for kind in ast.unparse(field.annotation).split("|")}
             if kinds & {"bool", "int", "float", "str"}:
-                yield field.target.id, _text(field.value)
+                yield field.target.id, _text(_default(field.value))
+
+
+def _default(value: ast.expr) -> ast.expr:
+    """The default of a field, also where that is written `field(default=...)`."""
+    given = value.keywords if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("field") else ()
+    return next((each.value for each in given if each.arg == "default"), value)
 
 
 def _text(value: ast.expr) -> str:

@@ -20,6 +20,7 @@ COMMANDS = {
     "sensitivity": "Show what MODEL loses when each of its parts alone keeps less and less.",
     "export": "Write MODEL as a TFLite file and check it against Keras.",
     "benchmark": "Measure the latency of a TFLite FILE on this machine.",
+    "evaluate": "Measure MODEL, or a .tflite file, on labelled data.",
     "explain": "Show which inputs a sparse MODEL uses, and what is connected with what.",
     "run": "Compress, train and export as a PLAN file says.",
     "demo": "Compress and export the shipped network on the shipped images, offline.",

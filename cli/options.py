@@ -56,6 +56,15 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class LatencyLimit(click.ParamType):
+    """A fraction, a percentage, milliseconds above 1, or a time with its unit: "0.2ms"."""
+
+    name = "fraction|time"
+
+    def convert(self, value, param, ctx):
+        return value if not isinstance(value, str) or value.endswith("s") else Number().convert(value, param, ctx)
+
+
 class Override(click.ParamType):
     """PATTERN=NUMBER."""
 
@@ -112,12 +121,17 @@ def data_options(purpose: str):
 def budget_options(command):
     """One option per limit; the command gets them as `budget`, a dict of those that were given."""
     known = measures()
+    timed = (
+        "What is left of the time of the exported file, a fraction in (0, 1] or a percentage, or a time such as 0.2ms: "
+        "candidates are exported and timed."
+    )
 
     @functools.wraps(command)
     def wrapped(**options):
-        given = {name: options.pop(name) for name in known}
+        given = {name: options.pop(name) for name in (*known, "latency")}
         return command(budget={name: value for name, value in given.items() if value is not None}, **options)
 
+    wrapped = click.option("--latency", type=LatencyLimit(), metavar="LIMIT", help=timed)(wrapped)
     for name, what in reversed(known.items()):
         kept = f"What is left of this, a fraction in (0, 1] or a percentage, or an absolute number above 1: {what}"
         wrapped = click.option(f"--{name}", type=Number(), metavar="LIMIT", help=kept)(wrapped)
@@ -174,6 +188,28 @@ selection_options = _together(
     ),
     click.option(
         "--override", multiple=True, type=Override(), help="Keep this fraction or number of channels; repeatable."
+    ),
+)
+
+timing_options = _together(
+    click.option("--timed", is_flag=True, help="Time MODEL and the smaller one as TFLite files, for the report."),
+    click.option(
+        "--latency-command",
+        metavar="COMMAND",
+        help="What times a file instead of this machine: a command line with {model} in the place of the file, that "
+        "prints milliseconds last, or what LiteRT's benchmark_model prints; adb stands for that tool on an Android "
+        "device.",
+    ),
+    click.option("--latency-recipe", metavar="NAME", default="float32", show_default=True, help="Recipe of the files."),
+    click.option(
+        "--latency-threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of the interpreter."
+    ),
+    click.option(
+        "--latency-timeout",
+        type=FiniteRange(0, min_open=True),
+        default=120.0,
+        show_default=True,
+        help="Seconds that the command may take for a file.",
     ),
 )
 

@@ -10,13 +10,14 @@ from kerasprune_cli.errors import BadInput
 from kerasprune_cli.listing import listed
 
 
-def variant_options(what: str, default: str, example: str) -> Callable:
+def variant_options(what: str, default: str, example: str, several: str = "") -> Callable:
     """`--WHAT NAME` and `--WHAT-option KEY=VALUE`; which names there are is known only when the library is loaded.
 
     Args:
         what: "criterion", "strategy", ...
         default: The name that is taken when none is given.
         example: An option of one of them, for the help.
+        several: What several names with commas between them stand for; empty where one is taken.
     """
 
     def decorate(command):
@@ -28,7 +29,11 @@ def variant_options(what: str, default: str, example: str) -> Callable:
             help=f"An option of the {what}, for example {example}; repeatable.",
         )(command)
         return click.option(
-            f"--{what}", metavar="NAME", default=default, show_default=True, help="One of those that --list shows."
+            f"--{what}",
+            metavar="NAME",
+            default=default,
+            show_default=True,
+            help="One of those that --list shows" + (f"; several, with commas: {several}." if several else "."),
         )(command)
 
     return decorate

@@ -21,6 +21,7 @@ from kerasprune.core import (
     plot,
 )
 from kerasprune.criteria import score
+from kerasprune.evaluation import evaluate
 from kerasprune.explanation import Explanation, explain
 from kerasprune.files import load_model, save_model
 from kerasprune.gates import GatedModel, KeepBudget, Rerank, gate
@@ -32,7 +33,7 @@ from kerasprune.selection import Budget, select
 from kerasprune.slimming import mask, masked, slim, strip, verify
 from kerasprune.sparse import sparsify
 from kerasprune.strategies import Compression, compress, sensitivity
-from kerasprune.tflite import benchmark, export
+from kerasprune.tflite import Timing, adb, benchmark, c_source, export, file_metadata
 from kerasprune.training import Distill, Finetuned, finetune
 
 __all__ = [
@@ -59,13 +60,18 @@ __all__ = [
     "Report",
     "Rerank",
     "Sensitivity",
+    "Timing",
     "VerificationError",
+    "adb",
     "benchmark",
+    "c_source",
     "channels_last",
     "compress",
     "criteria",
+    "evaluate",
     "explain",
     "export",
+    "file_metadata",
     "finetune",
     "gate",
     "gates",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 SCRIPTS = Path(sys.executable).parent
-WORKERS = min(4, os.cpu_count() or 1)  # each holds up to 3 GiB
+WORKERS = min(4, os.cpu_count() or 1)  # two of them hold up to 13 GiB in the end
 PYTEST = (sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal")
 BACKENDS = {"jax": "JAX", "torch": "torch"}  # beside TensorFlow, by the name that Keras knows
 BY_BACKEND = ("-m", "backend and not slow")

@@ -49,7 +49,7 @@ def test_an_example_prints_what_it_says(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keras.utils.set_random_seed(0)
     example.globs = {**PUBLIC, "keras": keras, "np": np, **example.globs, **taken_for_granted(), "fit": fit}
-    if example.name.startswith("kerasprune.tflite"):
+    if example.name.startswith(("kerasprune.tflite", "kerasprune.evaluation")):
         for name in ("small.tflite", "dense.tflite"):
             kp.export(example.globs["dense"], name)
     said: list[str] = []

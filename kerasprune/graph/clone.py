@@ -221,7 +221,8 @@ def _is_alike(layer: keras.layers.Layer, clone: keras.layers.Layer) -> bool:
         except Exception:  # the user's code may raise anything
             return False
     if any(
-        isinstance(part, keras.layers.Layer) and getattr(clone, name, 0) is None for name, part in vars(layer).items()
+        isinstance(part, keras.layers.Layer) and getattr(clone, name, 0) is None
+        for name, part in attributes(layer).items()
     ):
         return False
     return [_describe(weight) for weight in layer.weights] == [_describe(weight) for weight in clone.weights]

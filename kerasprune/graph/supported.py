@@ -1,4 +1,4 @@
-"""The table of supported layers, read off the rules: `python -m kerasprune.graph.supported` renews README.md."""
+"""The table of supported layers, read off the rules; `python -m kerasprune.graph.supported` renews it in the docs."""
 
 from pathlib import Path
 
@@ -39,5 +39,5 @@ def renewed(text: str) -> str:
 if __name__ == "__main__":
     from kerasprune.graph.trace import trace  # noqa: F401, PLC0415  (registers the rules)
 
-    readme = Path("README.md")
-    write_text(readme, renewed(readme.read_text(encoding="utf-8")))
+    page = Path("docs/supported_layers.md")
+    write_text(page, renewed(page.read_text(encoding="utf-8")))

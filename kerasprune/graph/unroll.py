@@ -229,13 +229,17 @@ class _Unroll(Replay):
 
 
 def _shares_with_nested(model: keras.Model) -> bool:
-    """Whether a layer is called inside a nested model and outside of it, which no file of Keras can hold."""
+    """Whether a layer is called inside a nested model and outside of it, which no file of Keras can hold.
+
+    It may be a part of a layer at one of the places.
+    """
     if not is_graph(model):
         return False
     callers: dict[int, set[str]] = {}
     for call in all_calls(model):
-        if not is_graph(call.operation):
-            callers.setdefault(id(call.operation), set()).add(call.path.rpartition("/")[0])
+        parts = layers_inside(call.operation) if isinstance(call.operation, keras.layers.Layer) else []
+        for part in [] if is_graph(call.operation) else parts:
+            callers.setdefault(id(part), set()).add(call.path.rpartition("/")[0])
     return any(len(found) > 1 for found in callers.values())
 
 

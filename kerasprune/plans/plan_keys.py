@@ -138,6 +138,10 @@ def _range(check: PlanCheck, value: Any, place: Place) -> Any:
     return check.arguments(pixels, {"pixel_range": value}, "A plan", ()).get("pixel_range")
 
 
+def _train(check: PlanCheck, value: Any, place: Place) -> Any:
+    return AUTO if value == AUTO else check.mapping(value, place)
+
+
 def _mapping(check: PlanCheck, value: Any, place: Place) -> Any:
     return check.mapping(value, place)
 
@@ -154,6 +158,6 @@ READERS: Mapping[str, Callable] = {
     "distill": _distill,
     "finetune": _finetune,
     "export": _exports,
-    "train": _mapping,
+    "train": _train,
     "versions": _mapping,
 }

@@ -60,7 +60,7 @@ class PlanSource:
         loader = _loader()(text)
         try:
             node = loader.get_single_node()
-            reader = _Reader(loader)
+            reader = _NodeReader(loader)
             content = {} if node is None else reader.value(node, ())
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -94,7 +94,7 @@ def _upwards(place: Place) -> list[Place]:
     return [place[:length] for length in range(len(place), 0, -1)]
 
 
-class _Reader:
+class _NodeReader:
     """Turns nodes of YAML into plain data, and notes lines and keys that stand twice."""
 
     def __init__(self, loader):

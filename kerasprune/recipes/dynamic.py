@@ -1,6 +1,7 @@
 """Weights in int8, activations quantized on the fly."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kerasprune.recipes.recipe import Recipe, register
 
@@ -15,6 +16,7 @@ class Dynamic(Recipe):
     Tolerance: 0.25 relative to the output. Trained networks were off by 0.004 to 0.04.
     """
 
+    gentler: ClassVar[str] = "float16"
     tolerance: float = 0.25
 
     def configure(self, converter, samples, batch_size):

@@ -1,6 +1,7 @@
 """Weights in float16, arithmetic in float32 (or float16 where a GPU delegate runs it)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from kerasprune.recipes.recipe import Recipe, register
 
@@ -14,6 +15,7 @@ class Float16(Recipe):
     norms by 0.05.
     """
 
+    gentler: ClassVar[str] = "float32"
     tolerance: float = 0.1
 
     def configure(self, converter, samples, batch_size):

@@ -20,10 +20,12 @@ class Int16x8(Integer):
     Args:
         allow_float: Leave ops without an integer kernel in float32 instead of refusing the model.
         io: Type of the file's inputs and outputs: "float32" (the default) or "int16".
+        dense: Whether the kernel of a Dense layer has a scale "per_channel", or one "per_tensor".
     """
 
     tolerance: float = 0.1
     types: ClassVar[tuple[str, ...]] = ("float32", "int16")
     bits: ClassVar[int] = 16
+    gentler: ClassVar[str] = "dynamic"
     ops: ClassVar[str] = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
     remedy: ClassVar[str] = "Pass Int16x8(allow_float=True) to leave them in float32."

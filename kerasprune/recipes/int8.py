@@ -23,6 +23,8 @@ class Int8(Integer):
         io: Type of the file's inputs and outputs. "float32" (the default) adds one quantize and one dequantize op, so
             the file is a drop-in for the float one; "int8" or "uint8" leaves them out for integer-only devices, and
             the caller applies the scale and zero point that the file states.
+        dense: Whether the kernel of a Dense layer has a scale "per_channel", or one "per_tensor", which older runtimes
+            and some accelerators need.
 
     Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", 2018: real = scale * (integer - zero_point).
@@ -31,5 +33,6 @@ class Int8(Integer):
     tolerance: float = 0.3
     types: ClassVar[tuple[str, ...]] = ("float32", "int8", "uint8")
     bits: ClassVar[int] = 8
+    gentler: ClassVar[str] = "int16x8"
     ops: ClassVar[str] = "TFLITE_BUILTINS_INT8"
     remedy: ClassVar[str] = "Pass Int8(allow_float=True) to leave them in float32."

@@ -25,7 +25,7 @@ def register(name: str):
     ...     tolerance: float = 0.5
     ...     def configure(self, converter, samples, batch_size): ...
     >>> RECIPES["loose"]()
-    Loose(tolerance=0.5, samples=128)
+    Loose(tolerance=0.5, samples=128, agreement=0.5)
     """
 
     def decorate(entry: type[Recipe]) -> type[Recipe]:
@@ -48,15 +48,21 @@ class Recipe(ABC):
     Args:
         tolerance: The difference to Keras that `verify` accepts: root mean square of the difference over root mean
             square of the output. An output that is quantized itself may be off by one of its own steps on top.
-        samples: How many samples of the data the recipe sees, and the parity check draws from.
+        samples: How many samples of the data the recipe sees, and the check compares.
+        agreement: The least part of the samples on which the file must decide as Keras does, where the output is
+            known to decide something: a class, a yes or no. A file with less is refused.
     """
 
     tolerance: float = 1e-4
     samples: int = 128
+    agreement: float = 0.5
     name: ClassVar[str]
     needs_data: ClassVar[bool] = False
     loops: ClassVar[bool] = True
     bits: ClassVar[int] = 0
+    gentler: ClassVar[str] = ""
+    beside: ClassVar[str] = ""
+    package: ClassVar[str] = ""
     remedy: ClassVar[str] = "Use another recipe."
 
     def __post_init__(self):
@@ -64,6 +70,8 @@ class Recipe(ABC):
             raise OptionError(f"`tolerance` must be a number above 0. Received: tolerance={self.tolerance!r}.")
         if not (isinstance(self.samples, numbers.Integral) and self.samples >= 1):
             raise OptionError(f"`samples` must be a whole number of at least 1. Received: samples={self.samples!r}.")
+        if not (isinstance(self.agreement, numbers.Real) and 0 <= self.agreement <= 1):
+            raise OptionError(f"`agreement` must be a number from 0 to 1. Received: agreement={self.agreement!r}.")
 
     @abstractmethod
     def configure(self, converter: Any, samples: Sequence[np.ndarray], batch_size: int) -> None:
@@ -74,6 +82,10 @@ class Recipe(ABC):
             samples: One array (n, ...) per model input.
             batch_size: How many samples one call of the converted model takes.
         """
+
+    def finish(self, content: bytes) -> bytes:
+        """What becomes of the converted file, with the names of its inputs and outputs; itself unless overridden."""
+        return content
 
     def forbidden(self, operators: Sequence[tuple[str, str, bool]]) -> list[tuple[str, str]]:
         """Which built-in ops this recipe does not accept in its result; none unless overridden.

@@ -29,7 +29,7 @@ def zero(change: Change) -> Markup:
     return joined(tag("data", value=repr(change.before)), tag("data", value=repr(change.after)))
 
 
-def bar(change: Change, largest: int | None = None, asked: float | None = None) -> Markup:
+def bar(change: Change, largest: float | None = None, asked: float | None = None) -> Markup:
     """What was and what is left of it, as one bar; the figures stand beside it.
 
     Args:
@@ -37,7 +37,7 @@ def bar(change: Change, largest: int | None = None, asked: float | None = None) 
         largest: The count that fills the bar; by default the one before.
         asked: The count that was asked for, marked by a line.
     """
-    whole = max(largest or change.before, 1)
+    whole = largest or change.before or 1
     style = f"--of:{_width(change.before / whole)};--is:{_width(change.after / whole)}"
     plain = tag("span", class_="bar", style=style, aria_hidden="true")
     if asked is None:
@@ -50,7 +50,7 @@ def _width(share: float) -> str:
     return f"{100 * min(max(share, 0.008 if share else 0), 1):.2f}%"
 
 
-def pair(label: str, change: Change | None, largest: int) -> Markup:
+def pair(label: str, change: Change | None, largest: float) -> Markup:
     """A cell with a bar, the counts above it."""
     if change is None or not change.before:
         return tag("td", None if change is None else zero(change), class_="pair none", role="cell")

@@ -11,8 +11,8 @@ from kerasprune.core import ChannelGraph
 class Change:
     """One count before and after."""
 
-    before: int
-    after: int
+    before: float
+    after: float
 
     @property
     def kept(self) -> float:

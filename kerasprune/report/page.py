@@ -12,6 +12,7 @@ from kerasprune.report.page_lists import choice, exported, left_alone, ours, pla
 from kerasprune.report.page_tables import layers, rounds
 from kerasprune.report.section import section
 from kerasprune.report.stages import stages
+from kerasprune.report.timed import Timed
 
 if TYPE_CHECKING:
     from kerasprune.report.report import Report
@@ -79,7 +80,22 @@ def _cards(report: "Report") -> list[Markup]:
     """One card for every measure; those that the budget limits first."""
     names = [*report.limits, *(name for name in ("flops", "params", "channels") if name not in report.limits)]
     names += [name for name in report.others if name not in names]
-    return [_card(name, report.total(name), report.limits.get(name)) for name in names]
+    cards = [_card(name, report.total(name), report.limits.get(name)) for name in names]
+    return cards if report.latency is None else [*cards, _latency(report.latency)]
+
+
+def _latency(timed: Timed) -> Markup:
+    asked = timed.allowed and joined("asked: at most ", figure(timed.allowed, percent(timed.allowed)))
+    return tag(
+        "div",
+        tag("p", "latency"),
+        tag("p", figure(timed.kept, percent(timed.kept)), tag("small", " kept"), class_="big"),
+        bar(Change(1.0, timed.kept), asked=timed.allowed),
+        tag("p", figure(timed.before), " → ", figure(timed.after), " ms"),
+        asked and tag("p", asked),
+        tag("p", timed.how),
+        class_="card",
+    )
 
 
 def _card(name: str, change: Change, limit: float | None) -> Markup:

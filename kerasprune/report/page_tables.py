@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kerasprune.report.bars import counts, grid, number, pair, row
-from kerasprune.report.change import LayerChange
+from kerasprune.report.change import Change, LayerChange
 from kerasprune.report.markup import Markup, figure, joined, tag
+from kerasprune.report.round_step import Step
 from kerasprune.report.section import section
-from kerasprune.report.step import Step
 
 if TYPE_CHECKING:
     from kerasprune.report.report import Report
 
 COLUMNS = ("Layer", "Channels", "Parameters", "MACs")
+TIME = "Milliseconds"
 
 
 def layers(report: "Report") -> Markup | None:
@@ -34,8 +35,19 @@ def layers(report: "Report") -> Markup | None:
         shown.append(
             tag("details", tag("summary", title), _table(report, same, title), open=None if changed else "open")
         )
+    shown += _elsewhere(report)
     about = "In the order in which they run; MACs are multiply-accumulates of one sample. The largest fills its bar."
     return section("Layer by layer", about, key, *shown, anchor="layers")
+
+
+def _elsewhere(report: "Report") -> list[Markup]:
+    """The time that is spent in no layer of the table."""
+    times = {} if report.latency is None else report.latency.layers
+    others = sorted(set(times) - {each.name for each in report.layers})
+    return [
+        tag("p", f"{name}: ", figure(times[name][0]), " → ", figure(times[name][1]), " ms", class_="about")
+        for name in others
+    ]
 
 
 def _changed(each: LayerChange) -> bool:
@@ -43,21 +55,20 @@ def _changed(each: LayerChange) -> bool:
 
 
 def _table(report: "Report", chosen: Iterable[LayerChange], caption: str) -> Markup:
-    most = [max((_of(each, column) for each in report.layers), default=1) for column in ("channels", "params", "macs")]
-    rows = [
-        row(
-            each.name,
-            *(
-                pair(label, getattr(each, column), largest)
-                for label, column, largest in zip(COLUMNS[1:], ("channels", "params", "macs"), most, strict=True)
-            ),
-        )
-        for each in chosen
-    ]
-    return grid(COLUMNS, rows, caption, numbers=False)
+    columns = dict(zip(COLUMNS[1:], ("channels", "params", "macs"), strict=True))
+    times = {} if report.latency is None else report.latency.layers
+    most = {label: max((_of(each, column) for each in report.layers), default=1) for label, column in columns.items()}
+    slowest = max((before for before, _ in times.values()), default=0)
+    rows = []
+    for each in chosen:
+        cells = [pair(label, getattr(each, column), most[label]) for label, column in columns.items()]
+        if times:
+            cells.append(pair(TIME, Change(*times[each.name]) if each.name in times else None, slowest))
+        rows.append(row(each.name, *cells))
+    return grid((*COLUMNS, *([TIME] if times else [])), rows, caption, numbers=False)
 
 
-def _of(each: LayerChange, column: str) -> int:
+def _of(each: LayerChange, column: str) -> float:
     change = getattr(each, column)
     return change.before if change is not None else 0
 

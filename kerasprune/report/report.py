@@ -15,7 +15,7 @@ from kerasprune.graph import Opened
 from kerasprune.report.change import Change, LayerChange, Measured, layer_changes
 from kerasprune.report.exported_file import ExportedFile
 from kerasprune.report.page import page
-from kerasprune.report.step import Step
+from kerasprune.report.round_step import Step
 from kerasprune.report.timed import Timed
 from kerasprune.slimming import verify
 from kerasprune.slimming.opening import with_masks

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kerasprune.report.change import Measured
-from kerasprune.report.step import Step
+from kerasprune.report.round_step import Step
 
 
 def stages(measured: Measured, steps: Sequence[Step]) -> list[tuple[str, float]]:

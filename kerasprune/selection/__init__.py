@@ -2,8 +2,8 @@
 
 from kerasprune.selection.budget import Budget, require_budget
 from kerasprune.selection.queue import RANKINGS
-from kerasprune.selection.removals import Price, Removals
+from kerasprune.selection.removals import Pricing, Removals
 from kerasprune.selection.select import select
 from kerasprune.selection.tiles import tile
 
-__all__ = ["RANKINGS", "Budget", "Price", "Removals", "require_budget", "select", "tile"]
+__all__ = ["RANKINGS", "Budget", "Pricing", "Removals", "require_budget", "select", "tile"]

@@ -14,9 +14,10 @@ from kerasprune.selection.tiles import AUTO
 
 _STAGES = 24  # between two of them prices stand still
 _PAYS = 0.6  # of what it would save in proportion, a narrower width must save at least
+_STILL_PAYS = 0.1  # where the budget asks for more than such widths save
 
 
-class Price(Protocol):
+class Pricing(Protocol):
     """What a model costs, where that is no sum over channels."""
 
     def total(self, keep: np.ndarray) -> float:
@@ -48,7 +49,7 @@ class Removals:
         Shen et al., Structural Pruning via Latency-Saliency Knapsack (HALP), arXiv 2210.06659.
     """
 
-    def __init__(self, graph: ChannelGraph, scores: np.ndarray, price: Price, options: Mapping[str, object]):
+    def __init__(self, graph: ChannelGraph, scores: np.ndarray, price: Pricing, options: Mapping[str, object]):
         self.graph, self._price = graph, price
         self._scores = checked(graph, scores)
         given = dict(options)
@@ -58,11 +59,13 @@ class Removals:
         for leeway in found:
             self._start[leeway.order[: leeway.forced]] = False
         automatic = given.get("round_to") == AUTO
-        self.leeways = [self._paying(leeway) for leeway in found] if automatic else found
+        self.leeways = [self._paying(self._start, each, _PAYS) for each in found] if automatic else found
         queue = self._walk(self._start, self.leeways, ranking)
-        left = self._start.copy()
-        left[queue.ids] = False
-        queue = queue.then(self._walk(left, [leeway.beyond() for leeway in self.leeways], ranking))
+        if automatic:
+            left = self._start.copy()
+            left[queue.ids] = False
+            rest = [self._paying(left, leeway.beyond(), _STILL_PAYS) for leeway in self.leeways]
+            queue = queue.then(self._walk(left, rest, ranking))
         self._ids, self.ends = queue.ids, queue.ends
 
     def keep(self, gone: int) -> np.ndarray:
@@ -71,12 +74,21 @@ class Removals:
         keep[self._ids[:gone]] = False
         return keep
 
-    def _paying(self, leeway: Leeway) -> Leeway:
-        """Only with those widths that no wider one has for about the same price."""
+    def past(self, gone: np.ndarray) -> int:
+        """The first of the ends behind which nothing is left of some channels, as far as they can go.
+
+        Args:
+            gone: bool (num_ids,).
+        """
+        places = np.flatnonzero(gone[self._ids])
+        return int(self.ends[np.searchsorted(self.ends, places[-1] + 1)]) if len(places) else 0
+
+    def _paying(self, keep: np.ndarray, leeway: Leeway, share: float) -> Leeway:
+        """Only with those widths that save some share of what they would in proportion, beside every wider one."""
         gone = np.concatenate([[0], leeway.cuts])
-        prices = self._price.along(self._start, leeway.order, leeway.cuts)  # (cuts + 1,)
-        fair = np.subtract.outer(-gone, -gone) * prices[0] / leeway.group.width  # of each cut against those before
-        pays = (np.subtract.outer(prices, prices) >= _PAYS * fair) | (fair <= 0)
+        prices = self._price.along(keep, leeway.order, leeway.cuts)  # (cuts + 1,)
+        fair = np.subtract.outer(-gone, -gone) * prices[0] / max(len(leeway.order), 1)
+        pays = (np.subtract.outer(prices, prices) >= share * fair) | (fair <= 0)
         return replace(leeway, cuts=leeway.cuts[pays.all(axis=0)[1:]])
 
     def _walk(self, keep: np.ndarray, leeways: Collection[Leeway], ranking: Valuation) -> Queue:

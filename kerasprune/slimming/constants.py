@@ -146,16 +146,20 @@ class _Flow:
         return flags
 
     def _made_constant(self, call: Call, linear: LinearLayer, read: np.ndarray) -> np.ndarray:
-        """The ids of the outputs all of whose weights are zero where the input is no constant."""
-        flags = np.ones(self.graph.num_ids, bool)
+        """The ids that the layer makes by weights that are all zero where the input is no constant.
+
+        Channels along the axes that it leaves as they are stay constant where they were.
+        """
         kernel, axes = self.kernels.get(call.path), (*linear.reads, *linear.makes)
         if kernel is None or kernel.axes[axes[1]] is None:
-            return ~flags
+            return self.nothing
+        flags = read.copy()
         value = np.moveaxis(keras.ops.convert_to_numpy(linear.kernel), axes, (-2, -1)) != 0  # (..., in, out)
         labels, made = (kernel.axes[axis] for axis in axes)
         if labels is not None and len(labels) == value.shape[-2]:
             value = value & ~read[labels][:, None]
         constant = ~value.any(axis=tuple(range(value.ndim - 1)))
+        flags[made] = True
         np.logical_and.at(flags, made, constant)
         return flags
 

@@ -74,12 +74,22 @@ def _with_zeros(model: keras.Model) -> keras.Model:
         if isinstance(mask, NeuronMask):
             labels = call.labels.inputs[0][mask.axis]
             if labels is not None:
-                mask.keep = mask.keep | ~_needed_behind(call, calls, graph, silent)[labels]
+                mask.keep = mask.keep | ~_needed_behind(call, labels, calls, graph, silent)[labels]
     return without_masks(copy, lambda mask: mask.keep.all())
 
 
-def _needed_behind(mask: Call, calls, graph: ChannelGraph, silent: dict[str, np.ndarray]) -> np.ndarray:
-    """The ids that something behind a mask reads otherwise than with zeros in its weights: bool (num_ids,)."""
+def _needed_behind(
+    mask: Call, own: np.ndarray, calls: list[Call], graph: ChannelGraph, silent: dict[str, np.ndarray]
+) -> np.ndarray:
+    """The ids that something behind a mask reads otherwise than with zeros in its weights: bool (num_ids,).
+
+    Args:
+        mask: The call of the mask.
+        own: The ids along its axis.
+        calls: Those of the model.
+        graph: Its trace.
+        silent: What each layer reads with zeros in its weights, bool (num_ids,), by its path.
+    """
     needed = graph.frozen.copy()
     reached = {id(tensor) for tensor in mask.outputs}
     for call in calls:
@@ -89,6 +99,14 @@ def _needed_behind(mask: Call, calls, graph: ChannelGraph, silent: dict[str, np.
                 ids = call.labels.inputs[place][axis]
                 needed[ids] |= ~silent[call.path][ids] if call.path in silent else True
         rule = find_rule(call.operation)
-        if places and (rule is None or rule.behaviour != "source"):
+        makes_others = rule is not None and rule.behaviour == "source"
+        if places and (not makes_others or any(_passes(call, place, own) for place in places)):
             reached.update(id(tensor) for tensor in call.outputs)
     return needed
+
+
+def _passes(call: Call, place: int, own: np.ndarray) -> bool:
+    """Whether a call leaves an axis with some of these channels as it is, as a Dense does with all but the last one."""
+    read = call.labels.reads[place]
+    vectors = (vector for axis, vector in enumerate(call.labels.inputs[place]) if axis not in read)
+    return any(vector is not None and np.isin(vector[vector > 0], own).any() for vector in vectors)

@@ -12,13 +12,14 @@ from kerasprune.core import DataError, OptionError, accepted, quiet
 from kerasprune.evidence import Sampling
 from kerasprune.graph import Opened, channels_last, compile_like, unroll
 from kerasprune.recoveries import Recovery, resolve_recovery
-from kerasprune.report import Report, Trajectory
+from kerasprune.report import Report, Timed, Trajectory
 from kerasprune.selection import Budget, require_budget, select
 from kerasprune.strategies.choice import AUTO, Choice, check_names, choose, defaults
 from kerasprune.strategies.judgement import Judgement
-from kerasprune.strategies.latency import LatencySearch, stopwatch_for
-from kerasprune.strategies.made_by import made_by
+from kerasprune.strategies.latency_search import LatencySearch
+from kerasprune.strategies.made_by import made_by, written_timing
 from kerasprune.strategies.rounds import Rounds, State
+from kerasprune.strategies.stopwatch import stopwatch_for
 from kerasprune.strategies.training import standard_training
 from kerasprune.strategies.widths import width_notes
 from kerasprune.tflite import Timing, resolve_timing
@@ -172,35 +173,74 @@ def compress(
         selection=selection,
         judge=judge,
     )
-    with stopwatch_for(opened, timing, seed) as stopwatch:
+    done = _carried_out(rounds, budget, strategy, effort, timing)
+    way = done.choice.way
+    settings = {"criterion": way.criterion, "strategy": done.run, "budget": budget, "seed": seed, **selection}
+    settings |= _unusual(ranking=way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching)
+    plan = made_by(done.rounds, way, budget, sampling, layout, train)
+    plan |= {"effort": effort} if train == AUTO else {}
+    plan |= {"latency": written_timing(latency)} if latency is not None else {}
+    why = str(done.choice) if criterion == AUTO or done.choice.tried else ""
+    report = replace(_report(done, budget, settings, why), name=model.name, plan=plan)
+    return Compression(done.state.model, done.keep, report, done.state.record, done.choice)
+
+
+@dataclass(frozen=True, eq=False)
+class _CarriedOut:
+    """What a compression has come to.
+
+    Attributes:
+        rounds: The rounds as they were run.
+        goal: The budget, a latency in it as a fraction.
+        choice: What was chosen.
+        run: The strategy.
+        state: Where it ended.
+        keep: bool (num_ids,), what stayed.
+        timed: How long the model took and takes; None where nothing was timed.
+    """
+
+    rounds: Rounds
+    goal: Budget
+    choice: Choice
+    run: Callable[[Rounds, Budget], State]
+    state: State
+    keep: np.ndarray
+    timed: Timed | None
+
+
+def _carried_out(
+    rounds: Rounds, budget: Budget, strategy: str | Callable, effort: str, timing: Timing | None
+) -> _CarriedOut:
+    """Choose what is to be chosen, and run the strategy."""
+    with stopwatch_for(rounds.opened, timing, rounds.sampling.seed) as stopwatch:
         goal = budget if stopwatch is None else budget.with_latency(stopwatch.whole)
+        progress = rounds.sampling.progress
         search = None if stopwatch is None else LatencySearch(stopwatch, stopwatch.costs(), goal, progress)
         rounds = replace(rounds, latency=search)
         choice = choose(rounds, goal, strategy, effort)
         run = choice.way.run
         rounds = choice.way.applied(rounds)
         state = run(rounds, goal)
-        compile_like(state.model, state.model)  # what the optimizer has gathered in `train` is no part of the result
-        keep = np.zeros(opened.graph.num_ids, bool)
+        compile_like(state.model, state.model)  # what the optimizer has gathered in `train` is no part of a small model
+        keep = np.zeros(rounds.graph.num_ids, bool)
         keep[state.origin] = True
-        timed = None if search is None else search.measured(state.model, keep)
-    settings = {"criterion": choice.way.criterion, "strategy": run, "budget": budget, "seed": seed, **selection}
-    settings |= _unusual(
-        ranking=choice.way.ranking, layout=layout, recover=", ".join(map(str, recover)), distill=teaching
-    )
-    why = str(choice) if criterion == AUTO or choice.tried else ""
-    report = judge.after(state.opened, Report.of(opened.graph, keep, settings, state.steps, why))
-    report = replace(
+        timed = None if search is None else search.measured(keep)
+    return _CarriedOut(rounds, goal, choice, run, state, keep, timed)
+
+
+def _report(done: _CarriedOut, budget: Budget, settings: Mapping[str, Any], why: str) -> Report:
+    """What was done, with loss and metrics before and after."""
+    graph, rounds = done.rounds.graph, done.rounds
+    report = rounds.judge.after(done.state.opened, Report.of(graph, done.keep, settings, done.state.steps, why))
+    notes = width_notes(graph, done.keep, budget, rounds.selection, by_table=done.timed is not None)
+    return replace(
         report,
-        name=model.name,
-        limits=goal.limits(opened.graph),
-        tried=choice.tried,
-        failed=choice.failed,
-        latency=timed,
-        notes=(*width_notes(opened.graph, keep, budget, selection), *report.notes),
-        plan=made_by(rounds, choice.way, budget, sampling, layout),
+        limits=done.goal.counted_limits(graph),
+        tried=done.choice.tried,
+        failed=done.choice.failed,
+        latency=done.timed,
+        notes=(*notes, *report.notes),
     )
-    return Compression(state.model, keep, report, state.record, choice)
 
 
 def _trainer(train: Any, sampling: Sampling, effort: str) -> Callable | None:

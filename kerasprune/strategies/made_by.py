@@ -13,9 +13,12 @@ from kerasprune.selection import Budget
 from kerasprune.strategies.choice import Way
 from kerasprune.strategies.rounds import Rounds
 from kerasprune.strategies.strategy import STRATEGIES
+from kerasprune.tflite.timing import Timing
 
 
-def made_by(rounds: Rounds, way: Way, budget: Budget, sampling: Sampling, layout: str) -> dict[str, Any]:
+def made_by(
+    rounds: Rounds, way: Way, budget: Budget, sampling: Sampling, layout: str, train: Any = None
+) -> dict[str, Any]:
     """The arguments of `compress`, what was chosen in the place of "auto", and the versions of what ran.
 
     Args:
@@ -24,7 +27,9 @@ def made_by(rounds: Rounds, way: Way, budget: Budget, sampling: Sampling, layout
         budget: The limits.
         sampling: The data as it was given.
         layout: As in `compress`.
+        train: Likewise.
     """
+    taught = False if rounds.distill is None else changed(rounds.distill)
     selection = {name: value for name, value in rounds.selection.items() if name != "ranking"}
     plan = {
         "budget": dict(budget.given),
@@ -39,11 +44,16 @@ def made_by(rounds: Rounds, way: Way, budget: Budget, sampling: Sampling, layout
         "seed": sampling.seed,
         "verify": rounds.verify,
         "layout": layout,
-        "train": written(rounds.trainer),
-        "distill": None if rounds.distill is None else changed(rounds.distill),
+        "train": written(train),
+        "distill": None if train is None else taught,
         "versions": versions(),
     }
     return {name: value for name, value in plan.items() if value is not None}
+
+
+def written_timing(latency: Any) -> Any:
+    """The argument `latency` of `compress` as a plan has it."""
+    return changed(latency) if isinstance(latency, Timing) else written(latency)
 
 
 def versions() -> dict[str, str]:

@@ -15,9 +15,10 @@ from kerasprune.graph import Opened, compile_like, operations
 from kerasprune.recoveries import Damage, Recovery, Repair, repair
 from kerasprune.report import Step
 from kerasprune.selection import Budget, select
+from kerasprune.selection.tiles import AUTO
 from kerasprune.slimming.verify import check_opened, compare, samples_for
 from kerasprune.strategies.judgement import Judgement
-from kerasprune.strategies.latency import LatencySearch
+from kerasprune.strategies.latency_search import LatencySearch
 from kerasprune.strategies.training import trained_by
 from kerasprune.training import Distill, Lesson, lesson
 
@@ -114,7 +115,7 @@ class Rounds:
 
     def select(self, scores: np.ndarray, budget: Budget) -> np.ndarray:
         """What stays of the original model: bool (num_ids,)."""
-        if self.latency is not None and budget.latency is not None:
+        if self.latency is not None and (budget.latency is not None or self.selection.get("round_to") == AUTO):
             return self.latency.select(scores, budget, self.selection)
         return select(self.graph, scores, budget, **self.selection)
 

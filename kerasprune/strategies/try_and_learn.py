@@ -26,7 +26,6 @@ from kerasprune.strategies.trials import Trials
 
 # From the graph of a model and a keep to what the model costs then, in any unit.
 Cost = Callable[[ChannelGraph, np.ndarray], float]
-GROUP = "group"
 
 
 @strategy("try_and_learn")
@@ -76,7 +75,7 @@ class TryAndLearn:
     trials: int = 8
     start: float = 0.9
     rate: float = 0.005
-    saving: str | Cost = GROUP
+    saving: str | Cost = "group"
     every_group: bool = False
     metric: str | keras.metrics.Metric | None = None
     validation: Any = None
@@ -86,7 +85,7 @@ class TryAndLearn:
     defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
 
     def __post_init__(self):
-        if isinstance(self.saving, str) and self.saving != GROUP:
+        if isinstance(self.saving, str) and self.saving != "group":
             MEASURES[self.saving]
         for name in ("steps", "trials"):
             value = getattr(self, name)
@@ -118,7 +117,7 @@ class TryAndLearn:
 
 
 @dataclass(frozen=True, eq=False)
-class _Done:
+class _Taught:
     """How far a run has come: the model, the metric of the whole one, and what was learned."""
 
     state: State
@@ -139,19 +138,19 @@ class _Lessons:
         self.metric = ""
         self.journal = Journal(options.path, {"options": str(options), "budget": str(budget), **identity(rounds)})
 
-    def begin(self) -> _Done:
+    def begin(self) -> _Taught:
         """The whole model, or where an interrupted run has come to."""
         start = self.units.start()
         trials = Trials(start.opened, self.sampling, self.options.metric)
         self.metric, self.sign = trials.metric.name, 1 if more_is_better(trials.metric.name, trials.metric) else -1
         read = self.journal.read()
         if read is None:
-            return _Done(start, trials.value(self.graph.keep_all()))
+            return _Taught(start, trials.value(self.graph.keep_all()))
         content, arrays = read
         learned = tuple(GroupLearned(**{**one, "rewards": tuple(one["rewards"])}) for one in content["learned"])
-        return _Done(self.units.unpacked(content, arrays), content["value"], learned)
+        return _Taught(self.units.unpacked(content, arrays), content["value"], learned)
 
-    def go_on(self, done: _Done) -> Iterator[_Done]:
+    def go_on(self, done: _Taught) -> Iterator[_Taught]:
         """What is done after every group, until the budget is met."""
         for number in range(len(done.learned), self.count):
             met = fits(self.graph, self.units.kept(done.state), self.limits)
@@ -172,12 +171,12 @@ class _Lessons:
                 f"`drop`, train for longer in between, or raise the budget. Received: drop={self.options.drop:g}."
             )
 
-    def packed(self, done: _Done) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def packed(self, done: _Taught) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What the journal holds."""
         content, arrays = self.units.packed(done.state)
         return {**content, "value": done.value, "learned": [asdict(one) for one in done.learned]}, arrays
 
-    def _group(self, done: _Done, number: int) -> _Done:
+    def _group(self, done: _Taught, number: int) -> _Taught:
         """Learn about one group, take out what is best, and train."""
         group, seed = self.graph.free_groups[number], self.rounds.sampling.seed
         lesson = _Lesson(self, done, number)
@@ -190,13 +189,13 @@ class _Lessons:
             fix_seeds(seed, number)
             state = self.rounds.train(state)
         tuned = Trials(state.opened, self.sampling, self.options.metric).value(state.graph.keep_all())
-        return _Done(state, done.value, (*done.learned, replace(learned, tuned=tuned)))
+        return _Taught(state, done.value, (*done.learned, replace(learned, tuned=tuned)))
 
 
 class _Lesson:
     """What one agent tries, and what it is rewarded with."""
 
-    def __init__(self, lessons: _Lessons, done: _Done, number: int):
+    def __init__(self, lessons: _Lessons, done: _Taught, number: int):
         self.lessons, self.options, self.whole = lessons, lessons.options, done.value
         self.state, self.group = done.state, lessons.graph.free_groups[number]
         self.here = np.flatnonzero(np.isin(done.state.origin, self.group.ids))
@@ -218,7 +217,7 @@ class _Lesson:
         if widths == [width]:
             everything = np.ones(width, bool)
             value = self._outcomes(everything[None])[1][0]
-            return GroupLearned(self.group.name, width, width, (), 0.0, value, value), everything
+            return GroupLearned(self.group.name, width, width, (), 0.0, float(value), float(value)), everything
         fix_seeds(self.lessons.rounds.sampling.seed, self.number, 1)
         model = self.state.opened.runs
         agent = Agent(filters_of(model.flat, model.graph, self.here), options.start, options.rate)
@@ -237,6 +236,7 @@ class _Lesson:
         if best[0] <= 0 and width in widths:
             best = (0.0, self._outcomes(np.ones((1, width), bool))[1][0], np.ones(width, bool))
         reward, value, keep = best
+        value = float(value)
         return GroupLearned(self.group.name, width, int(keep.sum()), tuple(rewards), reward, value, value), keep
 
     def _outcomes(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -255,7 +255,7 @@ class _Lesson:
         return float((self.options.drop - drop) / self.options.drop * math.log(self._times_less(action)))
 
     def _times_less(self, action: np.ndarray) -> float:
-        if self.options.saving == GROUP:
+        if self.options.saving == "group":
             return len(action) / action.sum()
         graph, keep = self.state.graph, self.state.graph.keep_all()
         cost = MEASURES[self.options.saving].value if isinstance(self.options.saving, str) else self.options.saving
@@ -273,7 +273,14 @@ def tried(logits: np.ndarray, rng: np.random.Generator, widths: list[int]) -> np
         widths: The numbers that may be left, falling.
     """
     drawn = logits + rng.logistic(size=len(logits))  # above zero with the probability of each channel
-    count = min((width for width in widths if width >= (drawn > 0).sum()), default=widths[0])
+    count = allowed(int((drawn > 0).sum()), rng, widths)
     keep = np.zeros(len(logits), bool)
     keep[np.argsort(-drawn, kind="stable")[:count]] = True
     return keep
+
+
+def allowed(count: int, rng: np.random.Generator, widths: list[int]) -> int:
+    """A width that is allowed: of the next ones above and below, each the more often the nearer it is."""
+    above = min((width for width in widths if width >= count), default=widths[0])
+    below = max((width for width in widths if width <= count), default=above)
+    return above if above == below or rng.random() * (above - below) < count - below else below

@@ -23,7 +23,6 @@ from kerasprune.strategies.strategy import strategy
 from kerasprune.strategies.trials import Trials
 
 LEAST = 0.02  # of the wishes for a group, before they are brought within the budget
-NAME = "width_search"
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class WidthSearch:
     cost: Callable[[ChannelGraph, np.ndarray], float] | None = None
     limit: float | None = None
     storage: Any = None
-    study_name: str = NAME
+    study_name: str = "width_search"
 
     defaults: ClassVar[Mapping[str, Any]] = {"criterion": "taylor"}
 

@@ -12,7 +12,9 @@ _NAMED = 3  # groups in a sentence
 _WORTH_A_WORD = 0.01  # of a measure of the whole model
 
 
-def width_notes(graph: ChannelGraph, keep: np.ndarray, budget: Budget, selection: Mapping[str, Any]) -> list[str]:
+def width_notes(
+    graph: ChannelGraph, keep: np.ndarray, budget: Budget, selection: Mapping[str, Any], by_table: bool = False
+) -> list[str]:
     """Sentences about the widths that a selection ended on.
 
     Args:
@@ -20,16 +22,15 @@ def width_notes(graph: ChannelGraph, keep: np.ndarray, budget: Budget, selection
         keep: bool (num_ids,), what stays of it.
         budget: What was allowed.
         selection: The options of `select`.
+        by_table: Whether a table of layers said which widths pay.
     """
     rounded = selection.get("round_to", 1) == "auto"
     odd = [f"{group.name}: {left}" for group, left in _between_tiles(graph, keep)]
     notes = []
     if rounded and (unused := _unused(graph, keep, budget)):
-        notes.append(
-            "widths end where kernels compute whole blocks of channels, 8, or 4 in narrow groups (round_to='auto'); "
-            f"that left {', '.join(unused)}"
-        )
-    if odd:
+        where = "it pays on this machine" if by_table else "common kernels compute whole blocks, 8 channels, or 4"
+        notes.append(f"widths end where {where} (round_to='auto'), which left {', '.join(unused)}")
+    if odd and not (rounded and by_table):
         more = f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
         why = "the budget asks for less than whole blocks leave" if rounded else "round_to='auto' ends on whole blocks"
         notes.append(

@@ -12,9 +12,10 @@ from kerasprune.core.errors import ExportError
 from kerasprune.recipes import Recipe
 from kerasprune.tflite.captured_output import captured_output
 from kerasprune.tflite.flatbuffer import custom_operators, operators, parse, with_integer_inputs
+from kerasprune.tflite.layer_of_tensor import place
+from kerasprune.tflite.remembered import States
 from kerasprune.tflite.rewrite import read_as_float, rewritten
 from kerasprune.tflite.signature import InputSpec
-from kerasprune.tflite.states import States
 
 _log = logging.getLogger(__name__)
 
@@ -66,11 +67,11 @@ def convert(model: keras.Model, specs: Sequence[InputSpec], recipe: Recipe, samp
 def _as_read(samples: Sequence[np.ndarray], integers: Mapping[int, str]) -> list[np.ndarray]:
     """The samples, with floating numbers for the inputs of some places, the ends of the range of bytes among them."""
     arrays = list(samples)
-    for place, name in integers.items():
-        arrays[place] = arrays[place].astype("float32")
+    for position, name in integers.items():
+        arrays[position] = arrays[position].astype("float32")
         limits = np.iinfo(name)
-        if limits.bits == 8 and arrays[place].size > 1:
-            arrays[place].flat[:2] = limits.min, limits.max  # so that every byte has an integer of its own
+        if limits.bits == 8 and arrays[position].size > 1:
+            arrays[position].flat[:2] = limits.min, limits.max  # so that every byte has an integer of its own
     return arrays
 
 
@@ -97,7 +98,7 @@ def _concrete_function(model: keras.Model, specs: Sequence[InputSpec]) -> Any:
 def _check_graph(model: keras.Model, function: Any, recipe: Recipe) -> None:
     """Refuse what the converter would answer in riddles, or not survive."""
     for node in function.graph.get_operations():
-        layer = _place(node.name, model)
+        layer = place(node.name, model)
         if node.type.startswith("Assign"):
             raise ExportError(
                 f"The model changes a tf.Variable at inference {layer}. Keep what it remembers in a weight of the "
@@ -117,7 +118,7 @@ def _check_ops(model: keras.Model, parsed: Any, recipe: Recipe) -> None:
         raise ExportError(_foreign_ops(model, foreign))
     forbidden = recipe.forbidden(list(operators(parsed)))
     if forbidden:
-        found = dict.fromkeys(f"{op} {_place(tensor, model)}" for op, tensor in forbidden)
+        found = dict.fromkeys(f"{op} {place(tensor, model)}" for op, tensor in forbidden)
         raise ExportError(f"The recipe {recipe.name!r} does not accept the ops {', '.join(found)}. {recipe.remedy}")
 
 
@@ -163,25 +164,8 @@ def _ops_blamed(function: Any, message: str) -> list[tuple[str, str]]:
 
 def _foreign_ops(model: keras.Model, foreign: list[tuple[str, str]]) -> str:
     """The sentence for ops that are not built into TFLite."""
-    found = dict.fromkeys(f"{op.removeprefix('Flex')} {_place(tensor, model)}" for op, tensor in foreign)
+    found = dict.fromkeys(f"{op.removeprefix('Flex')} {place(tensor, model)}" for op, tensor in foreign)
     return (
         f"TFLite has no built-in op for {', '.join(found)}. Replace the layer by one made of supported ops; "
         "for a recurrent layer, a fixed batch size helps."
     )
-
-
-def _place(tensor: str, model: keras.Model) -> str:
-    """Where the tensor "model_1/block_1/conv_1/convolution" comes from, by the innermost layer in its name."""
-    layers = set(_layer_names(model))
-    for part in reversed(tensor.split(";")[0].split("/")):
-        for name in (part, re.sub(r"_\d+$", "", part)):
-            if name in layers:
-                return f"in layer {name!r}"
-    return f"at {tensor!r}"
-
-
-def _layer_names(model: Any) -> list[str]:
-    names = []
-    for layer in getattr(model, "layers", ()):
-        names += [layer.name, *_layer_names(layer)]
-    return names

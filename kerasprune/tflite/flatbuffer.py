@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from kerasprune.core.errors import ModelFileError
 from kerasprune.tflite.requirements import needed
 
@@ -31,6 +33,14 @@ def _floats() -> tuple[int, ...]:
     """The codes of the floating types."""
     types = schema().TensorType
     return types.FLOAT16, types.FLOAT32, types.FLOAT64
+
+
+@functools.cache
+def _widths() -> dict[int, int]:
+    """Bytes of one number by the codes of the types; of all others four."""
+    types = schema().TensorType
+    one, two, eight = (types.INT8, types.UINT8, types.BOOL), (types.INT16, types.FLOAT16), (types.INT64, types.FLOAT64)
+    return {code: width for codes, width in ((one, 1), (two, 2), (eight, 8)) for code in codes}
 
 
 @functools.cache
@@ -99,6 +109,22 @@ def packed(model: Any, size: int = 0) -> bytes:
     return bytes(builder.Output())
 
 
+def with_metadata(content: bytes, name: str, data: bytes) -> bytes:
+    """The same model, with some bytes under a name in its metadata; runtimes pass over them."""
+    model = parse(content)
+    entry, buffer = schema().MetadataT(), schema().BufferT()
+    entry.name, entry.buffer, buffer.data = name, len(model.buffers), np.frombuffer(data, "uint8")
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or ()), entry]
+    return packed(model, len(content) + len(data))
+
+
+def metadata(model: Any, name: str) -> bytes | None:
+    """What a parsed model has under a name in its metadata; None where it has nothing."""
+    found = [entry for entry in model.metadata or () if _text(entry.name) == name]
+    return bytes(bytearray(model.buffers[found[0].buffer].data)) if found else None
+
+
 def with_integer_inputs(content: bytes, types: Mapping[int, str]) -> bytes:
     """The same model, which takes integers as they are at some of its inputs that take their values as float32.
 
@@ -128,9 +154,17 @@ def operators(model: Any) -> Iterator[tuple[str, str, bool]]:
     for graph in model.subgraphs:
         for operator in graph.operators or ():
             tensor = graph.tensors[operator.outputs[0]] if len(operator.outputs) else None
-            name = _op_name(model, operator)
+            name = op_name(model, operator)
             floating = name not in _TRANSLATORS and tensor is not None and tensor.type in _floats()
             yield name, _text(tensor.name) if tensor else "", floating
+
+
+def operators_with_tensors(model: Any) -> Iterator[tuple[str, list[int], int, str]]:
+    """Each op of the main graph: its name, the tensors it reads, the first that it makes, and the name of that."""
+    graph = model.subgraphs[0]
+    for operator in graph.operators or ():
+        output = int(operator.outputs[0])
+        yield op_name(model, operator), list(map(int, operator.inputs)), output, _text(graph.tensors[output].name)
 
 
 def count_operators(model: Any) -> dict[str, int]:
@@ -163,19 +197,34 @@ def _in_order(entries: Sequence[Any], indices: Sequence[int]) -> dict[str, int]:
     return {_text(entry.name): int(entry.tensorIndex) for entry in ordered}
 
 
+def tensor_sizes(model: Any) -> dict[int, int]:
+    """Bytes of every tensor of the main graph that ops make, by its index; one sample where the batch is open."""
+    found = {}
+    for index, tensor in enumerate(model.subgraphs[0].tensors):
+        data = model.buffers[tensor.buffer].data
+        if data is None or not len(data):
+            width = _widths().get(tensor.type, 4)
+            count = 1
+            for size in [] if tensor.shape is None else tensor.shape:
+                count *= max(int(size), 1)
+            found[index] = -(-count * width // 16) * 16
+    return found
+
+
 def output_steps(model: Any) -> dict[str, float]:
     """The quantization step of each output, by name; 0 for a float output that no quantized tensor feeds."""
     graph = model.subgraphs[0]
     sources = {
         int(operator.outputs[0]): int(operator.inputs[0])
         for operator in graph.operators
-        if _op_name(model, operator) == "DEQUANTIZE"
+        if op_name(model, operator) == "DEQUANTIZE"
     }
     _, outputs = signature_tensors(model)
     return {name: _step(graph.tensors[sources.get(index, index)]) for name, index in outputs.items()}
 
 
-def _op_name(model, operator) -> str:
+def op_name(model: Any, operator: Any) -> str:
+    """The name of an op of a parsed model; the custom code of one that is not built in."""
     code = model.operatorCodes[operator.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)  # old files fill the deprecated field only
     if builtin == schema().BuiltinOperator.CUSTOM:

@@ -30,7 +30,7 @@ def interleaved(
     Returns:
         float (runs, files).
     """
-    runners = [prepared(path, threads, seed) for path in paths]
+    runners = [prepare(Runner(path, threads), seed) for path in paths]
     rng = np.random.default_rng(seed)
     times = np.zeros((warmup + runs, len(runners)))
     for row in times:
@@ -39,9 +39,8 @@ def interleaved(
     return times[warmup:]
 
 
-def prepared(path: str | os.PathLike, threads: int, seed: int) -> Runner:
-    """A runner with one batch of random inputs in place, that has run once."""
-    runner = Runner(path, threads)
+def prepare(runner: Runner, seed: int) -> Runner:
+    """Put one batch of random inputs in place, and run it once; returns the runner."""
     rng = np.random.default_rng(seed)
     runner.set_inputs(
         {name: random_array(rng, tuple(d["shape"]), np.dtype(d["dtype"]).name) for name, d in runner.inputs.items()}

@@ -14,9 +14,10 @@ from kerasprune.tflite.layer_file import LayerShape, layer_file
 from kerasprune.tflite.processor import this_processor
 from kerasprune.tflite.runner import Runner
 
-_FORMAT = 1
+_FORMAT = 2
 _NODES = 32  # widths at which a layer is measured, at most
 _FINEST = 4  # channels between two of them, at least
+_NARROWEST = (1, 2)  # where kernels may well be slower than at 4
 _READS = (1.0, 0.5, 0.25)  # of what a layer reads: between these its time is a straight line
 _ROUNDS = 3
 _SECONDS = 2e-3  # that a round measures a layer for, at least
@@ -55,7 +56,7 @@ class LatencyTable:
         if full <= _FINEST:
             return np.arange(1, full + 1)
         step = max(_FINEST, 2 ** math.ceil(math.log2(full / _NODES)))
-        return np.unique(np.append(np.arange(step, full, step), full))
+        return np.unique([*_NARROWEST, *range(step, full, step), full])
 
     def ms(self, shape: LayerShape, full: tuple[int, int], reads: np.ndarray, makes: np.ndarray) -> np.ndarray:
         """The milliseconds of a layer at some widths.

@@ -17,7 +17,7 @@ _Axis = np.ndarray | int
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Product:
     """One product of a layer.
 
     Attributes:
@@ -95,7 +95,7 @@ class LayerCosts:
         self.graph, self._table = graph, table
         self._parts = tuple(parts_of(model, graph))
         self._known: dict[tuple, float] = {}
-        self._touched: dict[int, list[Part]] = {}
+        self._touched: dict[int, list[Product]] = {}
         everything = graph.keep_all()
         self._rest = max(0.0, whole - sum(self.layers(everything).values()))
         self._outputs = self._put_out(everything)
@@ -135,7 +135,7 @@ class LayerCosts:
             total += share * part.times * math.prod(part.shape.positions) * makes
         return total
 
-    def _touching(self, ids: np.ndarray) -> list[Part]:
+    def _touching(self, ids: np.ndarray) -> list[Product]:
         """The products whose widths depend on some ids of a group."""
         key = int(ids.min()) if len(ids) else 0  # no two groups have one id
         if key not in self._touched:
@@ -146,7 +146,7 @@ class LayerCosts:
         """The numbers that all layers put out for a sample."""
         return sum(p.times * math.prod(p.shape.positions) * p.counts(keep)[1] for p in self._parts)
 
-    def _ms(self, part: Part, reads: float, makes: float) -> float:
+    def _ms(self, part: Product, reads: float, makes: float) -> float:
         key = (id(part), reads, makes)
         if key not in self._known:
             found = self._table.ms(part.shape, part.full, np.array([reads]), np.array([makes]))
@@ -154,7 +154,7 @@ class LayerCosts:
         return self._known[key]
 
 
-def parts_of(model: keras.Model, graph: ChannelGraph) -> Iterator[Part]:
+def parts_of(model: keras.Model, graph: ChannelGraph) -> Iterator[Product]:
     """The products that a model is made of; a layer that is called several times makes its own as often."""
     labels = {(weight.layer, weight.index): weight.axes for weight in graph.weights}
     macs = _macs(graph)
@@ -173,7 +173,7 @@ def parts_of(model: keras.Model, graph: ChannelGraph) -> Iterator[Part]:
                 yield _part(path, product, labels.get((path, index), ()), positions)
 
 
-def _part(path: str, product: LinearLayer, labels: tuple, positions: int) -> Part:
+def _part(path: str, product: LinearLayer, labels: tuple, positions: int) -> Product:
     """A product over so many positions."""
     kernel = tuple(product.kernel.shape)
     axes = [labels[i] if labels and labels[i] is not None else int(kernel[i]) for i in range(len(kernel))]
@@ -186,11 +186,11 @@ def _part(path: str, product: LinearLayer, labels: tuple, positions: int) -> Par
     grid = _nearly_square(positions)
     window = (math.prod(taps[:-1]), taps[-1]) if taps else (1, 1)
     if blocks and taps:
-        return Part(path, LayerShape(window, stride, grid, depthwise=True), 1, (1,), (*blocks, *makes))
+        return Product(path, LayerShape(window, stride, grid, depthwise=True), 1, (1,), (*blocks, *makes))
     if blocks:  # products side by side are made one after the other
         times = math.prod(map(_length, blocks))
-        return Part(path, LayerShape(positions=grid), times, reads, makes)
-    return Part(path, LayerShape(window, stride, grid, product.groups), 1, reads, makes)
+        return Product(path, LayerShape(positions=grid), times, reads, makes)
+    return Product(path, LayerShape(window, stride, grid, product.groups), 1, reads, makes)
 
 
 def _index(layer: keras.layers.Layer, product: LinearLayer) -> int | None:

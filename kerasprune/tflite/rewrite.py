@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kerasprune.tflite.forms import FORMS, Site
+from kerasprune.tflite.forms import FORMS, Occurrence
 
 
 def rewritten(function: Any, bits: int) -> Any:
@@ -84,9 +84,11 @@ class _Replay:
         form = _form(operation, self.bits)
         if form is None:
             return None
-        site = Site(operation, inputs, lambda old: self.env[old.ref()], lambda old: old.ref() in self.varying)
+        occurrence = Occurrence(
+            operation, inputs, lambda old: self.env[old.ref()], lambda old: old.ref() in self.varying
+        )
         with tf.name_scope(f"{operation.name}/"):
-            written = form.write(site)
+            written = form.write(occurrence)
         return written if written is None or isinstance(written, list) else [written]
 
     def _copied(self, operation: Any) -> list:

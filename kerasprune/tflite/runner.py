@@ -1,7 +1,7 @@
 """Running a `.tflite` file on arrays."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ class Runner:
     Args:
         model: The path of a `.tflite` file, or its bytes.
         threads: CPU threads of the interpreter.
+        keep_all: Keep what every op makes, for `all_tensors`; slower, because no kernels are fused.
 
     Attributes:
         inputs: Name to the interpreter's details (shape, dtype, quantization) of each input.
@@ -35,13 +36,13 @@ class Runner:
     (16, 3)
     """
 
-    def __init__(self, model: str | os.PathLike | bytes, threads: int = 1):
-        content, origin = _read(model)
+    def __init__(self, model: str | os.PathLike | bytes, threads: int = 1, keep_all: bool = False):
+        content, origin = read_model(model)
         parsed = parse(content, origin)
         foreign = sorted({name for name, _ in custom_operators(parsed)})
         if foreign:
             raise ExportError(f"{origin} needs ops that are not built into TFLite: {', '.join(foreign)}.")
-        self._interpreter = _interpreter(content, origin, threads)
+        self._interpreter = _interpreter(content, origin, threads, keep_all)
         inputs, outputs = signature_tensors(parsed)
         details = {d["index"]: d for d in self._interpreter.get_input_details()}
         self.inputs = {name: details[index] for name, index in inputs.items()}
@@ -67,6 +68,19 @@ class Runner:
         size = self._fit(arrays)
         pieces = [self._invoke(_piece(arrays, start, size)) for start in range(0, count, size)]
         return {name: np.concatenate([piece[name] for piece in pieces])[:count] for name in self.outputs}
+
+    def all_tensors(self, x: Any) -> Iterator[list[tuple[str, np.ndarray]]]:
+        """For each call, name and value of every tensor of a model with `keep_all`; integers as real numbers."""
+        arrays = self._arrays(x)
+        size = self._fit(arrays)
+        for start in range(0, len(next(iter(arrays.values()))), size):
+            self.set_inputs(_piece(arrays, start, size))
+            self.invoke()
+            yield [
+                (detail["name"], _to_real(self._interpreter.get_tensor(detail["index"]), detail))
+                for detail in self._interpreter.get_tensor_details()
+                if len(detail["quantization_parameters"]["scales"]) < 2 and detail["dtype"] in _NUMBERS
+            ]
 
     def set_inputs(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Copy one batch into the interpreter; real numbers are quantized where the input is."""
@@ -121,7 +135,7 @@ def run_tflite(model: str | os.PathLike | bytes, x: Any, threads: int = 1) -> di
     return Runner(model, threads)(x)
 
 
-def _read(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
+def read_model(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
     """The bytes of a model and what to call it in errors."""
     if isinstance(model, bytes):
         return model, "The TFLite model"
@@ -131,14 +145,21 @@ def _read(model: str | os.PathLike | bytes) -> tuple[bytes, str]:
     return path.read_bytes(), repr(str(path))
 
 
-def _interpreter(content: bytes, origin: str, threads: int) -> Any:
+_NUMBERS = (np.float32, np.int8, np.uint8, np.int16)
+
+
+def _interpreter(content: bytes, origin: str, threads: int, keep_all: bool = False) -> Any:
     """An interpreter that is ready to run, built without remarks on the terminal."""
     if threads < 1:
         raise OptionError(f"`threads` must be at least 1. Received: threads={threads}. For one thread use 1.")
     litert = needed("ai_edge_litert.interpreter")
     with captured_output():
         try:
-            interpreter = litert.Interpreter(model_content=content, num_threads=threads)
+            kept = {
+                "experimental_preserve_all_tensors": True,
+                "experimental_op_resolver_type": litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            }
+            interpreter = litert.Interpreter(model_content=content, num_threads=threads, **(kept if keep_all else {}))
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"{origin} cannot be run: {str(error).splitlines()[0]}") from error

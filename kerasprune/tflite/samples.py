@@ -11,7 +11,7 @@ from kerasprune.core.batches import Batch, batches
 from kerasprune.tflite.signature import InputSpec, flat_inputs
 
 
-class Drawn(NamedTuple):
+class DrawnSamples(NamedTuple):
     """Samples of the data.
 
     Attributes:
@@ -23,7 +23,7 @@ class Drawn(NamedTuple):
     y: Any
 
 
-def draw_samples(model: keras.Model, data: Any, count: int, seed: int) -> Drawn:
+def draw_samples(model: keras.Model, data: Any, count: int, seed: int) -> DrawnSamples:
     """At most `count` samples of `data`, chosen at random.
 
     From arrays they are drawn from the whole, so that data sorted by class is no trap; from an iterable, from the first
@@ -53,8 +53,8 @@ def draw_samples(model: keras.Model, data: Any, count: int, seed: int) -> Drawn:
     samples = [np.concatenate(pieces) for pieces in zip(*inputs, strict=True)]
     labels = [part.y for part in picked]
     if any(label is None for label in labels):
-        return Drawn(samples, None)
-    return Drawn(samples, keras.tree.map_structure(lambda *leaves: np.concatenate(leaves), *labels))
+        return DrawnSamples(samples, None)
+    return DrawnSamples(samples, keras.tree.map_structure(lambda *leaves: np.concatenate(leaves), *labels))
 
 
 def random_samples(model: keras.Model, specs: tuple[InputSpec, ...], count: int, seed: int) -> list[np.ndarray]:

@@ -12,11 +12,33 @@ from kerasprune.recipes import Recipe
 from kerasprune.tflite.in_float32 import in_float32, single_precision, unrolled
 from kerasprune.tflite.layout import laid_out
 from kerasprune.tflite.products import with_products
-from kerasprune.tflite.samples import Drawn, draw_samples, random_samples
+from kerasprune.tflite.remembered import States
+from kerasprune.tflite.samples import DrawnSamples, draw_samples, random_samples
 from kerasprune.tflite.signature import InputSpec, distinct, input_names, input_specs, output_names
-from kerasprune.tflite.states import States
 
 _RANDOM_SAMPLES = 16
+_FEW = 8  # samples of a calibration that are worth a remark
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a user wants to have exported, as `export` takes it.
+
+    Attributes:
+        model: The user's model.
+        data: Of any kind; None for none.
+        layout: "channels_last" or "own".
+        batch_size: Samples per call; None for any number.
+        input_shapes: By the name of the input.
+        seed: For what is drawn at random.
+    """
+
+    model: keras.Model
+    data: Any
+    layout: str
+    batch_size: int | None
+    input_shapes: Mapping[str, tuple[int, ...]] | None
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +68,12 @@ class Subject:
     is_data: bool
 
     @classmethod
-    def of(
-        cls,
-        model: keras.Model,
-        recipe: Recipe,
-        data: Any,
-        layout: str,
-        batch_size: int | None,
-        input_shapes: Mapping[str, tuple[int, ...]] | None,
-        seed: int,
-    ) -> "Subject":
-        """The model made ready; the names are those of the user's model. The arguments are those of `export`."""
+    def of(cls, request: Request, recipe: Recipe) -> "Subject":
+        """The model made ready for a recipe; the names are those of the user's model."""
+        model, batch_size = request.model, request.batch_size
         count = max(recipe.samples, batch_size or 1)
-        drawn = None if data is None else draw_samples(model, data, count, seed)
-        specs = input_specs(model, batch_size, input_shapes, drawn and drawn.x)
+        drawn = None if request.data is None else draw_samples(model, request.data, count, request.seed)
+        specs = input_specs(model, batch_size, request.input_shapes, drawn and drawn.x)
         specs = tuple(replace(spec, dtype=single_precision(spec.dtype)) for spec in specs)
         states = States.of(model, specs)
         if states.variables:  # they are as many as the samples of a call
@@ -67,9 +81,9 @@ class Subject:
             specs = tuple(replace(spec, shape=(size, *spec.shape[1:])) for spec in specs)
         ready = in_float32(model)
         ready = with_products(ready if recipe.loops else unrolled(ready, [spec.shape for spec in specs]))
-        found = drawn or Drawn(random_samples(model, specs, _RANDOM_SAMPLES, seed), None)
+        found = drawn or DrawnSamples(random_samples(model, specs, _RANDOM_SAMPLES, request.seed), None)
         _check_samples(found.x, specs, batch_size, recipe)
-        laid = laid_out(ready, layout)
+        laid = laid_out(ready, request.layout)
         if states.variables:
             states = replace(States.of(laid.model, laid.specs(specs)), names=states.names)
         return cls(
@@ -83,6 +97,29 @@ class Subject:
             layout=laid.name,
             is_data=drawn is not None,
         )
+
+    def remarks(self, recipe: Recipe) -> list[str]:
+        """What is unusual about the samples, in sentences."""
+        if not self.is_data:
+            return []
+        said = []
+        count = len(self.samples[0])
+        is_asked = recipe.samples != type(recipe)().samples
+        if recipe.needs_data and count < (recipe.samples if is_asked else _FEW):
+            said.append(
+                f"The {recipe.name} file is calibrated on {count} samples; {recipe.samples} were asked for. Give more."
+            )
+        for name, array in zip(self.input_names, self.samples, strict=True):
+            if (
+                recipe.needs_data
+                and name not in self.states.names
+                and array.size > 1
+                and (array == array.flat[0]).all()
+            ):
+                said.append(
+                    f"All values of the data for input {name!r} are {array.flat[0]:.4g}: is it what the model sees?"
+                )
+        return said
 
 
 def _check_samples(samples: list[np.ndarray], specs: tuple[InputSpec, ...], batch_size: int | None, recipe: Recipe):

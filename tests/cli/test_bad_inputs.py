@@ -344,6 +344,18 @@ def test_settings_of_int8(assert_refused, setting):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("evaluate", "{model}"), "--data"),
+        (("evaluate", "gone.tflite", "--data", "x.npz"), "gone.tflite"),
+        (("evaluate", "{model}", "--data", "x.npz", "--like", "{model}"), "--like"),
+    ],
+)
+def test_options_of_evaluate(assert_refused, arguments, word):
+    assert_refused(*arguments, word=word)
+
+
+@pytest.mark.parametrize(
     ("option", "value"), [("--threads", "0"), ("--runs", "0"), ("--warmup", "-1"), ("--seed", "x")]
 )
 def test_options_of_benchmark(assert_refused, option, value):

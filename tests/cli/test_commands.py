@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasprune.tflite import run_tflite, this_processor
+from kerasprune.tflite import file_metadata, run_tflite, this_processor
 
 
 def answer_of(run, *arguments):
@@ -147,6 +147,34 @@ def test_export_int8_calibrates_on_the_data_and_reports_the_difference(run, file
     expected = keras.saving.load_model(files / "model.keras").predict(x, verbose=0)
     found = next(iter(run_tflite(tmp_path / "m.tflite", x).values()))
     assert np.abs(found - expected).max() < 0.05
+
+
+def test_export_tells_what_the_file_is_worth_and_which_layer_errs(run, files, tmp_path):
+    arguments = ("export", files / "model.keras", "-o", tmp_path / "m.tflite", "--data", files / "data.npz")
+    told = answer_of(run, *arguments, "--recipe", "int8,int16x8", "--recipe-option", "agreement=0", "--layer-errors")
+    assert told["answers"]["samples"] > 0 and set(told["answers"]["quality"]) >= {"loss"}
+    assert [row["layer"] for row in told["layer_errors"]][-1] == "classes"
+    shown = run(*arguments, "--overwrite", "--layer-errors").stdout
+    assert "Answers: top class as in Keras on 100.0 %" in shown and "of its own" in shown
+
+
+def test_export_writes_source_and_metadata(run, files, tmp_path):
+    (tmp_path / "about.json").write_text('{"labels": ["a", "b", "c"]}')
+    answer = run(
+        "export", files / "model.keras", "-o", tmp_path / "m.tflite", "--c-source", tmp_path / "m.cc",
+        "--metadata", tmp_path / "about.json",
+    )  # fmt: skip
+    assert "needs an arena of" in answer.stdout
+    assert file_metadata(tmp_path / "m.tflite") == {"labels": ["a", "b", "c"], "recipe": "float32"}
+    assert (tmp_path / "m.cc").exists() and (tmp_path / "m.h").exists()
+
+
+def test_evaluate_judges_a_model_and_its_file_alike(run, files, dense):
+    arguments = ("--data", files / "data.npz", "--limit", "8")
+    model = answer_of(run, "evaluate", files / "model.keras", *arguments)
+    file = answer_of(run, "evaluate", dense, *arguments, "--like", files / "model.keras")
+    assert model == pytest.approx(file, abs=1e-5) and model["samples"] == 8
+    assert "loss" in run("evaluate", dense, *arguments).stdout
 
 
 def test_benchmark_compares_two_files_in_one_run(run, dense):

@@ -64,6 +64,7 @@ def test_nothing_is_traced_between_two_calls():
     tail.run = lambda *given: counted.append(1) or run(tail, *given)
     for more in keeps[1:]:
         tries([(1, more)])
+    assert tries._tails[1] is tail
     assert len(counted) == (15 if keras.backend.backend() == "torch" else 0)  # torch traces nothing at all
 
 

@@ -256,10 +256,26 @@ class Tied(layers.Layer):
         return ops.matmul(x, ops.transpose(self.table)) if reverse else ops.take(self.table, x, axis=0)
 
 
-def test_a_layer_that_is_called_inside_a_nested_model_and_outside_of_it_lays_that_flat(tmp_path):
+@keras.saving.register_keras_serializable(package="tests")
+class Holding(layers.Layer):
+    """Calls a layer that others may call, too."""
+
+    def __init__(self, held):
+        super().__init__()
+        self.held = held
+
+    def build(self, shape):
+        self.held.build(shape)
+
+    def call(self, x):
+        return self.held(x) + 1
+
+
+@pytest.mark.parametrize("around", [lambda layer: layer, Holding])
+def test_a_layer_that_is_called_inside_a_nested_model_and_outside_of_it_lays_that_flat(tmp_path, around):
     tokens, again = keras.Input((3,), dtype="int32"), keras.Input((3,), dtype="int32")
     tied = Tied(name="tied")
-    inner = keras.Model(tokens, layers.Dense(4, activation="relu", name="dense")(tied(tokens)), name="inner")
+    inner = keras.Model(tokens, layers.Dense(4, activation="relu", name="dense")(around(tied)(tokens)), name="inner")
     model = keras.Model(again, tied(inner(again), reverse=True))
     names = [layer.name for layer in (*model.layers, *inner.layers)]
     flat = kp.unroll(model)

@@ -133,6 +133,17 @@ def test_a_plan_with_a_training_of_python_asks_for_it():
 
 
 @pytest.mark.slow
+def test_a_plan_says_that_training_is_left_to_the_library():
+    model, data = conv_model(), images(16)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    result = kp.compress(model, kp.Budget(flops=0.8), "magnitude", data=data, train="auto", effort="quick")
+    plan = result.report.plan
+    assert (plan["train"], plan["distill"], plan["effort"]) == ("auto", {}, "quick")
+    again = kp.Plan.of(plan).compress(model, data)
+    assert again.report.plan == plan and again.report.quality == result.report.quality
+
+
+@pytest.mark.slow
 def test_a_plan_trains_and_exports(tmp_path):
     model, data = conv_model(), images(16)
     model.compile("sgd", "sparse_categorical_crossentropy")

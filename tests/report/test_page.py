@@ -11,7 +11,7 @@ import pytest
 
 import kerasprune as kp
 from kerasprune.recoveries import Repair
-from kerasprune.report import Change, ExportedFile, LayerChange, Measured, Report, Step
+from kerasprune.report import Change, ExportedFile, LayerChange, Measured, Report, Step, Timed
 from tests.hand_graphs import dense_chain
 from tests.report.page_reader import PageReader
 from tests.small_models import conv_model, images
@@ -40,6 +40,9 @@ def report():
         samples=512,
         notes=("A note with a < b.",),
         name=NAMES[0],
+        latency=Timed(
+            4.5, 2.25, 0.515, "two threads", 0.625, layers={"dense0": (1.75, 0.875), "all else": (0.375, 0.3125)}
+        ),
         limits={"flops": 24.0},
         tried={"one": 0.1, "two": math.inf},
         failed={"three": "no labels"},

@@ -53,3 +53,21 @@ def test_something_else_than_a_budget_is_told_what_to_write(given, write):
 def test_budgets_with_the_same_limits_are_equal():
     assert Budget(flops=0.5) == Budget(flops=0.5, params=None) != Budget(flops=0.4)
     assert repr(Budget(flops=0.5)) == "Budget(flops=0.5)"
+
+
+@pytest.mark.parametrize("latency", ["fast", "0 ms", "-1 ms", "3", "1..2 ms", ""])
+def test_a_latency_in_words_has_a_number_and_a_unit(latency):
+    with pytest.raises(BudgetError, match=r"'0\.2 ms'"):
+        Budget(latency=latency)
+
+
+@pytest.mark.parametrize(
+    ("latency", "fraction"), [(0.5, 0.5), ("0.5 ms", 0.25), ("250us", 0.125), (1.5, 0.75), (8, 1.0)]
+)
+def test_a_latency_becomes_a_fraction_of_what_the_model_takes(latency, fraction):
+    assert Budget(latency=latency, flops=0.3).with_latency(2.0) == Budget(latency=fraction, flops=0.3)
+
+
+def test_no_graph_tells_a_latency():
+    with pytest.raises(BudgetError, match="`compress`"):
+        Budget(latency=0.5).limits(dense_chain(4, 3))

@@ -158,3 +158,15 @@ def test_a_mask_cuts_with_the_channels_in_front_of_it():
 def test_bad_input_is_told_in_one_sentence(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_mask_stays_where_channels_pass_a_layer_that_makes_others():
+    inputs = keras.Input((5, 4))
+    channels_first = layers.Permute((2, 1))(layers.Dense(6)(inputs))
+    mask = NeuronMask(axis=1)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(layers.Dense(3)(mask(channels_first)))))
+    randomize(model, np.random.default_rng(0))
+    mask.keep = [True, False, True, True, False, True]
+    x = np.random.default_rng(1).normal(size=(3, 5, 4)).astype("float32")
+    assert_same(model, kp.strip(model), x)
+    assert_same(model, kp.slim(model), x)

@@ -20,7 +20,8 @@ def network(dropout: float = 0.0, seed: int = 3) -> keras.Model:
     """8-12-10-3, with a Dropout behind the first layer where that is wanted."""
     model = dense_model(12, 10, 3, inputs=8, activation="relu", seed=seed)
     if dropout:
-        model = keras.Sequential([model.inputs[0], model.layers[0], keras.layers.Dropout(dropout), *model.layers[1:]])
+        layers = [model.inputs[0], model.layers[0], keras.layers.Dropout(dropout), *model.layers[1:]]
+        model = keras.Sequential(layers, name="with_dropout")  # a report names its model
     model.compile("sgd", LOSS)
     return model
 

@@ -65,9 +65,15 @@ def test_the_metrics_of_the_model_are_those_of_evaluate():
 
 
 def test_labels_that_cannot_be_measured_are_noted_and_stop_nothing():
-    report = kp.compress(dense(3, "softmax"), kp.Budget(flops=0.6), data=(NUMBERS, ["cat", "dog"] * 12)).report
+    data = (NUMBERS, np.ones((24, 5)))
+    report = kp.compress(dense(3, "softmax"), kp.Budget(flops=0.6), "magnitude", data=data).report
     assert not report.quality
-    assert "Number the classes" in report.notes[0]
+    assert any("not measured before and after" in note for note in report.notes)
+
+
+def test_labels_that_are_words_are_refused_before_any_work():
+    with pytest.raises(kp.DataError, match="Number the classes"):
+        kp.compress(dense(3, "softmax"), kp.Budget(flops=0.6), data=(NUMBERS, ["cat", "dog"] * 12))
 
 
 def test_a_loss_that_is_inferred_is_said_where_it_is_used():

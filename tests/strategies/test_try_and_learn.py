@@ -109,6 +109,12 @@ def test_a_trial_keeps_each_channel_by_its_probability_and_an_allowed_number():
     assert (fixed.sum(axis=1) == 2).all() and fixed[:, 0].mean() > 0.9 > 0.4 > fixed[:, 1].mean()
 
 
+def test_where_widths_are_far_apart_the_next_ones_are_tried_as_often_as_they_are_near():
+    rng, logits = np.random.default_rng(0), np.full(32, math.log(9))  # 29 stay on average
+    counts = np.array([tried(logits, rng, [32, 24, 16, 8]).sum() for _ in range(500)])
+    assert set(counts) <= {32, 24, 16} and counts.mean() == pytest.approx(0.9 * 32, abs=0.5)
+
+
 @pytest.mark.backend
 def test_an_agent_learns_what_is_rewarded():
     rng = np.random.default_rng(0)

@@ -41,7 +41,7 @@ def test_a_file_without_a_runtime_says_what_to_install(use, without, tmp_path):
 
     path = tmp_path / "small.tflite"
     path.write_bytes(b"\0\0\0\0TFL3")
-    flatbuffer._schema.cache_clear()
+    flatbuffer.schema.cache_clear()
     without("ai_edge_litert")
     with pytest.raises(ExportError, match="are missing: ai_edge_litert"):
         use(path)

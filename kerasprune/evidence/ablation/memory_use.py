@@ -3,12 +3,12 @@
 from collections.abc import Collection
 
 from kerasprune.core import DataError
-from kerasprune.evidence.ablation.plan import Plan, size
+from kerasprune.evidence.ablation.plan import AblationPlan, size
 
 MEBI = 2**20
 
 
-def batch_size(plans: Collection[Plan], memory: float, most: int) -> int:
+def batch_size(plans: Collection[AblationPlan], memory: float, most: int) -> int:
     """Samples that run together, such that one candidate fits.
 
     Args:
@@ -30,7 +30,7 @@ def batch_size(plans: Collection[Plan], memory: float, most: int) -> int:
     return min(most, fitting)
 
 
-def at_once(steps: Plan, memory: float, samples: int, most: int) -> int:
+def at_once(steps: AblationPlan, memory: float, samples: int, most: int) -> int:
     """Candidates that run together in a quarter of the memory.
 
     Args:

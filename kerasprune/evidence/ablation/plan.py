@@ -14,7 +14,7 @@ from kerasprune.graph import Call, calls_of
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class AblationPlan:
     """How to run again what depends on a group.
 
     Attributes:
@@ -86,7 +86,7 @@ def _silence(call: Call) -> tuple[Silence, Collection]:
     return Silence(call), call.inputs[:1]
 
 
-def plan(model: keras.Model, ids: np.ndarray, singly: bool = True) -> Plan:
+def plan(model: keras.Model, ids: np.ndarray, singly: bool = True) -> AblationPlan:
     """How to run again what depends on the channels `ids`.
 
     Args:
@@ -98,7 +98,7 @@ def plan(model: keras.Model, ids: np.ndarray, singly: bool = True) -> Plan:
     planner = _Planner(ids, singly, everything=_makes_masks(model))
     for call in calls_of(model):
         planner.add(call)
-    return Plan(tuple(planner.steps), tuple(planner.crossing.values()), _floats(planner.steps))
+    return AblationPlan(tuple(planner.steps), tuple(planner.crossing.values()), _floats(planner.steps))
 
 
 def _makes_masks(model: keras.Model) -> bool:

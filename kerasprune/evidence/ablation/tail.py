@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasprune.evidence.ablation.plan import Plan
+from kerasprune.evidence.ablation.plan import AblationPlan
 from kerasprune.evidence.ablation.steps import Trial, tiled
 from kerasprune.evidence.sample_loss import SampleLoss, totals
 from kerasprune.graph import layers_inside
@@ -27,7 +27,7 @@ class Tail(keras.Model):
         felt: bool (parts of the loss,), those whose output depends on the group.
     """
 
-    def __init__(self, inner: keras.Model, plan: Plan, losses: tuple[SampleLoss, ...], at_once: int):
+    def __init__(self, inner: keras.Model, plan: AblationPlan, losses: tuple[SampleLoss, ...], at_once: int):
         super().__init__(name="tail", dtype="float32", autocast=False)
         self.inner = inner
         self.plan = plan
@@ -74,7 +74,9 @@ class ChannelTail(Tail):
         ids: int (width,), the channels of the group.
     """
 
-    def __init__(self, inner: keras.Model, plan: Plan, losses: tuple[SampleLoss, ...], at_once: int, ids: np.ndarray):
+    def __init__(
+        self, inner: keras.Model, plan: AblationPlan, losses: tuple[SampleLoss, ...], at_once: int, ids: np.ndarray
+    ):
         super().__init__(inner, plan, losses, at_once)
         self.ids = ids
         # On a processor, Keras compiles for TensorFlow only what it is told to; here it saves passes over the memory.

@@ -1,76 +1,24 @@
 """A latency as a budget: what is selected is rebuilt, exported and timed until it takes as long as is allowed."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-from kerasprune.core import BudgetError, temporary_folder
+from kerasprune.core import BudgetError
 from kerasprune.evidence.progress import countdown
-from kerasprune.graph import Opened
 from kerasprune.report import Timed
-from kerasprune.selection import Budget, Removals
+from kerasprune.selection import Budget, Removals, select
 from kerasprune.selection.budget import fits
-from kerasprune.tflite import LatencyTable, LayerCosts, Timing
+from kerasprune.strategies.stopwatch import Stopwatch
+from kerasprune.tflite import LayerCosts
 
 TOLERANCE = 0.05  # of the target: a search that ends further from it says so
 _CLOSE = 0.02  # of the target: a search ends here
 _TRIES = 9  # models that one search builds and times, at most
+_ASSURED = 3  # measurements of a model that may be the one
 _NAMED = 4  # parts in a sentence
-
-
-class Stopwatch:
-    """The time of a model and of what is left of it, as the fraction that is kept.
-
-    Args:
-        opened: The model.
-        timing: How files are timed.
-        folder: Where the files lie while they are timed.
-        seed: Makes random inputs.
-
-    Attributes:
-        whole: The milliseconds of the model.
-    """
-
-    def __init__(self, opened: Opened, timing: Timing, folder: Path, seed: int = 0):
-        self.opened, self.timing = opened, timing
-        self._folder, self._seed = folder, seed
-        self._shares: dict[bytes, float] = {}
-        self._dense = timing.export(opened.flat, folder / "dense.tflite", seed)
-        self.whole = usual(timing.times([self._dense])[:, 0])
-
-    def costs(self) -> LayerCosts:
-        """What every layer costs on this machine: where files are timed elsewhere, a guide to where time goes."""
-        here = replace(self.timing, measure=None)
-        whole = self.whole if self.timing.measure is None else usual(here.times([self._dense])[:, 0])
-        table = LatencyTable(self.timing.chosen_recipe.name == "int8", self.timing.threads)
-        return LayerCosts(self.opened.flat, self.opened.graph, table, whole)
-
-    def share(self, keep: np.ndarray) -> float:
-        """The fraction of the time that is left of the model when it is cut."""
-        key = np.packbits(keep).tobytes()
-        if key not in self._shares:
-            self._shares[key] = 1.0 if keep.all() else self._timed(self.opened.cut(keep).flat)[1]
-        return self._shares[key]
-
-    def compare(self, model: keras.Model) -> Timed:
-        """The times of the model and of a smaller one, taken anew."""
-        after, share = self._timed(model)
-        return Timed(self.whole, after, share, str(self.timing))
-
-    def _timed(self, model: keras.Model) -> tuple[float, float]:
-        path = self.timing.export(model, self._folder / "small.tflite", self._seed)
-        dense, small = self.timing.times([self._dense, path]).T
-        return usual(small), usual(small) / usual(dense)
-
-
-def usual(times: np.ndarray) -> float:
-    """What a call takes on a machine that does little else: the first quarter of the times is not above it."""
-    return float(np.percentile(times, 25))
 
 
 class LatencySearch:
@@ -88,17 +36,20 @@ class LatencySearch:
 
     def __init__(self, stopwatch: Stopwatch | None, costs: LayerCosts, goal: Budget, progress: bool = False):
         self._stopwatch, self._costs, self._goal, self._progress = stopwatch, costs, goal, progress
+        self._seen: dict[float, float] = {0.0: 0.0, 1.0: 1.0}  # what the table foretold to what was measured
 
     def by_table(self) -> "LatencySearch":
         """The same without building and timing: for comparisons."""
-        return LatencySearch(None, self._costs, self._goal)
+        found = LatencySearch(None, self._costs, self._goal)
+        found._seen = self._seen
+        return found
 
     def select(self, scores: np.ndarray, budget: Budget, options: Mapping[str, Any]) -> np.ndarray:
         """Choose which channels stay, as `select` does.
 
         Args:
             scores: float (num_ids,).
-            budget: The limits, of the latency a fraction.
+            budget: The limits, of the latency a fraction. Where it is not limited the table says which widths pay.
             options: Those of `select`.
 
         Returns:
@@ -107,16 +58,19 @@ class LatencySearch:
         Raises:
             BudgetError: The budget cannot be reached; the sentence names what takes the time.
         """
-        graph, target = self._costs.graph, float(budget.latency)
+        graph = self._costs.graph
         way = Removals(graph, scores, self._costs, options)
         limits = budget.counted_limits(graph)
-        first = next((int(end) for end in way.ends if fits(graph, way.keep(end), limits)), None)
+        ends = way.ends[way.ends >= way.past(np.isneginf(scores))]
+        first = next((int(end) for end in ends if fits(graph, way.keep(end), limits)), None)
         if first is None:
-            given = Budget(**budget.counted)
-            raise BudgetError(f"The budget {given} cannot be reached beside a latency. Raise it, or free more layers.")
-        timed = self._stopwatch is not None and target <= float(self._goal.latency) * (1 + 1e-9)
+            return select(graph, scores, Budget(**budget.counted), **options)  # which says what is in the way
+        if budget.latency is None:
+            return way.keep(first)
+        target = float(budget.latency)
+        timed = self._stopwatch is not None and target <= float(self._goal.latency or 0) * (1 + 1e-9)
         with countdown("timing candidates", self._progress and timed) as advance:
-            walk = _Walk(way, self._stopwatch.share if timed else self._foretold, self._foretold, first, target)
+            walk = _Approach(way, self._measured if timed else self._foretold, self._foretold, first, target)
             for tries in range(1, (_TRIES if timed else len(way.ends)) + 1):
                 if walk.done():
                     break
@@ -125,17 +79,17 @@ class LatencySearch:
             raise BudgetError(self._unreachable(way, walk, budget))
         return way.keep(walk.place)
 
-    def measured(self, model: keras.Model, keep: np.ndarray) -> Timed | None:
+    def measured(self, keep: np.ndarray) -> Timed | None:
         """The times of the whole model and of what has become of it, taken anew; None without a stopwatch.
 
         Args:
-            model: The smaller model.
-            keep: bool (num_ids,), what it has of the whole one.
+            keep: bool (num_ids,), what is left of the model.
         """
         if self._stopwatch is None:
             return None
         allowed = None if self._goal.latency is None else float(self._goal.latency)
-        return replace(self._stopwatch.compare(model), allowed=allowed, layers=self.layers(keep))
+        other = self._stopwatch.in_float32(keep)
+        return replace(self._stopwatch.confirm(keep), allowed=allowed, in_float32=other, layers=self.layers(keep))
 
     def layers(self, keep: np.ndarray) -> dict[str, tuple[float, float]]:
         """Layer to its milliseconds before and after, by the table."""
@@ -144,10 +98,22 @@ class LatencySearch:
         found = {name: (value, after[name]) for name, value in before.items()}
         return {**found, "all else": (self._costs.rest(everything), self._costs.rest(keep))}
 
-    def _foretold(self, keep: np.ndarray) -> float:
+    def _measured(self, keep: np.ndarray) -> float:
+        found = self._stopwatch.share(keep)
+        if abs(found / float(self._goal.latency) - 1) <= TOLERANCE:  # near enough to be taken: by chance?
+            found = self._stopwatch.share(keep, _ASSURED)
+        self._seen[self._by_table(keep)] = found
+        return found
+
+    def _by_table(self, keep: np.ndarray) -> float:
         return self._costs.total(keep) / (self._costs.total(self._costs.graph.keep_all()) or 1)
 
-    def _unreachable(self, way: Removals, walk: "_Walk", budget: Budget) -> str:
+    def _foretold(self, keep: np.ndarray) -> float:
+        """What the table says, as far off as it was where models were timed."""
+        foretold, found = np.array(sorted(self._seen.items())).T
+        return float(np.interp(self._by_table(keep), foretold, np.maximum.accumulate(found)))
+
+    def _unreachable(self, way: Removals, walk: "_Approach", budget: Budget) -> str:
         keep = way.keep(walk.place)
         reasons = {leeway.group.name: leeway.reason for leeway in way.leeways}
         reasons |= {maker: reasons[g.name] for g in way.graph.free_groups for maker in g.makers if g.name in reasons}
@@ -165,7 +131,7 @@ class LatencySearch:
         )
 
 
-class _Walk:
+class _Approach:
     """Looks for the place on a way where the share of the time is the target.
 
     Args:
@@ -241,13 +207,3 @@ class _Walk:
         if place not in self._prices:
             self._prices[place] = self._foretold(self._way.keep(place))
         return self._prices[place]
-
-
-@contextlib.contextmanager
-def stopwatch_for(opened: Opened, timing: Timing | None, seed: int) -> Iterator[Stopwatch | None]:
-    """A stopwatch with its files in a temporary folder; None where nothing is to be timed."""
-    if timing is None:
-        yield None
-        return
-    with temporary_folder() as folder:
-        yield Stopwatch(opened, timing, folder, seed)

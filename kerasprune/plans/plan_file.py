@@ -16,6 +16,7 @@ from kerasprune.plans.plan_keys import Export, read_key
 from kerasprune.plans.plan_source import Mistake, PlanSource
 from kerasprune.report import ExportedFile
 from kerasprune.strategies import Compression, compress
+from kerasprune.strategies.choice import AUTO
 from kerasprune.tflite import benchmark, export
 from kerasprune.training import finetune
 
@@ -110,7 +111,7 @@ class Plan:
         self,
         model: keras.Model,
         data: Any = None,
-        train: Callable[..., keras.Model | None] | None = None,
+        train: str | Callable[..., keras.Model | None] | None = None,
         *,
         progress: bool = False,
     ) -> Compression:
@@ -125,9 +126,11 @@ class Plan:
         Raises:
             PlanError: The plan was made with a training that is a function of Python, and `train` is not given.
         """
-        tuning = self.values.get("finetune")
-        if "train" in self.values and train is None and tuning is None:
-            named = self.values["train"].get(OBJECT)
+        tuning, told = self.values.get("finetune"), self.values.get("train")
+        if told == AUTO and train is None:
+            train = AUTO
+        if told is not None and train is None and tuning is None:
+            named = told.get(OBJECT)
             raise PlanError(f"This plan was made with a training in Python, {named}. Pass it as train=.")
         if tuning is not None and train is None:
             train = self._tuner(data, tuning, progress)

@@ -76,7 +76,8 @@ class States:
 
     def outputs(self, model: keras.Model, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The flat outputs of the model and its next states, in float64, for any number of samples."""
-        size = self.variables[0].shape[0] if self.variables else _AT_ONCE
+        entries = max(sum(array[0].size for array in arrays), 1)
+        size = self.variables[0].shape[0] if self.variables else max(min(_AT_ONCE, _ENTRIES // entries), 1)
         pieces = [
             self.call(model, [array[start : start + size] for array in arrays])
             for start in range(0, len(arrays[0]), size)
@@ -85,7 +86,9 @@ class States:
         return [np.concatenate(each) for each in zip(*found, strict=True)]
 
 
-_AT_ONCE = 16  # samples that Keras computes together: it holds every activation of them
+# Samples, and numbers in them, that Keras computes together: it holds every activation of them.
+_AT_ONCE = 16
+_ENTRIES = 2**21
 
 
 def as_called(model: keras.Model, flat: Sequence[Any]) -> Any:
