@@ -13,6 +13,7 @@ from kerasprune.evidence.chosen_loss import ChosenLoss, chosen_loss
 from kerasprune.evidence.loss_terms import LossTerms
 from kerasprune.evidence.progress import countdown
 from kerasprune.graph import as_inputs, as_outputs, compile_like, copied, first_not_finite, functional, loss_weights
+from kerasprune.scheduled import ScheduledModel, scheduled_layers
 from kerasprune.training.batch_norms import following
 from kerasprune.training.distill import Distill, resolve_distill
 from kerasprune.training.early_choice import EarlyChoice
@@ -194,7 +195,8 @@ def _shell(model: keras.Model, trained: keras.Model, teacher: Any, distill: Any,
 def _roof(trained: keras.Model) -> keras.Model:
     graph = functional(trained)
     inputs, outputs = as_inputs(trained, graph.inputs), as_outputs(trained, graph.outputs)
-    return keras.Model(inputs, outputs, name=trained.name)
+    kind = ScheduledModel if scheduled_layers(trained) else keras.Model
+    return kind(inputs, outputs, name=trained.name)
 
 
 def _seed(model: keras.Model, seed: int) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 
 from kerasprune.core import ChannelGraph, OptionError
 from kerasprune.graph import Opened, as_inputs, as_outputs, calls_of, compile_like, copied, functional
+from kerasprune.scheduled import scheduled_layers
 from kerasprune.training.comparable import ComparedPlace, places
 from kerasprune.training.distill import Distill
-from kerasprune.training.pupil import Pupil, Taps, tapped
+from kerasprune.training.pupil import Pupil, ScheduledPupil, Taps, tapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,8 @@ class Lesson:
                 "both have. Name layers that have a kernel, or '*' for all of them, in `features`."
             )
         graph = functional(student)
-        pupil = Pupil(as_inputs(student, graph.inputs), as_outputs(student, graph.outputs), name=student.name)
+        kind = ScheduledPupil if scheduled_layers(student) else Pupil
+        pupil = kind(as_inputs(student, graph.inputs), as_outputs(student, graph.outputs), name=student.name)
         pupil.attend(self.distill, student, self._taps(student, found), functools.partial(self.pupil, keep=keep))
         compile_like(pupil, student)
         return pupil

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerasprune.graph import align, as_outputs, functional, loss_weights
+from kerasprune.scheduled import ScheduledModel
 from kerasprune.training.distill import Distill
 from kerasprune.training.soft_losses import RelativeSquaredError, Weighted, soft_loss
 
@@ -136,6 +137,10 @@ class Pupil(keras.Model):
             factor * compare.compute_loss(pick(tensor), found[at], sample_weight=weight)
             for (pick, at), tensor in zip(pairs, wanted, strict=True)
         ]
+
+
+class ScheduledPupil(Pupil, ScheduledModel):
+    """A pupil with layers that follow a schedule; `fit` tells them how long training lasts."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -129,3 +129,14 @@ def test_without_training_there_is_nothing_to_press_with():
 def test_options_out_of_range(make):
     with pytest.raises(OptionError, match="Received|named 'ridge'"):
         make()
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_every_training_tells_the_penalty_how_long_it_lasts(taught):
+    plain = dense_model(5, 4, 3)
+    x, y = np.ones((8, 4), "float32"), np.ones((8, 3), "float32")
+    found = kp.finetune(
+        under("growing", plain), (x, y), 2, teacher=plain if taught else None, loss="mse", batch_size=2
+    ).model
+    layer = next(layer for layer in found.layers if layer.name == "penalized_channels")
+    assert (float(numbers(layer.step)), float(numbers(layer.total))) == (8, 8)

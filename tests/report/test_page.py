@@ -99,7 +99,8 @@ def test_a_reason_that_several_share_is_told_once(report):
 
 def test_a_report_with_little_in_it_is_a_page_too():
     graph = dense_chain(4, 2)
-    PageReader(Report.of(graph, graph.keep_all()).to_html())
+    page = PageReader(Report.of(graph, graph.keep_all()).to_html())
+    assert page.figures and not any("None" in text for _, text in page.text)
 
 
 def test_the_form_follows_the_suffix(report, tmp_path):

@@ -65,11 +65,14 @@ def test_without_labels_the_teacher_is_enough(compiled):
     assert np.isfinite(result.model.predict(points()[0], verbose=0)).all()
 
 
-def test_batches_of_a_generator_are_held_for_the_training():
+def test_batches_of_a_generator_are_held_for_the_training(calls):
     x, y = points()
-    compressed(
-        data=((x[i : i + 32], y[i : i + 32]) for i in range(0, 192, 32)), train="auto", effort="quick", limit=192
-    )
+    batches = ((x[i : i + 32], y[i : i + 32]) for i in range(0, 192, 32))
+    result = compressed(data=batches, train="auto", effort="quick", limit=192)
+    same = compressed(data=[(x[i : i + 32], y[i : i + 32]) for i in range(0, 192, 32)], train="auto", effort="quick")
+    assert len(calls) == 2
+    for found, expected in zip(result.model.get_weights(), same.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_what_cannot_be_trained_says_so():
