@@ -103,7 +103,7 @@ def run(name: str, model: keras.Model, data: dict, options, seed: int) -> dict:
     if way in ("agents", "drop"):
         overrides = {} if free else {group.name: number for group in kp.trace(model).free_groups}
         budget = kp.Budget(channels=0.99 if free else number + 0.1)
-        result = kp.compress(model, budget, strategy=agents, overrides=overrides, **given)
+        result = kp.compress(model, budget, strategy=agents, overrides=overrides, round_to="auto", **given)
     else:
         criterion = L1 if way == "l1" else "random"
         result = kp.compress(model, kp.Budget(channels=number + 0.1), criterion, one_by_one(number), **given)

@@ -82,7 +82,7 @@ class TryAndLearn:
     memory: float = 256
     path: str | os.PathLike | None = None
 
-    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": ()}
+    defaults: ClassVar[Mapping[str, Any]] = {"criterion": "magnitude", "recover": (), "round_to": 1}
 
     def __post_init__(self):
         if isinstance(self.saving, str) and self.saving != "group":
