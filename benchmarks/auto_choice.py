@@ -131,7 +131,7 @@ def measure(name: str, folder: Path, results: Results) -> None:
                 continue
             task = task or TASKS[name](folder)
             result = kp.compress(
-                task.model, kp.Budget(flops=kept), data=task.data, loss=task.loss, verify=False, **named
+                task.model, kp.Budget(flops=kept), data=task.data, loss=task.loss, verify=False, round_to=1, **named
             )
             row = {**key, "accuracy": task.accuracy(result.model), "choice": str(result.choice.way), **about()}
             row["before"] = task.accuracy(task.model)

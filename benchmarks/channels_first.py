@@ -95,7 +95,7 @@ def measure(name: str, size: int, samples: int, weights: Path) -> dict:
 
     work = Work(name, size, samples)
     model, budget = work.model, kp.Budget(flops=0.5)
-    ways = {"criterion": "magnitude", "data": (work.x, work.y), "recover": "reconstruct"}
+    ways = {"criterion": "magnitude", "data": (work.x, work.y), "recover": "reconstruct", "round_to": 1}
     result = kp.compress(model, budget, **ways)
     graph = kp.trace(model)
     cut = kp.slim(model, graph, result.keep)

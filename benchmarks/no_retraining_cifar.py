@@ -110,6 +110,7 @@ def in_rounds(task: Task, criterion: str, recover: tuple[str, ...]) -> dict[floa
         batch_size=BATCH_SIZE,
         recover=recover,
         ranking=RANKINGS[criterion],
+        round_to=1,
     )
     return found
 

@@ -90,7 +90,7 @@ def curves(model: keras.Model, name: str, recover: tuple[str, ...], train, test)
         return state
 
     budget, data = kp.Budget(channels=0.99), (x, answers)
-    kp.compress(model, budget, criterion, in_steps, data, recover=recover, batch_size=1000, verify=False)
+    kp.compress(model, budget, criterion, in_steps, data, recover=recover, batch_size=1000, verify=False, round_to=1)
     return [plain, fitted] if fitted else [plain]
 
 
